@@ -1,0 +1,68 @@
+import { anonymous, type Principal } from './principal.ts';
+
+/**
+ * What travels beside a request through the stages: made by a transport when the call arrives, never kept past it.
+ * All fields exist from birth, so that every call has one hidden class.
+ */
+export class CallContext {
+  /** When the last byte of the request had arrived, in the clock's milliseconds. */
+  readonly receivedAt: number;
+  /** When the caller stops waiting, in the clock's milliseconds; Infinity without a deadline. */
+  readonly deadline: number;
+  readonly principal: Principal;
+  /** Bytes of the request as received after decompression, counted against the process-wide budget. */
+  readonly sizeBytes: number;
+  /** True once nobody waits any more: cancelled by the client, connection gone, or deadline passed. */
+  cancelled = false;
+  #onCancelled: (() => void) | undefined = undefined;
+  #onFinished: (() => void) | undefined = undefined;
+  #finished = false;
+
+  constructor(receivedAt: number, deadline: number, principal: Principal = anonymous, sizeBytes = 0) {
+    this.receivedAt = receivedAt;
+    this.deadline = deadline;
+    this.principal = principal;
+    this.sizeBytes = sizeBytes;
+  }
+
+  /** Transport's part: the caller is gone. Work that has not started must not start. Idempotent. */
+  cancel(): void {
+    if (this.cancelled || this.#finished) return;
+    this.cancelled = true;
+    this.#onCancelled?.();
+  }
+
+  /** Transport's part: the reply has been written, or nobody will read one. Idempotent. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#onCancelled = undefined;
+    this.#onFinished?.();
+    this.#onFinished = undefined;
+  }
+
+  /**
+   * The stage that holds the request learns of cancellation. One listener at a time: a later stage takes over from an
+   * earlier one. Called at once if already cancelled. A stage may also just read `cancelled` when it picks the work up.
+   */
+  onCancelled(listener: (() => void) | undefined): void {
+    this.#onCancelled = listener;
+    if (this.cancelled) listener?.();
+  }
+
+  /** Runs when the reply has been written: releases what is counted until then. Listeners run in the order added. */
+  onFinished(listener: () => void): void {
+    if (this.#finished) {
+      listener();
+      return;
+    }
+    const earlier = this.#onFinished;
+    this.#onFinished =
+      earlier === undefined
+        ? listener
+        : () => {
+            earlier();
+            listener();
+          };
+  }
+}

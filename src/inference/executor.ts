@@ -1,0 +1,97 @@
+import type { Datatype } from './datatype.ts';
+import type { Tensor } from './tensor.ts';
+
+/** One input of a batch: the rows of its requests, in order, still where they were received. */
+export interface BatchTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** Of the whole batch. */
+  readonly shape: readonly number[];
+  /** Concatenated they are the tensor's data. The executor makes the one copy. */
+  readonly parts: readonly Uint8Array[];
+  /** Sum of the parts' lengths. */
+  readonly sizeBytes: number;
+}
+
+/** What an executor runs at once. */
+export interface Batch {
+  readonly inputs: readonly BatchTensor[];
+  /** Names of the outputs that somebody wants; never empty. */
+  readonly outputs: readonly string[];
+  /** 1 for models without a batch dimension. */
+  readonly rows: number;
+}
+
+/** What came out, and how long each part took (Triton's compute_input, compute_infer and compute_output). */
+export interface BatchResult {
+  /** In the order of `Batch.outputs`. Owned by the receiver; never overwritten by a later batch. */
+  readonly outputs: readonly Tensor[];
+  readonly inputMs: number;
+  readonly inferMs: number;
+  readonly outputMs: number;
+}
+
+/**
+ * Runs batches of one model version, one at a time. `run` must not be called while `idle` is false.
+ * A ServingError `unavailable` means that the executor, not the input, failed: the batch may be tried elsewhere.
+ */
+export interface Executor extends AsyncDisposable {
+  /** Ready to take a batch now. False while running, restarting or closed. */
+  readonly idle: boolean;
+  /** True when `run` computes on the calling thread before it returns. */
+  readonly inline: boolean;
+  run(batch: Batch): Promise<BatchResult>;
+  /** Calls `listener` each time `idle` turns true. One listener. */
+  onIdle(listener: () => void): Disposable;
+}
+
+/** An input or output as the ONNX file declares it. */
+export interface SessionTensor {
+  readonly name: string;
+  /** undefined for sequences, maps and optionals, which cannot be served. */
+  readonly datatype: Datatype | undefined;
+  /** A name or '' for symbolic dimensions. */
+  readonly shape: readonly (number | string)[];
+}
+
+export interface SessionMetadata {
+  readonly inputs: readonly SessionTensor[];
+  readonly outputs: readonly SessionTensor[];
+}
+
+export type ProviderName = 'cpu' | 'cuda' | 'tensorrt';
+
+/** Which ONNX Runtime provider runs a session, with that provider's own options, checked by execution/providers.ts. */
+export interface ProviderPlan {
+  readonly name: ProviderName;
+  readonly deviceId: number;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** How the sessions of one model version are to be opened. */
+export interface SessionPlan {
+  /** Real path of the .onnx file; external data already checked. */
+  readonly modelPath: string;
+  readonly instances: readonly ProviderPlan[];
+  /** 0: chosen from the CPU quota and the number of instances. */
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+  readonly executionMode: 'sequential' | 'parallel';
+  readonly graphOptimization: 'disabled' | 'basic' | 'extended' | 'all';
+  readonly memoryArena: boolean;
+  readonly memoryPattern: boolean;
+  /** Other `session.*` entries, passed through. */
+  readonly configEntries: Readonly<Record<string, string>>;
+  /** 'thread': a worker thread per instance. 'inline': on the calling thread. 'auto': by measured cost. */
+  readonly placement: 'auto' | 'inline' | 'thread';
+  readonly allowProviderFallback: boolean;
+}
+
+/** Open sessions of one model version. Disposing drains them first and never ends a busy thread. */
+export interface OpenedModel extends AsyncDisposable {
+  readonly metadata: SessionMetadata;
+  readonly executors: readonly Executor[];
+}
+
+/** Opens the sessions, or throws a ServingError whose message names what is missing. Nothing is left open on failure. */
+export type OpenModel = (plan: SessionPlan, signal?: AbortSignal) => Promise<OpenedModel>;

@@ -1,0 +1,55 @@
+/** Why a request failed, in Triton's words (label `reason` of nv_inference_request_failure). */
+export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
+
+/** Where the stages report what happened to the requests of one model version. Durations are milliseconds. */
+export interface StatisticsRecorder {
+  /** Once per executed batch. `queueMs` is the sum over the batch's requests; the compute parts are the batch's own. */
+  recordBatch(
+    rows: number,
+    requests: number,
+    queueMs: number,
+    inputMs: number,
+    inferMs: number,
+    outputMs: number,
+  ): void;
+  recordSuccess(totalMs: number): void;
+  recordFailure(totalMs: number, reason: FailureReason): void;
+  recordCacheHit(queueMs: number, lookupMs: number): void;
+  recordCacheMiss(lookupAndInsertMs: number): void;
+  /** Requests that wait in the queue now. */
+  setPending(requests: number): void;
+}
+
+export interface StatisticDuration {
+  readonly count: number;
+  readonly ns: number;
+}
+
+export interface BatchStatistics {
+  readonly batchSize: number;
+  readonly computeInput: StatisticDuration;
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+}
+
+/** One reading of everything counted for a model version, with the exact meaning of Triton's ModelStatistics. */
+export interface StatisticsSnapshot {
+  readonly name: string;
+  readonly version: string;
+  /** Epoch milliseconds of the last executed batch; 0 before the first. */
+  readonly lastInference: number;
+  /** Rows, without cache hits. */
+  readonly inferenceCount: number;
+  readonly executionCount: number;
+  readonly success: StatisticDuration;
+  readonly fail: StatisticDuration;
+  readonly failReasons: Readonly<Record<FailureReason, number>>;
+  readonly queue: StatisticDuration;
+  readonly computeInput: StatisticDuration;
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+  readonly cacheHit: StatisticDuration;
+  readonly cacheMiss: StatisticDuration;
+  readonly pending: number;
+  readonly batches: readonly BatchStatistics[];
+}

@@ -1,0 +1,24 @@
+import type { Admission } from './admission/admission.ts';
+import type { Batcher } from './batching/batcher.ts';
+import type { Infer } from './inference/infer.ts';
+import type { Router } from './inference/target.ts';
+
+export interface Stages {
+  readonly router: Router;
+  readonly admission: Admission;
+  readonly batcher: Batcher;
+}
+
+/**
+ * The way of a request. docs/architecture.md shows the same steps with the failure exit of each.
+ *
+ * 1. route: which version of which model answers; 2. admit: may this caller, and does the request fit the model;
+ * the permit counts its bytes until the reply is written; 3. submit: wait for company, execute, split.
+ */
+export function createPipeline({ router, admission, batcher }: Stages): Infer {
+  return async (request, call) => {
+    const target = router.route(request.model, request.version);
+    const admitted = admission.admit(target, request, call);
+    return batcher.submit(target, admitted, call);
+  };
+}
