@@ -1,0 +1,252 @@
+import { z } from 'zod';
+import { choice, integer, list, optionalText, text, toggle } from './setting.ts';
+
+/** Highest delay that Node's timers take; a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
+const port = { min: 0, max: 65_535 };
+const durationMs = { min: 0, max: maxTimerMs };
+const mebibyte = 1024 * 1024;
+
+const models = z
+  .strictObject({
+    repositories: list({
+      flag: 'model-repository',
+      aliases: ['model-store'],
+      value: 'path',
+      about: 'Folder of models, a folder of .onnx files, or one .onnx file. May be repeated.',
+      shownDefault: '/mnt/models when it exists',
+    }),
+    controlMode: choice('none', ['none', 'poll', 'explicit'], {
+      flag: 'model-control-mode',
+      about:
+        'none: load all models at start. poll: also follow changes of the repository. explicit: load and unload on request.',
+    }),
+    load: list({
+      flag: 'load-model',
+      value: 'model',
+      about: 'Model to load at start in mode explicit; * for all. May be repeated.',
+    }),
+    pollSecs: integer(
+      15,
+      { min: 1, max: 86_400 },
+      {
+        flag: 'repository-poll-secs',
+        value: 'seconds',
+        about: 'How often mode poll looks for changes.',
+      },
+    ),
+    configName: optionalText({
+      flag: 'model-config-name',
+      value: 'name',
+      about: "Use a model's configs/<name>.pbtxt instead of config.pbtxt where it exists.",
+    }),
+    defaultMaxBatchSize: integer(
+      32,
+      { min: 0, max: 65_536 },
+      {
+        flag: 'default-max-batch-size',
+        value: 'rows',
+        about:
+          'Largest batch of models that can batch but do not say how far; 0 turns batching off for them.',
+      },
+    ),
+    strictReadiness: toggle(true, {
+      flag: 'strict-readiness',
+      about: 'The server is ready only while all models that should be ready are.',
+    }),
+    placement: choice('auto', ['auto', 'inline', 'thread'], {
+      flag: 'placement',
+      about:
+        'Where models run: on threads of their own, on the thread that serves, or chosen by measured cost.',
+    }),
+    allowProviderFallback: toggle(false, {
+      flag: 'allow-provider-fallback',
+      about:
+        'Run a model on the CPU when its CUDA or TensorRT provider cannot start, instead of refusing to load it.',
+    }),
+  })
+  .prefault({});
+
+const tls = z
+  .strictObject({
+    enabled: toggle(false, { flag: 'grpc-use-ssl', about: 'TLS on the gRPC port.' }),
+    mutual: toggle(false, {
+      flag: 'grpc-use-ssl-mutual',
+      about: 'Ask clients for a certificate too; implies --grpc-use-ssl.',
+    }),
+    cert: optionalText({
+      flag: 'grpc-server-cert',
+      value: 'file',
+      about: 'PEM certificate chain; read again when it changes.',
+    }),
+    key: optionalText({
+      flag: 'grpc-server-key',
+      value: 'file',
+      about: 'PEM private key; read again when it changes.',
+    }),
+    clientCa: optionalText({
+      flag: 'grpc-root-cert',
+      value: 'file',
+      about: "PEM certificates that clients' certificates must chain to, with --grpc-use-ssl-mutual.",
+    }),
+  })
+  .prefault({});
+
+const grpc = z
+  .strictObject({
+    enabled: toggle(true, { flag: 'allow-grpc', about: 'Listen for gRPC.' }),
+    address: text('127.0.0.1', {
+      flag: 'grpc-address',
+      value: 'host',
+      about: 'Address to listen on; 0.0.0.0 or :: for all.',
+    }),
+    port: integer(8001, port, {
+      flag: 'grpc-port',
+      value: 'port',
+      about: 'Port to listen on; 0 picks a free one.',
+    }),
+    unixSocket: optionalText({
+      flag: 'grpc-unix-socket',
+      value: 'path',
+      about: 'Listen on this Unix socket as well.',
+    }),
+    transport: choice('grpc-js', ['grpc-js', 'h2'], {
+      flag: 'grpc-transport',
+      about: 'Which HTTP/2 implementation carries gRPC.',
+    }),
+    maxMessageBytes: integer(
+      64 * mebibyte,
+      { min: 1024, max: 2 ** 31 - 1 },
+      {
+        flag: 'grpc-max-message-bytes',
+        value: 'bytes',
+        about: 'Largest request message, after decompression.',
+      },
+    ),
+    maxConcurrentStreams: integer(
+      1024,
+      { min: 1, max: 2 ** 31 - 1 },
+      {
+        flag: 'grpc-max-concurrent-streams',
+        about: 'Calls that one connection may have open at a time.',
+      },
+    ),
+    maxConnectionAgeMs: integer(300_000, durationMs, {
+      flag: 'grpc-max-connection-age',
+      value: 'ms',
+      about: 'Ask a client to reconnect after this time, so that load spreads over replicas; 0: never.',
+    }),
+    maxConnectionAgeGraceMs: integer(30_000, durationMs, {
+      flag: 'grpc-max-connection-age-grace',
+      value: 'ms',
+      about: 'How long calls may go on after that; 0: until they end.',
+    }),
+    maxConnectionIdleMs: integer(0, durationMs, {
+      flag: 'grpc-max-connection-idle',
+      value: 'ms',
+      about: 'Close connections without calls after this time; 0: never.',
+    }),
+    keepaliveTimeMs: integer(60_000, durationMs, {
+      flag: 'grpc-keepalive-time',
+      value: 'ms',
+      about: 'Ping a silent peer after this time; 0: never.',
+    }),
+    keepaliveTimeoutMs: integer(
+      20_000,
+      { min: 1, max: maxTimerMs },
+      {
+        flag: 'grpc-keepalive-timeout',
+        value: 'ms',
+        about: 'Close the connection when a ping is not answered in this time.',
+      },
+    ),
+    tls,
+  })
+  .prefault({});
+
+const admin = z
+  .strictObject({
+    address: text('127.0.0.1:8003', {
+      flag: 'admin-address',
+      value: 'host:port|off',
+      about: 'Listener of the administration service; port 0 picks a free one, off closes it.',
+    }),
+  })
+  .prefault({});
+
+const security = z
+  .strictObject({
+    apiKeysFile: optionalText({
+      flag: 'api-keys-file',
+      value: 'file',
+      about:
+        'YAML or JSON file of API keys; read again when it changes. Without one every caller is anonymous.',
+    }),
+    allowSettings: toggle(false, {
+      flag: 'allow-settings',
+      about: 'Let clients change log and trace settings on the gRPC port.',
+    }),
+  })
+  .prefault({});
+
+const server = z
+  .strictObject({
+    id: text('triton', {
+      flag: 'server-id',
+      value: 'name',
+      about: 'Name in ServerMetadata; some clients of Triton insist on its own.',
+    }),
+    byteBudget: integer(
+      0,
+      { min: 0, max: 2 ** 50 },
+      {
+        flag: 'byte-budget',
+        value: 'bytes',
+        about: 'Bytes of requests that may be held at once, over all connections.',
+        shownDefault: 'a quarter of the memory',
+      },
+    ),
+    exitTimeoutSecs: integer(
+      30,
+      { min: 0, max: 3600 },
+      {
+        flag: 'exit-timeout-secs',
+        value: 'seconds',
+        about: 'How long running requests may take to finish after SIGTERM.',
+      },
+    ),
+  })
+  .prefault({});
+
+const log = z
+  .strictObject({
+    level: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], {
+      flag: 'log-level',
+      about: 'Least important lines to print.',
+    }),
+    verbose: integer(
+      0,
+      { min: 0, max: 9 },
+      { flag: 'log-verbose', about: "Triton's verbosity: 1 or more is --log-level debug." },
+    ),
+    format: choice('auto', ['auto', 'json', 'pretty'], {
+      flag: 'log-format',
+      about: 'json: one object per line. pretty: for people. auto: pretty on a terminal.',
+    }),
+  })
+  .prefault({});
+
+/** The one source of the options' names, defaults, bounds and descriptions: flags, environment, file, help and docs. */
+export const optionsSchema = z.strictObject({ models, grpc, admin, security, server, log });
+
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Item[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
+/** Complete and checked options of a server, immutable. */
+export type Options = Frozen<z.output<typeof optionsSchema>>;
+
+/** What an embedder may give; whatever is left out gets its default. */
+export type PartialOptions = z.input<typeof optionsSchema>;
