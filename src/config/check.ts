@@ -1,0 +1,65 @@
+import type { Given } from './given.ts';
+import type { Options } from './options.ts';
+import { isLoopback, parseAddress } from './address.ts';
+
+/** What is wrong with values that are each fine alone. */
+export function checkTogether(options: Options, given: ReadonlyMap<string, Given>): string[] {
+  const problems: string[] = [];
+  const from = (path: string): string => {
+    const origin = given.get(path)?.origin;
+    return origin === undefined ? '' : ` (${origin})`;
+  };
+  const { models, grpc, admin, security } = options;
+  if (models.repositories.length === 0) {
+    problems.push(
+      'models.repositories is empty: name a model repository, for example --model-repository ./models',
+    );
+  }
+  if (models.load.length > 0 && models.controlMode !== 'explicit') {
+    problems.push(
+      `models.load needs models.controlMode explicit, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
+    );
+  }
+  if (!grpc.enabled) {
+    problems.push(`grpc.enabled must be true, got false: gRPC is the only service${from('grpc.enabled')}`);
+  }
+  const { tls } = grpc;
+  for (const name of ['cert', 'key'] as const) {
+    if (tls.enabled && tls[name] === undefined) {
+      problems.push(
+        `grpc.tls.${name} must name a file when grpc.tls.enabled is true${from('grpc.tls.enabled')}`,
+      );
+    }
+    if (!tls.enabled && tls[name] !== undefined) {
+      problems.push(`grpc.tls.${name} is given, but grpc.tls.enabled is false${from(`grpc.tls.${name}`)}`);
+    }
+  }
+  if (tls.mutual && tls.clientCa === undefined) {
+    problems.push(
+      `grpc.tls.clientCa must name a file when grpc.tls.mutual is true${from('grpc.tls.mutual')}`,
+    );
+  }
+  if (!tls.mutual && tls.clientCa !== undefined) {
+    problems.push(`grpc.tls.clientCa is given, but grpc.tls.mutual is false${from('grpc.tls.clientCa')}`);
+  }
+  const address = admin.address === 'off' ? undefined : parseAddress(admin.address);
+  if (admin.address !== 'off' && address === undefined) {
+    const got = JSON.stringify(admin.address);
+    problems.push(`admin.address must be host:port or off, got ${got}${from('admin.address')}`);
+  }
+  if (address !== undefined && !isLoopback(address.host) && security.apiKeysFile === undefined) {
+    problems.push(
+      `admin.address must be a loopback address unless security.apiKeysFile is set, got ${JSON.stringify(admin.address)}${from('admin.address')}`,
+    );
+  }
+  return problems;
+}
+
+/** What is allowed, but worth a warning at start. */
+export function noticesOf({ models, grpc, security }: Options): string[] {
+  if (security.apiKeysFile !== undefined || isLoopback(grpc.address) || grpc.tls.mutual) return [];
+  const control = models.controlMode === 'explicit' ? ', load and unload models' : '';
+  return [
+    `${grpc.address} is open to the network without API keys: anyone who reaches it may run${control} (set --api-keys-file)`,
+  ];
+}

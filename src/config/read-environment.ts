@@ -1,0 +1,45 @@
+import { integerValue, toggleValue, type Given, type Reading } from './given.ts';
+import { settings, type Setting } from './settings.ts';
+import { suggest } from './suggest.ts';
+
+/** Names the configuration file; not an option itself. */
+export const configFileVariable = 'TENSORGATE_CONFIG';
+
+/** Kubernetes sets these for a Service called tensorgate; they are not meant for us. */
+const kubernetesName = /_(SERVICE_(HOST|PORT)(_.+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/;
+const kubernetesValue = /^(tcp|udp):\/\//;
+
+/** Reads TENSORGATE_* variables. An empty one counts as not set. */
+export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): Reading {
+  const byName = new Map(settings.map((setting) => [setting.environment, setting]));
+  const given: Given[] = [];
+  const notices: string[] = [];
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith('TENSORGATE_') || name === configFileVariable || text === undefined || text === '')
+      continue;
+    const setting = byName.get(name);
+    if (setting !== undefined && !kubernetesValue.test(text)) {
+      given.push({ path: setting.path, value: valueOf(setting, text), origin: name });
+    } else if (!kubernetesName.test(name)) {
+      const nearest = suggest(name, byName.keys());
+      notices.push(
+        `${name} is not a variable of this server${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+      );
+    }
+  }
+  return { given, problems: [], notices };
+}
+
+function valueOf(setting: Setting, text: string): unknown {
+  switch (setting.kind) {
+    case 'toggle':
+      return toggleValue(text);
+    case 'number':
+      return integerValue(text);
+    case 'list':
+      return text.split(',').map((item) => item.trim());
+    case 'text':
+    case 'choice':
+      return text;
+  }
+}
