@@ -29,8 +29,8 @@ export function detect(given: ReadonlyMap<string, Given>, surroundings: Surround
 }
 
 /** A quarter: the rest is for models, their scratch memory and replies. */
-function byteBudget({ constrainedMemoryBytes }: Surroundings): number {
-  const limit = constrainedMemoryBytes();
+function byteBudget(surroundings: Surroundings): number {
+  const limit = surroundings.constrainedMemoryBytes();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
   return Math.floor(memory / 4);
 }

@@ -31,15 +31,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 }
 
 function valueOf(setting: Setting, text: string): unknown {
-  switch (setting.kind) {
-    case 'toggle':
-      return toggleValue(text);
-    case 'number':
-      return integerValue(text);
-    case 'list':
-      return text.split(',').map((item) => item.trim());
-    case 'text':
-    case 'choice':
-      return text;
-  }
+  if (setting.kind === 'toggle') return toggleValue(text);
+  if (setting.kind === 'number') return integerValue(text);
+  return setting.kind === 'list' ? text.split(',').map((item) => item.trim()) : text;
 }
