@@ -1,0 +1,44 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const tools = join(import.meta.dirname, '..', '..', '.tools');
+
+/** A program or file that a test needs and this machine may lack. */
+export type Tool = { readonly path: string; readonly skip: false } | { readonly path: ''; readonly skip: string };
+
+function missing(what: string): Tool {
+  return { path: '', skip: `${what} is not installed; npm run setup:ci installs it` };
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A program of `npm run setup:ci`, else one of the same name on the PATH. `skip` is for node:test's option. */
+export function findProgram(name: string): Tool {
+  const folders = [join(tools, 'bin'), ...(process.env['PATH'] ?? '').split(delimiter)];
+  const path = folders.map((folder) => join(folder, name)).find(isProgram);
+  return path === undefined ? missing(name) : { path, skip: false };
+}
+
+/** The Python with the pinned packages; no other one will do, since results are compared with its onnxruntime. */
+export function findPython(): Tool {
+  const path = join(tools, 'venv', 'bin', 'python');
+  return isProgram(path) ? { path, skip: false } : missing('the Python environment with tritonclient and onnxruntime');
+}
+
+/** A real model's file, as tools/ci/foreign-tools.ts names it. */
+export function findRealModel(file: string): Tool {
+  const path = join(tools, 'models', file);
+  return existsSync(path) ? { path, skip: false } : missing(`the model ${file}`);
+}
+
+/** The first reason to skip among several tools; false when all are there. */
+export function skipUnless(...needed: readonly Tool[]): string | false {
+  return needed.find(({ skip }) => skip !== false)?.skip ?? false;
+}
