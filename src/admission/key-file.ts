@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { ServingError } from '../errors.ts';
 import type { Principal, Scope } from '../inference/principal.ts';
@@ -92,7 +92,10 @@ function tableOf(path: string, entries: readonly z.output<typeof entry>[]): KeyT
 
 function unreadable(path: string, error: unknown): ServingError {
   // YAML's own message may quote a line with a key, so only its position is told.
-  const place = error instanceof Error && 'linePos' in error ? ' is not valid YAML' : ' cannot be read';
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  const place = error instanceof YAMLParseError ? ' is not valid YAML' : ' cannot be read';
+  const code =
+    !(error instanceof YAMLParseError) && error instanceof Error && 'code' in error
+      ? ` (${String(error.code)})`
+      : '';
   return new ServingError('failed_precondition', `API keys file ${path}${place}${code}`, { cause: error });
 }

@@ -25,7 +25,7 @@ function prettyLine(line: string, colored: boolean): string {
   const clock = typeof time === 'string' ? time.slice(11, 23) : '';
   const shown = colored && color !== undefined ? styleText(color, label, { validateStream: false }) : label;
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
-  return `${clock} ${shown} ${plain(String(message ?? ''))}${rest.join('')}`;
+  return `${clock} ${shown} ${plain(typeof message === 'string' ? message : '')}${rest.join('')}`;
 }
 
 function fieldText(value: unknown): string {

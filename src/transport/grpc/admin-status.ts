@@ -1,0 +1,55 @@
+import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
+import type { BatchingReading, ServerReading } from './admin-sources.ts';
+
+/** `tensorgate.admin.v1.ModelVersionStatus`. */
+export function modelVersionStatus(
+  snapshot: StatisticsSnapshot,
+  batching: BatchingReading | undefined,
+): object {
+  return {
+    name: snapshot.name,
+    version: snapshot.version,
+    last_inference_epoch_ms: Math.round(snapshot.lastInference),
+    rows: snapshot.inferenceCount,
+    batches: snapshot.executionCount,
+    success: duration(snapshot.success),
+    fail: duration(snapshot.fail),
+    queue: duration(snapshot.queue),
+    compute: duration(snapshot.computeInfer),
+    failures: snapshot.failReasons,
+    batch_sizes: Object.fromEntries(
+      snapshot.batches.map((batch) => [batch.batchSize, batch.computeInfer.count]),
+    ),
+    batching: batching === undefined ? null : batchingStatus(batching),
+  };
+}
+
+/** `tensorgate.admin.v1.ServerStatusResponse`. */
+export function serverStatus(server: ServerReading, ready: boolean): object {
+  return {
+    id: server.id,
+    version: server.version,
+    ready,
+    draining: server.draining,
+    uptime_seconds: server.uptimeMs / 1000,
+    resident_bytes: server.residentBytes,
+    budget_used_bytes: server.budgetUsedBytes,
+    budget_bytes: server.budgetBytes,
+    listeners: server.listeners,
+  };
+}
+
+function batchingStatus(batching: BatchingReading): object {
+  return {
+    waiting_requests: batching.waitingRequests,
+    waiting_rows: batching.waitingRows,
+    oldest_wait_ms: batching.oldestWaitMs,
+    costs: batching.costs.map(({ rows, ms, samples }) => ({ rows, milliseconds: ms, samples })),
+    knee_rows: batching.kneeRows,
+    close_reasons: batching.closeReasons,
+  };
+}
+
+function duration({ count, ns }: StatisticDuration): object {
+  return { count, total_ns: Math.round(ns) };
+}
