@@ -13,12 +13,12 @@ const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'
 export function createAdminMethods(sources: AdminSources): GrpcMethod[] {
   const service = loadService('tensorgate/admin/v1/admin.proto', 'tensorgate.admin.v1.Admin');
   const unary = (rpc: string, handle: Handle): GrpcMethod => {
-    const { path, decode, encode } = service.method(rpc);
+    const method = service.method(rpc);
     return {
       kind: 'unary',
-      path,
+      path: method.path,
       scope: 'admin',
-      handle: async (message, call) => encode(await handle(decode(message), call)),
+      handle: async (message, call) => method.encode(await handle(method.decode(message), call)),
     };
   };
   return [
