@@ -106,13 +106,13 @@ function decodeParameters(message: WireMessage): Record<string, ClientParameter>
     if (typeof parameter['bool_param'] === 'boolean') decoded[name] = parameter['bool_param'];
     else if (typeof parameter['string_param'] === 'string') decoded[name] = parameter['string_param'];
     else if (typeof parameter['double_param'] === 'number') decoded[name] = parameter['double_param'];
-    else decoded[name] = wideNumber(parameter['int64_param'] ?? parameter['uint64_param']);
+    else decoded[name] = wideNumber(text(parameter, 'int64_param') || text(parameter, 'uint64_param'));
   }
   return decoded;
 }
 
-function wideNumber(value: unknown): number | bigint {
-  const wide = BigInt(String(value ?? 0));
+function wideNumber(decimal: string): number | bigint {
+  const wide = BigInt(decimal);
   const narrow = Number(wide);
   return Number.isSafeInteger(narrow) ? narrow : wide;
 }

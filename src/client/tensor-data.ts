@@ -128,8 +128,14 @@ function writeNumber(view: DataView, offset: number, datatype: Datatype, number:
     case 'INT16':
       view.setUint16(offset, number & 0xffff, true);
       break;
-    default:
+    case 'UINT32':
+    case 'INT32':
       view.setUint32(offset, number >>> 0, true);
+      break;
+    case 'INT64':
+    case 'UINT64':
+    case 'BYTES':
+      throw new Error(`bug: ${datatype} is written elsewhere`);
   }
 }
 
