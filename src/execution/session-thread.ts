@@ -1,0 +1,214 @@
+import { extname } from 'node:path';
+import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { ServingError } from '../errors.ts';
+import type { Batch, BatchResult, SessionMetadata } from '../inference/executor.ts';
+import type { Clock } from '../util/clock.ts';
+import { batchDone, bell, fromErrorMessage } from './messages.ts';
+import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
+import type { NativeOptions } from './native-binding.ts';
+import { readReply, replySlotBytes } from './reply-slot.ts';
+import { RequestSlot } from './request-slot.ts';
+
+/** A thread with an open session, as the supervising executor sees it: one life, from start to exit. */
+export interface SessionThread {
+  readonly metadata: SessionMetadata;
+  /** What opening the session cost the thread. */
+  readonly openMs: number;
+  /** One at a time. Rejects with unavailable when the thread ends before it answers. */
+  run(batch: Batch): Promise<BatchResult>;
+  /** Ends the thread after the batch it works on. Never ends a busy thread by force: that would abort the process. */
+  close(): void;
+  /** Called once, before the running batch is failed. The cause is undefined after `close`. */
+  onExit(listener: (cause: unknown) => void): void;
+}
+
+export interface SessionThreadOptions {
+  readonly modelPath: string;
+  readonly session: NativeOptions;
+  readonly clock: Clock;
+  /** The thread's file; tests give one that misbehaves. */
+  readonly workerUrl?: URL;
+}
+
+/** Runs from source as well as from the build: bundled names are not rewritten. */
+export const defaultWorkerUrl = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url);
+
+/**
+ * Starts a thread and opens its session. Nothing is left on failure.
+ *
+ * @throws ServingError of load-error.ts, unavailable when the thread dies, cancelled when `signal` fires meanwhile.
+ */
+export async function startSessionThread(
+  options: SessionThreadOptions,
+  signal?: AbortSignal,
+): Promise<SessionThread> {
+  if (isAborted(signal)) throw cancelled();
+  const thread = new WorkerSessionThread(options);
+  const close = () => thread.close();
+  signal?.addEventListener('abort', close, { once: true });
+  try {
+    await thread.opened;
+  } finally {
+    signal?.removeEventListener('abort', close);
+  }
+  if (isAborted(signal)) {
+    await thread.exited;
+    throw cancelled();
+  }
+  return thread;
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function cancelled(): ServingError {
+  return new ServingError('cancelled', 'the load was cancelled');
+}
+
+interface Waiting {
+  readonly names: readonly string[];
+  readonly inputMs: number;
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: ServingError) => void;
+}
+
+class WorkerSessionThread implements SessionThread {
+  readonly opened: Promise<void>;
+  readonly exited: Promise<void>;
+  metadata: SessionMetadata = { inputs: [], outputs: [] };
+  openMs = 0;
+  readonly #clock: Clock;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #bell = new Int32Array(new SharedArrayBuffer(bell.words * Int32Array.BYTES_PER_ELEMENT));
+  readonly #reply = new SharedArrayBuffer(replySlotBytes);
+  readonly #opening = Promise.withResolvers<void>();
+  readonly #exit = Promise.withResolvers<void>();
+  #slot: RequestSlot | undefined = undefined;
+  #waiting: Waiting | undefined = undefined;
+  #state: 'opening' | 'open' | 'closing' | 'exited' = 'opening';
+  #failure: unknown = undefined;
+  #openError: ServingError | undefined = undefined;
+  #exitListener: ((cause: unknown) => void) | undefined = undefined;
+
+  constructor({ modelPath, session, clock, workerUrl }: SessionThreadOptions) {
+    this.#clock = clock;
+    this.opened = this.#opening.promise;
+    this.exited = this.#exit.promise;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const setup: ThreadSetup = {
+      modelPath,
+      options: session,
+      port: port2,
+      bell: this.#bell.buffer,
+      reply: this.#reply,
+    };
+    this.#worker = new Worker(workerUrl ?? defaultWorkerUrl, { workerData: setup, transferList: [port2] });
+    this.#worker.on('error', (error) => {
+      this.#failure = error;
+    });
+    this.#worker.on('exit', (code) => this.#onWorkerExit(code));
+    port1.on('message', (message: FromWorker) => this.#receive(message));
+  }
+
+  onExit(listener: (cause: unknown) => void): void {
+    this.#exitListener = listener;
+  }
+
+  run(batch: Batch): Promise<BatchResult> {
+    if (this.#state !== 'open' || this.#waiting !== undefined || this.#slot === undefined) {
+      throw new Error('bug: a batch was given to a thread that cannot take one');
+    }
+    const startedAt = this.#clock.now();
+    const replaced = this.#slot.write(batch);
+    if (replaced !== undefined) this.#post({ kind: 'slot', slot: replaced });
+    const inputMs = this.#clock.now() - startedAt;
+    const result = new Promise<BatchResult>((resolve, reject) => {
+      this.#waiting = { names: batch.outputs, inputMs, resolve, reject };
+    });
+    Atomics.add(this.#bell, bell.batches, 1);
+    this.#ring();
+    return result;
+  }
+
+  close(): void {
+    if (this.#state === 'exited' || this.#state === 'closing') return;
+    this.#state = 'closing';
+    this.#post({ kind: 'close' });
+    this.#ring();
+  }
+
+  #ring(): void {
+    Atomics.add(this.#bell, bell.rings, 1);
+    Atomics.notify(this.#bell, bell.rings, 1);
+  }
+
+  #post(message: ToWorker): void {
+    this.#port.postMessage(message, []);
+  }
+
+  #receive(message: FromWorker): void {
+    if (message === batchDone) {
+      this.#succeed([]);
+      return;
+    }
+    switch (message.kind) {
+      case 'outputs':
+        this.#succeed(message.buffers);
+        return;
+      case 'failed':
+        this.#take()?.reject(fromErrorMessage(message.error));
+        return;
+      case 'opened':
+        this.metadata = message.metadata;
+        this.openMs = message.openMs;
+        this.#slot = new RequestSlot(message.metadata);
+        if (this.#state === 'opening') this.#state = 'open';
+        this.#opening.resolve();
+        return;
+      case 'open-failed':
+        this.#openError = fromErrorMessage(message.error);
+    }
+  }
+
+  #succeed(buffers: readonly ArrayBuffer[]): void {
+    const waiting = this.#take();
+    waiting?.resolve(readReply(this.#reply, waiting.names, buffers, waiting.inputMs));
+  }
+
+  #take(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  #onWorkerExit(code: number): void {
+    // What the thread said last may still wait in the port: its exit is told by another way and may overtake it.
+    for (
+      let last = receiveMessageOnPort(this.#port);
+      last !== undefined;
+      last = receiveMessageOnPort(this.#port)
+    ) {
+      this.#receive(last.message);
+    }
+    this.#port.close();
+    const asked = this.#state === 'closing';
+    this.#state = 'exited';
+    const cause = this.#failure ?? (asked ? undefined : new Error(`the thread ended with code ${code}`));
+    this.#exitListener?.(asked ? undefined : cause);
+    this.#take()?.reject(threadLost(cause));
+    this.#opening.reject(this.#openError ?? threadLost(cause));
+    this.#exit.resolve();
+  }
+}
+
+function threadLost(cause: unknown): ServingError {
+  return new ServingError('unavailable', 'the model’s executor failed; try again', {
+    reason: 'EXECUTOR_LOST',
+    retryAfterMs: 100,
+    cause,
+  });
+}
