@@ -85,16 +85,8 @@ export function encodeParameters(field: number, parameters: Parameters): Uint8Ar
 }
 
 function encodeValue(value: Parameter): Buffer {
-  switch (typeof value) {
-    case 'boolean':
-      return encodeVarintField(1, value ? 1 : 0);
-    case 'string':
-      return encodeStringField(3, value);
-    case 'bigint':
-      return encodeVarintField(value >= 2n ** 63n ? 5 : 2, value);
-    case 'number':
-      return Number.isSafeInteger(value) ? encodeVarintField(2, value) : encodeDoubleField(4, value);
-    default:
-      return nothing;
-  }
+  if (typeof value === 'boolean') return encodeVarintField(1, value ? 1 : 0);
+  if (typeof value === 'string') return encodeStringField(3, value);
+  if (typeof value === 'bigint') return encodeVarintField(value >= 2n ** 63n ? 5 : 2, value);
+  return Number.isSafeInteger(value) ? encodeVarintField(2, value) : encodeDoubleField(4, value);
 }

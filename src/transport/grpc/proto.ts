@@ -1,5 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { loadSync, type AnyDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import {
+  loadSync,
+  type AnyDefinition,
+  type PackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/proto-loader';
 import { ServingError } from '../../errors.ts';
 
 /** A decoded message: the proto's own field names, defaults filled in, int64 as decimal strings, enums as names. */
@@ -12,9 +17,9 @@ export interface ProtoMethod {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
   /** @throws invalid_argument when the bytes are no such message. */
-  decode(message: Buffer): Message;
+  readonly decode: (message: Buffer) => Message;
   /** int64 fields take numbers or decimal strings. */
-  encode(reply: object): Buffer;
+  readonly encode: (reply: object) => Buffer;
 }
 
 export interface ProtoService {
@@ -23,12 +28,12 @@ export interface ProtoService {
   /** @throws (bug) when the service has no such rpc. */
   method(rpc: string): ProtoMethod;
   readonly methods: ReadonlyMap<string, ProtoMethod>;
-  /** Serialized FileDescriptorProto messages of the service's file and of all that it imports. */
-  readonly fileDescriptors: readonly Uint8Array[];
+  /** Path below proto/. */
+  readonly protoFile: string;
 }
 
 /** The folder of the .proto files, the same from src and from dist. */
-const protoFolder = fileURLToPath(new URL('../../../proto/', import.meta.url));
+export const protoFolder = fileURLToPath(new URL('../../../proto/', import.meta.url));
 
 const loaded = new Map<string, ProtoService>();
 
@@ -48,22 +53,13 @@ export function loadService(protoFile: string, serviceName: string): ProtoServic
 }
 
 function readService(protoFile: string, serviceName: string): ProtoService {
-  const definitions = loadSync(protoFile, {
-    includeDirs: [protoFolder],
-    keepCase: true,
-    longs: String,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  });
+  const definitions = loadDefinitions(protoFile);
   const definition = definitions[serviceName];
   if (definition === undefined || !isService(definition)) {
     throw new Error(`bug: ${protoFile} has no service ${serviceName}`);
   }
   const methods = new Map<string, ProtoMethod>();
-  let fileDescriptors: readonly Uint8Array[] = [];
   for (const [rpc, method] of Object.entries(definition)) {
-    fileDescriptors = method.requestType.fileDescriptorProtos;
     methods.set(rpc, {
       path: method.path,
       requestStream: method.requestStream,
@@ -75,13 +71,26 @@ function readService(protoFile: string, serviceName: string): ProtoService {
   return {
     name: serviceName,
     methods,
-    fileDescriptors,
+    protoFile,
     method(rpc) {
       const method = methods.get(rpc);
       if (method === undefined) throw new Error(`bug: ${serviceName} has no rpc ${rpc}`);
       return method;
     },
   };
+}
+
+/** Everything that a file of proto/ and its imports define, by full name. */
+export function loadDefinitions(protoFile: string): PackageDefinition {
+  return loadSync(protoFile, {
+    // The loader carries google/protobuf itself and warns when told where to look for it.
+    ...(protoFile.startsWith('google/') ? undefined : { includeDirs: [protoFolder] }),
+    keepCase: true,
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
 }
 
 function createDecode(deserialize: (message: Buffer) => object): (message: Buffer) => Message {
@@ -97,6 +106,6 @@ function createDecode(deserialize: (message: Buffer) => object): (message: Buffe
   };
 }
 
-function isService(definition: AnyDefinition): definition is ServiceDefinition {
+export function isService(definition: AnyDefinition): definition is ServiceDefinition {
   return !('format' in definition);
 }

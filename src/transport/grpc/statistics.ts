@@ -1,0 +1,62 @@
+import { ServingError } from '../../errors.ts';
+import type { ModelCatalog } from '../../inference/catalog.ts';
+import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
+import type { GrpcMethod } from './method.ts';
+import { field, protocolMethod } from './protocol-method.ts';
+
+/** ModelStatistics. */
+export function createStatisticsRpcs(catalog: ModelCatalog): readonly GrpcMethod[] {
+  return [
+    protocolMethod('ModelStatistics', 'infer', (request) => {
+      const snapshots = readStatistics(catalog, field(request, 'name'), field(request, 'version'));
+      return { model_stats: snapshots.map(toMessage) };
+    }),
+  ];
+}
+
+/** Unlike elsewhere in the protocol, an unknown model is an invalid argument here. */
+function readStatistics(
+  catalog: ModelCatalog,
+  model: string,
+  version: string,
+): readonly StatisticsSnapshot[] {
+  try {
+    return catalog.statistics(model, version);
+  } catch (thrown) {
+    if (!(thrown instanceof ServingError) || thrown.code !== 'not_found') throw thrown;
+    const which = version === '' ? `'${model}'` : `'${model}' version ${version}`;
+    throw new ServingError('invalid_argument', `requested model ${which} is not available`, {
+      reason: 'MODEL_NOT_FOUND',
+    });
+  }
+}
+
+function toMessage(snapshot: StatisticsSnapshot): object {
+  return {
+    name: snapshot.name,
+    version: snapshot.version,
+    last_inference: Math.round(snapshot.lastInference),
+    inference_count: snapshot.inferenceCount,
+    execution_count: snapshot.executionCount,
+    inference_stats: {
+      success: duration(snapshot.success),
+      fail: duration(snapshot.fail),
+      queue: duration(snapshot.queue),
+      compute_input: duration(snapshot.computeInput),
+      compute_infer: duration(snapshot.computeInfer),
+      compute_output: duration(snapshot.computeOutput),
+      cache_hit: duration(snapshot.cacheHit),
+      cache_miss: duration(snapshot.cacheMiss),
+    },
+    batch_stats: snapshot.batches.map((batch) => ({
+      batch_size: batch.batchSize,
+      compute_input: duration(batch.computeInput),
+      compute_infer: duration(batch.computeInfer),
+      compute_output: duration(batch.computeOutput),
+    })),
+  };
+}
+
+function duration({ count, ns }: StatisticDuration): object {
+  return { count, ns: Math.round(ns) };
+}
