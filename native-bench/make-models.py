@@ -12,6 +12,11 @@ import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+# As the native server runs them: one thread, batches of at most 32 rows, no waiting for company.
+CONFIG = """max_batch_size: 32
+dynamic_batching { }
+parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
+"""
 random = numpy.random.default_rng(1)
 
 
@@ -39,14 +44,14 @@ def perceptron(*sizes: int) -> onnx.ModelProto:
 
 def convolutions() -> onnx.ModelProto:
     nodes, weights, value = [], [], "input"
-    for index, (channels, filters) in enumerate([(3, 16), (16, 32), (32, 32)]):
+    for index, (channels, filters) in enumerate([(3, 32), (32, 64), (64, 96)]):
         weights += [weight(f"w{index}", filters, channels, 3, 3), zeros(f"b{index}", filters)]
         nodes.append(
             helper.make_node("Conv", [value, f"w{index}", f"b{index}"], [f"c{index}"], strides=[2, 2], pads=[1] * 4)
         )
         nodes.append(helper.make_node("Relu", [f"c{index}"], [f"r{index}"]))
         value = f"r{index}"
-    weights += [weight("w", 32, 10), zeros("b", 10)]
+    weights += [weight("w", 96, 10), zeros("b", 10)]
     nodes.append(helper.make_node("GlobalAveragePool", [value], ["pooled"]))
     nodes.append(helper.make_node("Flatten", ["pooled"], ["flat"], axis=1))
     nodes.append(helper.make_node("Gemm", ["flat", "w", "b"], ["output"]))
@@ -81,3 +86,4 @@ if __name__ == "__main__":
         folder = Path(sys.argv[1]) / name / "1"
         folder.mkdir(parents=True, exist_ok=True)
         onnx.save(network, folder / "model.onnx")
+        (folder.parent / "config.pbtxt").write_text(CONFIG)

@@ -1,0 +1,160 @@
+/**
+ * Measures tensorgate beside a native server that does the same work, alternating within one run.
+ *
+ * npm run bench -- [--quick] [--rounds 5] [--seconds 1.5] [--no-pin] [--only <text>] [--server <name>]... [--json <file>]
+ *                  [--args "<more flags for tensorgate>"]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findProgram, findPython } from '../test/support/tools.ts';
+import { latencies, load, type LoadTarget, type Tools } from './load.ts';
+import { cpuNs, rssBytes } from './process-usage.ts';
+import { type BareRun, machine, renderReport, type Report, type Sample } from './report.ts';
+import { framed, inferRequest, replySizeBytes } from './request-body.ts';
+import { bareRunUs, type BenchServer, serverNames, type ServerSetup, startBenchServer } from './servers.ts';
+import { describe, inFlight, quickWorkloads, type Workload, workloads } from './workloads.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    pin: { type: 'boolean', default: availableParallelism() > 1 },
+    only: { type: 'string', default: '' },
+    server: { type: 'string', multiple: true },
+    json: { type: 'string' },
+    args: { type: 'string', default: '' },
+  },
+  allowNegative: true,
+});
+const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5));
+const seconds = Number(flags.seconds ?? (flags.quick ? 0.5 : 1.5));
+const taskset = findProgram('taskset');
+const pinned = flags.pin && taskset.skip === false;
+const pinTo = (core: number): readonly string[] => (pinned ? [taskset.path, '-c', `${core}`] : []);
+const chosenServers = serverNames.filter((name) =>
+  flags.server === undefined ? !(flags.quick && name === 'native direct') : flags.server.includes(name),
+);
+const chosenWorkloads = (flags.quick ? quickWorkloads : workloads).filter((workload) =>
+  describe(workload).includes(flags.only),
+);
+const toolsFolder = join(import.meta.dirname, '..', '.tools');
+
+function makeModels(): string {
+  const repository = join(toolsFolder, 'bench-models');
+  const python = findPython();
+  if (python.skip !== false) throw new Error(python.skip);
+  execFileSync(python.path, [join(import.meta.dirname, 'make-models.py'), repository]);
+  return repository;
+}
+
+function findTools(): Tools {
+  const h2load = findProgram('h2load');
+  const ghz = findProgram('ghz');
+  const missing = [h2load, ghz].find(({ skip }) => skip !== false);
+  if (missing !== undefined) throw new Error(String(missing.skip));
+  return { h2load: h2load.path, ghz: ghz.path, prefix: pinTo(1) };
+}
+
+interface Measured {
+  readonly server: BenchServer;
+  readonly target: LoadTarget;
+  readonly idleRssBytes: number;
+}
+
+async function measure(tools: Tools, workload: Workload, round: number, measured: Measured): Promise<Sample> {
+  const { server, target, idleRssBytes } = measured;
+  const calibration = await load(tools, workload, target, 2 * inFlight(workload));
+  const rate = async (count: number): Promise<number> => {
+    const { requests, seconds: took } = await load(tools, workload, target, count);
+    return requests / took;
+  };
+  const rough = await rate(Math.ceil((calibration.requests / calibration.seconds) * 0.1));
+  const closer = await rate(Math.ceil(rough * Math.min(0.3, seconds / 2)));
+  const before = cpuNs(server.pid);
+  const { requests, seconds: took } = await load(tools, workload, target, Math.ceil(closer * seconds));
+  const cpuUs = (cpuNs(server.pid) - before) / 1000;
+  const latency =
+    workload.generator === 'ghz'
+      ? { p50Us: Number.NaN, p99Us: Number.NaN }
+      : await latencies(tools, workload, target, Math.ceil(closer * Math.min(0.5, seconds)));
+  return {
+    workload: describe(workload),
+    inFlight: inFlight(workload),
+    server: server.name,
+    round,
+    requestsPerSecond: requests / took,
+    cpuUsPerRequest: cpuUs / requests,
+    ...latency,
+    addedRssBytes: rssBytes(server.pid) - idleRssBytes,
+  };
+}
+
+async function measureModel(
+  tools: Tools,
+  setup: ServerSetup,
+  ofModel: readonly Workload[],
+): Promise<Sample[]> {
+  const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-bench-'));
+  await using servers = new AsyncDisposableStack();
+  const samples: Sample[] = [];
+  try {
+    const [first] = ofModel;
+    if (first === undefined) return samples;
+    const message = inferRequest(first);
+    const files = { framedFile: join(scratch, 'framed'), messageFile: join(scratch, 'message') };
+    writeFileSync(files.framedFile, framed(message));
+    writeFileSync(files.messageFile, message);
+    const measured: Measured[] = [];
+    for (const name of chosenServers) {
+      const server = servers.use(await startBenchServer(name, setup));
+      const idleRssBytes = rssBytes(server.pid);
+      const size = await replySizeBytes(server.port, framed(message));
+      measured.push({ server, idleRssBytes, target: { port: server.port, ...files, replySizeBytes: size } });
+    }
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const workload of ofModel) {
+        for (const one of measured) samples.push(await measure(tools, workload, round, one));
+      }
+      process.stderr.write(`${setup.model}: round ${round} of ${rounds}\n`);
+    }
+    return samples;
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+async function main(): Promise<void> {
+  const startedAt = new Date().toISOString();
+  const tools = findTools();
+  const repository = makeModels();
+  const samples: Sample[] = [];
+  const bareRuns: BareRun[] = [];
+  for (const [model, ofModel] of Map.groupBy(chosenWorkloads, (workload) => workload.model)) {
+    const args = flags.args.split(' ').filter(Boolean);
+    const setup: ServerSetup = { repository, model, prefix: pinTo(0), args };
+    samples.push(...(await measureModel(tools, setup, ofModel)));
+    for (const rows of flags.quick ? [1] : [1, 4, 8, 16, 32]) {
+      bareRuns.push({ model, rows, usPerRow: (await bareRunUs(setup, rows, 0.5)) / rows });
+    }
+  }
+  const report: Report = {
+    machine: machine(),
+    node: process.versions.node,
+    startedAt,
+    pinned,
+    rounds,
+    bareRuns,
+    samples,
+  };
+  mkdirSync(join(toolsFolder, 'bench'), { recursive: true });
+  const file = flags.json ?? join(toolsFolder, 'bench', `${startedAt.replaceAll(':', '-')}.json`);
+  writeFileSync(file, JSON.stringify(report, null, 2));
+  console.log(renderReport(report));
+  console.log(`\nAll samples: ${file}`);
+}
+
+await main();

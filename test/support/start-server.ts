@@ -1,0 +1,107 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export interface ServerOptions {
+  /** One folder or file, or several. */
+  readonly repository: string | readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Words before the command line, for example to pin the process to a core. */
+  readonly prefix?: readonly string[];
+  /** How long it may take to become ready. */
+  readonly startTimeoutMs?: number;
+}
+
+/** A server in a process of its own, on free ports of 127.0.0.1. */
+export interface RunningServer extends AsyncDisposable {
+  readonly pid: number;
+  /** host:port */
+  readonly grpcAddress: string;
+  readonly grpcPort: number;
+  /** Everything it has printed so far. */
+  output(): string;
+  /** Sends SIGTERM and resolves with the exit code; null when it had to be killed. Idempotent. */
+  stop(): Promise<number | null>;
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+const stopTimeoutMs = 15_000;
+
+/** Starts `bin/tensorgate.js serve`; resolves when it serves, and rejects with what it printed when it does not. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const child = spawnServer(options);
+  const lines: string[] = [];
+  const closed = once(child, 'close');
+  const stop = createStop(child, closed);
+  try {
+    const grpcAddress = await readAddress(child, lines, options.startTimeoutMs ?? 30_000);
+    return {
+      pid: child.pid ?? -1,
+      grpcAddress,
+      grpcPort: Number(grpcAddress.split(':').at(-1)),
+      output: () => lines.join('\n'),
+      stop,
+      [Symbol.asyncDispose]: async () => void (await stop()),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function spawnServer({ repository, args = [], env = {}, prefix = [] }: ServerOptions): Child {
+  const repositories = [repository].flat().flatMap((path) => ['--model-repository', path]);
+  const program = [process.execPath, join(root, 'bin', 'tensorgate.js'), 'serve'];
+  const ports = ['--grpc-port', '0', '--admin-address', 'off', '--log-format', 'json'];
+  const [command = '', ...rest] = [...prefix, ...program, ...repositories, ...ports, ...args];
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(TENSORGATE_|NODE_TEST)/.test(name));
+  return spawn(command, rest, {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** The address in the line that the server logs once it serves. */
+function readAddress(child: Child, lines: string[], timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`${why}:\n${lines.slice(-30).join('\n')}`));
+    const timer = setTimeout(() => fail(`the server was not ready after ${timeoutMs} ms`), timeoutMs);
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(line);
+      const address = servingAddress(line);
+      if (address === undefined) return;
+      clearTimeout(timer);
+      resolve(address);
+    });
+    createInterface(child.stderr).on('line', (line) => void lines.push(line));
+    child.once('close', () => {
+      clearTimeout(timer);
+      fail('the server ended');
+    });
+  });
+}
+
+function servingAddress(line: string): string | undefined {
+  if (!line.startsWith('{')) return undefined;
+  const fields: unknown = JSON.parse(line);
+  if (typeof fields !== 'object' || fields === null || !('grpc' in fields)) return undefined;
+  return typeof fields.grpc === 'string' ? fields.grpc : undefined;
+}
+
+function createStop(child: Child, closed: Promise<unknown[]>): () => Promise<number | null> {
+  return async () => {
+    if (child.exitCode !== null) return child.exitCode;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+    await closed;
+    clearTimeout(timer);
+    return child.exitCode;
+  };
+}
