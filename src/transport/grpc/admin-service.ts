@@ -54,10 +54,14 @@ async function unloadModel(sources: AdminSources, request: Message, call: GrpcCa
 
 function modelStatus(sources: AdminSources, request: Message): object {
   const snapshots = sources.catalog.statistics(word(request['name']), word(request['version']));
+  const readings = sources.batching();
   return {
-    versions: snapshots.map((snapshot) =>
-      modelVersionStatus(snapshot, sources.batching(snapshot.name, snapshot.version)),
-    ),
+    versions: snapshots.map((snapshot) => {
+      const own = readings.find(
+        ({ model, version }) => model === snapshot.name && version === snapshot.version,
+      );
+      return modelVersionStatus(snapshot, own);
+    }),
   };
 }
 

@@ -1,22 +1,23 @@
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Logger } from '../../inference/logger.ts';
 
-/** What one batch size of a model version has cost so far. */
-export interface BatchCostReading {
-  readonly rows: number;
-  readonly ms: number;
-  readonly samples: number;
-}
-
-/** The batcher's view of one model version. */
+/** The batcher's view of one model version; batching's own inspection has this shape. */
 export interface BatchingReading {
-  readonly waitingRequests: number;
-  readonly waitingRows: number;
-  readonly oldestWaitMs: number;
-  readonly costs: readonly BatchCostReading[];
-  /** Batch size from which more rows no longer raise throughput; 0 while unknown. */
-  readonly kneeRows: number;
-  readonly closeReasons: Readonly<Record<string, number>>;
+  readonly model: string;
+  readonly version: string;
+  /** '' while requests may share a batch. */
+  readonly batchingOffReason: string;
+  readonly queuedRequests: number;
+  readonly queuedRows: number;
+  readonly queuedBytes: number;
+  readonly oldestMs: number;
+  readonly runningBatches: number;
+  readonly knees: readonly { readonly sizeClass: number; readonly rows: number }[];
+  readonly curves: readonly {
+    readonly sizeClass: number;
+    readonly costs: readonly { readonly rows: number; readonly ms: number; readonly samples: number }[];
+  }[];
+  readonly closed: Readonly<Record<string, number>>;
 }
 
 export interface ServerReading {
@@ -34,8 +35,8 @@ export interface ServerReading {
 export interface AdminSources {
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
-  /** undefined while the batcher knows nothing of that version. */
-  batching(model: string, version: string): BatchingReading | undefined;
+  /** Of the model versions that have been used. */
+  batching(): readonly BatchingReading[];
   server(): ServerReading;
   /** Begins the orderly stop and returns at once. */
   drain(): void;

@@ -40,13 +40,20 @@ export function serverStatus(server: ServerReading, ready: boolean): object {
 }
 
 function batchingStatus(batching: BatchingReading): object {
+  const knees = new Map(batching.knees.map(({ sizeClass, rows }) => [sizeClass, rows]));
   return {
-    waiting_requests: batching.waitingRequests,
-    waiting_rows: batching.waitingRows,
-    oldest_wait_ms: batching.oldestWaitMs,
-    costs: batching.costs.map(({ rows, ms, samples }) => ({ rows, milliseconds: ms, samples })),
-    knee_rows: batching.kneeRows,
-    close_reasons: batching.closeReasons,
+    off_reason: batching.batchingOffReason,
+    waiting_requests: batching.queuedRequests,
+    waiting_rows: batching.queuedRows,
+    waiting_bytes: batching.queuedBytes,
+    oldest_wait_ms: batching.oldestMs,
+    running_batches: batching.runningBatches,
+    curves: batching.curves.map(({ sizeClass, costs }) => ({
+      size_class: sizeClass,
+      costs: costs.map(({ rows, ms, samples }) => ({ rows, milliseconds: ms, samples })),
+      knee_rows: knees.get(sizeClass) ?? 0,
+    })),
+    close_reasons: batching.closed,
   };
 }
 

@@ -1,0 +1,34 @@
+import { renderFlags } from '../config/help.ts';
+import { loadOptions } from '../config/load.ts';
+import { exitCodes, type Command } from './command.ts';
+import { serveUntilStopped, type SignalSource } from './serving.ts';
+
+const head = `Usage: tensorgate serve [model repository | folder of .onnx files | model.onnx]... [flags]
+
+Every flag can also be set in a file (--config <file>, TENSORGATE_CONFIG; YAML or JSON) and in the
+environment (--grpc-port is TENSORGATE_GRPC_PORT). Flags win over the environment, the environment
+over the file. true|false flags may stand alone (--allow-settings) and be negated (--no-allow-settings).
+SIGTERM and SIGINT let running requests finish; a second one stops at once.
+
+`;
+
+const processSignals: SignalSource = {
+  on: (signal, listener) => process.on(signal, listener),
+  off: (signal, listener) => process.off(signal, listener),
+  exit: (code) => process.exit(code),
+};
+
+export const serveCommand: Command = {
+  help: () => head + renderFlags(),
+  async run(args, terminal) {
+    const effective = loadOptions({ args, environment: terminal.environment });
+    if (effective.kind === 'refused') {
+      for (const problem of effective.problems) terminal.stderr.write(`tensorgate: ${problem}\n`);
+      terminal.stderr.write('See tensorgate serve --help.\n');
+      return exitCodes.usage;
+    }
+    const { createServer } = await import('../server.ts');
+    const command = import.meta.filename.endsWith('.ts') ? 'npm run tensorgate --' : 'npx tensorgate';
+    return serveUntilStopped({ start: createServer, effective, terminal, signals: processSignals, command });
+  },
+};

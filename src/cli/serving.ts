@@ -1,0 +1,99 @@
+import type { Effective } from '../config/load.ts';
+import type { Options } from '../config/options.ts';
+import { ServingError } from '../errors.ts';
+import type { ModelCatalog } from '../inference/catalog.ts';
+import { createLogger, type ServerLogger } from '../observability/log.ts';
+import { exitCodes, type ExitCode, type Terminal } from './command.ts';
+import { createGreeting, renderGreeting } from './greeting.ts';
+
+/** A server as its process sees it. */
+export interface RunningServer {
+  readonly catalog: ModelCatalog;
+  /** Bound address of the gRPC listener, with the port that was picked for 0. */
+  readonly grpcAddress: string;
+  /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
+  readonly stopped: Promise<void>;
+  /** Lets running requests finish, within `exitTimeoutSecs`. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export type StartServer = (
+  options: Options,
+  tools: { readonly logger: ServerLogger },
+) => Promise<RunningServer>;
+
+/** Where signals come from; `process` or a test's emitter. */
+export interface SignalSource {
+  on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  off(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+export interface ServingOptions {
+  readonly start: StartServer;
+  readonly effective: Effective;
+  readonly terminal: Terminal;
+  readonly signals: SignalSource;
+  /** How the command line is called, for the examples. */
+  readonly command: string;
+}
+
+/** Starts a server and stays until a signal has stopped it. The first signal drains, a second one ends the process. */
+export async function serveUntilStopped({
+  start,
+  effective,
+  terminal,
+  signals,
+  command,
+}: ServingOptions): Promise<ExitCode> {
+  const { options, notices } = effective;
+  const { level, format } = options.log;
+  const logger = createLogger({ level, format, sink: terminal.stdout });
+  for (const notice of notices) logger.warn({}, notice);
+  let server: RunningServer | undefined;
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked || server === undefined) {
+      signals.exit(exitCodes.failed);
+      return;
+    }
+    asked = true;
+    logger.info({ exitTimeoutSecs: options.server.exitTimeoutSecs }, 'stopping, running requests may finish');
+    void server.stop();
+  };
+  signals.on('SIGTERM', onSignal);
+  signals.on('SIGINT', onSignal);
+  try {
+    server = await start(options, { logger });
+    greet(server, { options, terminal, logger, command });
+    await server.stopped;
+    logger.info({}, 'stopped');
+    return exitCodes.ok;
+  } catch (error) {
+    const failure = ServingError.from(error);
+    logger.error(failure.cause === undefined ? {} : { error: failure.cause }, failure.message);
+    return exitCodes.failed;
+  } finally {
+    signals.off('SIGTERM', onSignal);
+    signals.off('SIGINT', onSignal);
+  }
+}
+
+interface Greeter {
+  readonly options: Options;
+  readonly terminal: Terminal;
+  readonly logger: ServerLogger;
+  readonly command: string;
+}
+
+function greet(server: RunningServer, { options, terminal, logger, command }: Greeter): void {
+  const address = server.grpcAddress.replace(/^(0\.0\.0\.0|\[?::\]?):/, '127.0.0.1:');
+  const greeting = createGreeting(server.catalog, { address, secure: options.grpc.tls.enabled, command });
+  logger.info({ grpc: server.grpcAddress, models: greeting.models.length }, 'serving');
+  const pretty =
+    options.log.format === 'pretty' || (options.log.format === 'auto' && terminal.stdout.isTTY === true);
+  if (options.log.level === 'silent') return;
+  if (pretty) terminal.stdout.write(renderGreeting(greeting));
+  else logger.info({ models: greeting.models, examples: greeting.examples }, 'try');
+}
