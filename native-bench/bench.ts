@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findProgram, findPython } from '../test/support/tools.ts';
 import { latencies, load, type LoadTarget, type Tools } from './load.ts';
-import { cpuNs, rssBytes } from './process-usage.ts';
+import { cpuNs, rssBytes } from '../test/support/process-usage.ts';
 import { type BareRun, machine, renderReport, type Report, type Sample } from './report.ts';
-import { framed, inferRequest, replySizeBytes } from './request-body.ts';
+import { framed, inferRequest, replySizeBytes } from '../test/support/raw-infer.ts';
 import { bareRunUs, type BenchServer, serverNames, type ServerSetup, startBenchServer } from './servers.ts';
 import { describe, inFlight, quickWorkloads, type Workload, workloads } from './workloads.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { inferPath } from './request-body.ts';
+import { inferPath } from '../test/support/raw-infer.ts';
 import { type Workload, inFlight } from './workloads.ts';
 
 const execute = promisify(execFile);

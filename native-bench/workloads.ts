@@ -1,17 +1,18 @@
 /** One shape of load on one model. `connections` times `streams` requests are in flight at any moment. */
 export interface Workload {
   readonly model: string;
+  readonly input: string;
   readonly dims: readonly number[];
   readonly connections: number;
   readonly streams: number;
   readonly generator: 'h2load' | 'ghz';
 }
 
-const mlp16 = { model: 'mlp16', dims: [16] } as const;
-const mlp784 = { model: 'mlp784', dims: [784] } as const;
-const cnn64 = { model: 'cnn64', dims: [3, 64, 64] } as const;
+const mlp16 = { model: 'mlp16', input: 'input', dims: [16] } as const;
+const mlp784 = { model: 'mlp784', input: 'input', dims: [784] } as const;
+const cnn64 = { model: 'cnn64', input: 'input', dims: [3, 64, 64] } as const;
 /** 600 kB each way. */
-const identity = { model: 'identity', dims: [150_000] } as const;
+const identity = { model: 'identity', input: 'input', dims: [150_000] } as const;
 
 const h2load = 'h2load';
 

@@ -96,6 +96,7 @@ describe('grpcurl, with nothing but reflection', { skip: grpcurl.skip }, () => {
   test('infers over a stream', async () => {
     const messages = [flower, { ...flower, id: 'two' }].map((message) => JSON.stringify(message)).join('\n');
     const answers = await run([`${service}/ModelStreamInfer`], ['-d', messages]);
-    assert.deepEqual([...answers.matchAll(/"id": "(\w+)"/g)].map(([, id]) => id).sort(), ['one', 'two']);
+    const ids = [...answers.matchAll(/"id": "(\w+)"/g)].map(([, id]) => id);
+    assert.deepEqual(new Set(ids), new Set(['one', 'two']));
   });
 });

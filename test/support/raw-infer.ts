@@ -2,28 +2,34 @@ import { connect } from 'node:http2';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { loadSync } from '@grpc/proto-loader';
-import type { Workload } from './workloads.ts';
 
 export const inferPath = '/inference.GRPCInferenceService/ModelInfer';
 
-/** A ModelInferRequest of one row, as bytes. */
-export function inferRequest({ model, dims }: Workload): Buffer {
-  const definition = loadSync(join(import.meta.dirname, '..', 'proto', 'grpc_service.proto'), {
-    includeDirs: [join(import.meta.dirname, '..', 'proto')],
-    keepCase: true,
-  });
+const protoFolder = join(import.meta.dirname, '..', '..', 'proto');
+
+/** The input that a raw request is for. */
+export interface RawInput {
+  readonly model: string;
+  readonly input: string;
+  /** Without the batch dimension. */
+  readonly dims: readonly number[];
+}
+
+/** A ModelInferRequest of one row of floats, as bytes. */
+export function inferRequest({ model, input, dims }: RawInput): Buffer {
+  const definition = loadSync('grpc_service.proto', { includeDirs: [protoFolder], keepCase: true });
   const service = definition['inference.GRPCInferenceService'];
   if (service === undefined || !('ModelInfer' in service)) throw new Error('the proto has no ModelInfer');
   const values = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
   for (let index = 0; index < values.length; index += 1) values[index] = (index % 97) / 97;
   return service['ModelInfer'].requestSerialize({
     model_name: model,
-    inputs: [{ name: 'input', datatype: 'FP32', shape: [1, ...dims] }],
+    inputs: [{ name: input, datatype: 'FP32', shape: [1, ...dims] }],
     raw_input_contents: [new Uint8Array(values.buffer)],
   });
 }
 
-/** The message with gRPC's five bytes before it: what h2load posts. */
+/** The message with gRPC's five bytes before it: what an HTTP/2 load generator posts. */
 export function framed(message: Buffer): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
