@@ -48,7 +48,8 @@ export function readArguments(args: readonly string[]): ArgumentsReading {
     } else if (token.kind === 'option') {
       const setting = byFlag.get(token.name);
       if (token.name === 'help') help = true;
-      else if (token.name === 'config') configFile = token.value;
+      else if (token.name === 'config' && token.value !== undefined) configFile = token.value;
+      else if (token.name === 'config') problems.push(`${token.rawName} needs a value: a file`);
       else if (ignoredFlags.has(token.name)) ignored.add(token.rawName);
       else if (setting === undefined) problems.push(unknownFlag(token.rawName));
       else if (token.value === undefined)

@@ -5,6 +5,14 @@ import { suggest } from './suggest.ts';
 /** Names the configuration file; not an option itself. */
 export const configFileVariable = 'TENSORGATE_CONFIG';
 
+/** Read elsewhere: by us, and by the commands that talk to a server. */
+const otherVariables = new Set([
+  configFileVariable,
+  'TENSORGATE_ADDRESS',
+  'TENSORGATE_API_KEY',
+  'TENSORGATE_DEBUG',
+]);
+
 /** Kubernetes sets these for a Service called tensorgate; they are not meant for us. */
 const kubernetesName = /_(SERVICE_(HOST|PORT)(_.+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/;
 const kubernetesValue = /^(tcp|udp):\/\//;
@@ -15,7 +23,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   const given: Given[] = [];
   const notices: string[] = [];
   for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith('TENSORGATE_') || name === configFileVariable || text === undefined || text === '')
+    if (!name.startsWith('TENSORGATE_') || otherVariables.has(name) || text === undefined || text === '')
       continue;
     const setting = byName.get(name);
     if (setting !== undefined && !kubernetesValue.test(text)) {

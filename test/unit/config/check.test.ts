@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadOptions } from '../../../src/config/load.ts';
+
+const bare = { exists: () => false, constrainedMemoryBytes: () => 0 };
+
+function outcome(...args: string[]): { problems: readonly string[]; notices: readonly string[] } {
+  const result = loadOptions({ args: ['m', ...args], environment: {} }, bare);
+  return result.kind === 'refused'
+    ? { problems: result.problems, notices: [] }
+    : { problems: [], notices: result.notices };
+}
+
+const refused: readonly (readonly [string, string[], RegExp])[] = [
+  [
+    'models to load without mode explicit',
+    ['--load-model', 'a'],
+    /^models\.load needs models\.controlMode explicit, got "none" \(--load-model\)$/,
+  ],
+  ['no listener at all', ['--no-allow-grpc'], /^grpc\.enabled must be true/],
+  ['TLS without a key', ['--grpc-use-ssl', '--grpc-server-cert', 'c'], /^grpc\.tls\.key must name a file/],
+  [
+    'a certificate without TLS',
+    ['--grpc-server-cert', 'c'],
+    /^grpc\.tls\.cert is given, but grpc\.tls\.enabled is false/,
+  ],
+  [
+    'mutual TLS without an authority',
+    ['--grpc-use-ssl-mutual', '--grpc-server-cert', 'c', '--grpc-server-key', 'k'],
+    /^grpc\.tls\.clientCa must name a file/,
+  ],
+  [
+    'an authority without mutual TLS',
+    ['--grpc-use-ssl', '--grpc-server-cert', 'c', '--grpc-server-key', 'k', '--grpc-root-cert', 'r'],
+    /^grpc\.tls\.clientCa is given, but grpc\.tls\.mutual is false/,
+  ],
+  [
+    'an admin address without a port',
+    ['--admin-address', 'localhost'],
+    /^admin\.address must be host:port or off, got "localhost"/,
+  ],
+  [
+    'an admin listener for everyone without keys',
+    ['--admin-address', '0.0.0.0:8003'],
+    /^admin\.address must be a loopback address unless/,
+  ],
+];
+
+for (const [what, args, expected] of refused) {
+  test(`${what} is refused`, () => {
+    const { problems } = outcome(...args);
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.match(problems[0] ?? '', expected);
+  });
+}
+
+test('mutual TLS turns TLS on', () => {
+  const files = ['--grpc-server-cert', 'c', '--grpc-server-key', 'k', '--grpc-root-cert', 'r'];
+  const result = loadOptions({ args: ['m', '--grpc-use-ssl-mutual', ...files], environment: {} }, bare);
+  assert.equal(result.kind === 'effective' && result.options.grpc.tls.enabled, true);
+});
+
+test('an admin listener for everyone is allowed with keys, and off closes it', () => {
+  assert.deepEqual(outcome('--admin-address', '0.0.0.0:1', '--api-keys-file', 'f').problems, []);
+  assert.deepEqual(outcome('--admin-address', 'off').problems, []);
+});
+
+test('a port that is open to the network without keys is worth a warning, also about model control', () => {
+  assert.deepEqual(outcome().notices, []);
+  assert.match(outcome('--grpc-address', '0.0.0.0').notices.join(), /^0\.0\.0\.0 is open to the network/);
+  assert.match(
+    outcome('--grpc-address', '::', '--model-control-mode', 'explicit').notices.join(),
+    /load and unload models/,
+  );
+  assert.deepEqual(outcome('--grpc-address', '0.0.0.0', '--api-keys-file', 'f').notices, []);
+});
