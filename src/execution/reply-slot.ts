@@ -43,7 +43,7 @@ export function writeReply(slot: SharedArrayBuffer, outputs: readonly Tensor[]):
     if (data.byteLength <= largestCopiedBytes && free + data.byteLength <= replySlotBytes) {
       words[at++] = free;
       bytes.set(data, free);
-      free += data.byteLength;
+      free = Math.ceil((free + data.byteLength) / wordBytes) * wordBytes;
     } else {
       words[at++] = -1 - transferred.length;
       transferred.push(wholeBuffer(data));

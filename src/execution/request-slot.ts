@@ -14,6 +14,12 @@ import { ServingError } from '../errors.ts';
 const wordBytes = 8;
 const alignment = 64;
 
+/**
+ * Node's memmove. `TypedArray.prototype.set` copies into shared memory byte by byte when source and target are not aligned
+ * alike, as received bytes seldom are: 131 us instead of 13 us for 600 kB.
+ */
+const { copy } = Buffer.prototype;
+
 export interface SlotInput {
   readonly name: string;
   readonly datatype: Datatype;
@@ -50,7 +56,7 @@ export class RequestWriter {
    * @param slot has at least `sizeBytes(batch)` bytes.
    * @throws invalid_argument for a name that the model lacks.
    */
-  write(batch: Batch, words: Float64Array, bytes: Uint8Array): void {
+  write(batch: Batch, words: Float64Array, bytes: Buffer): void {
     words[0] = batch.inputs.length;
     words[1] = batch.outputs.length;
     let at = 2;
@@ -64,10 +70,7 @@ export class RequestWriter {
       words[at++] = offset;
       words[at++] = input.sizeBytes;
       let end = offset;
-      for (const part of input.parts) {
-        bytes.set(part, end);
-        end += part.byteLength;
-      }
+      for (const part of input.parts) end += copy.call(part, bytes, end);
       if (end !== offset + input.sizeBytes)
         throw new Error('bug: the parts of an input do not add up to its size');
       offset = alignUp(end);
@@ -85,7 +88,7 @@ const patience = 256;
 export class RequestSlot {
   readonly #writer: RequestWriter;
   #words = new Float64Array(new SharedArrayBuffer(0));
-  #bytes = new Uint8Array(new SharedArrayBuffer(0));
+  #bytes: Buffer = Buffer.from(new SharedArrayBuffer(0));
   #oversized = 0;
   #unannounced: SharedArrayBuffer | undefined = undefined;
 
@@ -115,7 +118,7 @@ export class RequestSlot {
     this.#oversized = 0;
     const slot = new SharedArrayBuffer(Math.max(smallestSlotBytes, 2 ** Math.ceil(Math.log2(sizeBytes))));
     this.#words = new Float64Array(slot);
-    this.#bytes = new Uint8Array(slot);
+    this.#bytes = Buffer.from(slot);
     this.#unannounced = slot;
   }
 }

@@ -42,14 +42,16 @@ async function answerRings(setup: ThreadSetup, session: Session): Promise<void> 
   const words = new Int32Array(setup.bell);
   let slot = new SharedArrayBuffer(0);
   let answered = 0;
+  let closing = false;
   for (;;) {
     const rings = Atomics.load(words, bell.rings);
     for (let message = receive(setup.port); message !== undefined; message = receive(setup.port)) {
-      if (message.kind === 'close') return;
-      slot = message.slot;
+      if (message.kind === 'close') closing = true;
+      else slot = message.slot;
     }
     const asked = Atomics.load(words, bell.batches);
     if (asked === answered) {
+      if (closing) return;
       Atomics.wait(words, bell.rings, rings);
       continue;
     }
