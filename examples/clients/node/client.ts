@@ -44,7 +44,7 @@ function floats(answer: ModelInferResponse__Output, name: string): Float32Array 
   const index = answer.outputs.findIndex((output) => output.name === name);
   const bytes = answer.raw_output_contents[index];
   if (bytes === undefined) throw new Error(`the answer has no output ${name}`);
-  return new Float32Array(new Uint8Array(bytes).buffer);
+  return new Float32Array(Uint8Array.from(bytes).buffer);
 }
 
 /** The pixels of a plain PGM file. */
