@@ -1,0 +1,170 @@
+import type { Clock } from '../util/clock.ts';
+import type { Alarm } from './alarm.ts';
+import type { Answers } from './answers.ts';
+import { expire, shedDoomed } from './expire.ts';
+import { decideClose, formBatch, type FormedBatch } from './form-batch.ts';
+import type { HeldBatch } from './held-batch.ts';
+import type { Lane } from './lane.ts';
+import type { CloseDecision } from './policy/close-batch.ts';
+import { predictionMargin } from './policy/predict-wait.ts';
+import { batchOf, type Runner } from './run-batch.ts';
+import type { Slot } from './slot.ts';
+import type { TargetQueue } from './target-queue.ts';
+import { propose, Turns, type HeldProposal, type Proposal } from './turns.ts';
+
+/**
+ * Inline batches of one turn of the event loop stop after this long, so that sockets are read and answers written
+ * between them even when seconds of work wait.
+ */
+const inlineTurnMs = 4;
+
+export interface DispatcherOptions {
+  readonly clock: Clock;
+  readonly alarm: Alarm;
+  readonly answers: Answers;
+  readonly runner: Runner;
+  /** Batches on executor threads at once, over all targets. */
+  readonly runningBatches: number;
+  /** Asks for another `pump` in the next turn of the event loop. */
+  readonly onUnfinished: () => void;
+}
+
+/** Gives free executors their next batch. */
+export class Dispatcher {
+  readonly #clock: Clock;
+  readonly #alarm: Alarm;
+  readonly #answers: Answers;
+  readonly #runner: Runner;
+  readonly #runningBatches: number;
+  readonly #onUnfinished: () => void;
+  readonly #turns = new Turns();
+  readonly #waiting = new Set<TargetQueue>();
+  #pumping = false;
+  #pumpAgain = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#clock = options.clock;
+    this.#alarm = options.alarm;
+    this.#answers = options.answers;
+    this.#runner = options.runner;
+    this.#runningBatches = options.runningBatches;
+    this.#onUnfinished = options.onUnfinished;
+  }
+
+  /** Targets with something in their queue. */
+  get waiting(): Iterable<TargetQueue> {
+    return this.#waiting;
+  }
+
+  noteWaiting(queue: TargetQueue): void {
+    this.#waiting.add(queue);
+  }
+
+  /** Starts every batch that may start now. Work-conserving: no executor stays idle while something may run on it. */
+  pump(): void {
+    this.#pumpAgain = true;
+    // An inline executor is idle again within `run`; the loop below goes on by itself.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    const inlineUntil = this.#clock.now() + inlineTurnMs;
+    try {
+      while (this.#pumpAgain) {
+        this.#pumpAgain = false;
+        while (this.#startNext(inlineUntil));
+      }
+      for (const queue of this.#waiting) {
+        if (queue.waiting) this.#prepare(queue);
+        else this.#waiting.delete(queue);
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Starts one batch of the target whose turn it is. @returns false when nothing can start. */
+  #startNext(inlineUntil: number): boolean {
+    const nowMs = this.#clock.now();
+    const proposals: Proposal[] = [];
+    for (const queue of this.#waiting) {
+      if (!queue.waiting) continue;
+      const free = this.#freeSlots(queue, nowMs < inlineUntil);
+      const proposal = free.length === 0 ? undefined : propose(queue, free, nowMs);
+      if (proposal === undefined) continue;
+      if (proposal.kind === 'wait') this.#alarm.at(proposal.untilMs);
+      else proposals.push(proposal);
+    }
+    const chosen = this.#turns.choose(proposals);
+    if (chosen === undefined) return false;
+    if (chosen.kind === 'held') {
+      this.#startHeld(chosen, nowMs);
+      return true;
+    }
+    const { queue, slot, lane, closing } = chosen;
+    const formed = this.#form(queue, lane, closing, nowMs);
+    if (formed.entries.length > 0) this.#runner.start(queue, slot, { ...fresh, lane, ...formed });
+    return true;
+  }
+
+  #freeSlots(queue: TargetQueue, inlineAllowed: boolean): readonly Slot[] {
+    const free: Slot[] = [];
+    for (const slot of queue.slots) {
+      if (!slot.executor.idle) continue;
+      if (!slot.executor.inline) {
+        if (this.#runner.threadBatches < this.#runningBatches) free.push(slot);
+      } else if (inlineAllowed) free.push(slot);
+      else this.#onUnfinished();
+    }
+    return free;
+  }
+
+  #form(
+    queue: TargetQueue,
+    lane: Lane,
+    closing: CloseDecision & { readonly kind: 'close' },
+    nowMs: number,
+  ): FormedBatch {
+    const answers = this.#answers;
+    return formBatch(queue, lane, closing, {
+      nowMs,
+      onExpired: (entry) => this.#alarm.at(expire(queue, entry, { answers, nowMs, lane })),
+      onDoomed: (entry) => shedDoomed(queue, lane, entry, answers, nowMs),
+    });
+  }
+
+  /** Runs a held batch without those whom nobody waits for any more; a prepared one that lost some is formed anew. */
+  #startHeld({ queue, slot, held }: HeldProposal, nowMs: number): void {
+    queue.held.splice(queue.held.indexOf(held), 1);
+    const batchMs = predictionMargin * held.lane.costs.estimateMs(held.batch?.rows ?? 1);
+    const latest = queue.trustsCosts(nowMs) ? nowMs + batchMs : nowMs;
+    const entries = held.entries.filter((entry) => entry.state === 'waiting');
+    if (held.origin === 'prepared') {
+      if (entries.length === held.entries.length && entries.every((entry) => latest <= entry.deadline)) {
+        this.#runner.start(queue, slot, held);
+      } else for (const entry of entries.toReversed()) queue.restore(held.lane, entry);
+      return;
+    }
+    if (entries.length > 0) this.#runner.start(queue, slot, { ...held, entries });
+  }
+
+  /** Puts a full batch together while all executors are busy, so that the first free one need not wait for that. */
+  #prepare(queue: TargetQueue): void {
+    if (queue.alone || queue.held.length > 0 || queue.inOrder !== undefined) return;
+    const [lane, another] = queue.activeLanes;
+    // With several shapes the choice of lane is left for the last moment.
+    if (lane === undefined || another !== undefined || queue.slots.some((slot) => slot.executor.idle)) return;
+    const nowMs = this.#clock.now();
+    const closing = decideClose(queue, lane, nowMs);
+    if (closing.kind !== 'close' || closing.reason !== 'full') return;
+    const { entries, reason } = this.#form(queue, lane, closing, nowMs);
+    if (entries.length === 0) return;
+    if (reason !== 'full') {
+      for (const entry of entries.toReversed()) queue.restore(lane, entry);
+      return;
+    }
+    const batch = batchOf(queue, entries);
+    const held: HeldBatch = { ...fresh, origin: 'prepared', lane, entries, reason, batch };
+    queue.held.push(held);
+  }
+}
+
+const fresh = { origin: 'lane', batch: undefined, notOn: undefined, bisection: undefined } as const;

@@ -1,0 +1,64 @@
+import type { Tensor } from '../inference/tensor.ts';
+import type { CostTable } from './cost-table.ts';
+import type { Entry } from './entry.ts';
+import { Level } from './level.ts';
+import type { PrincipalAccount } from './principal-queue.ts';
+
+/** Requests that may share a batch: one target, one signature. */
+export class Lane {
+  /** The inputs of one of its requests, to recognise others by. */
+  readonly sample: readonly Tensor[];
+  readonly costs: CostTable;
+  /** Ascending by number, with at least one entry each now or before. */
+  readonly levels: Level[] = [];
+  rows = 0;
+  requests = 0;
+  /** Estimated device time of what waits, in milliseconds; kept by the target queue. */
+  workMs = 0;
+  /** Position in the list of lanes where something waits; -1 when nothing does. */
+  activeIndex = -1;
+
+  constructor(sample: readonly Tensor[], costs: CostTable) {
+    // Shapes and names only: a kept tensor would keep the message that it is a view of.
+    this.sample = sample.map(({ name, datatype, shape }) => ({ name, datatype, shape, data: noData }));
+    this.costs = costs;
+  }
+
+  add(entry: Entry, account: PrincipalAccount): void {
+    const level = this.#level(entry.level);
+    level.queueOf(account).add(entry);
+    this.#count(level, account, 1, entry.rows);
+  }
+
+  /** Puts back what was taken and did not fit, where it was. */
+  restore(entry: Entry, account: PrincipalAccount): void {
+    const level = this.#level(entry.level);
+    level.queueOf(account).restore(entry);
+    this.#count(level, account, 1, entry.rows);
+  }
+
+  remove(entry: Entry): void {
+    const home = entry.home;
+    if (home === undefined) return;
+    home.remove(entry);
+    this.#count(home.level, home.account, -1, -entry.rows);
+  }
+
+  #count(level: Level, account: PrincipalAccount, requests: number, rows: number): void {
+    level.requests += requests;
+    level.rows += rows;
+    this.requests += requests;
+    this.rows += rows;
+    account.queuedRows += rows;
+  }
+
+  #level(number: number): Level {
+    for (const level of this.levels) if (level.number === number) return level;
+    const level = new Level(this, number);
+    this.levels.push(level);
+    this.levels.sort((a, b) => a.number - b.number);
+    return level;
+  }
+}
+
+const noData = new Uint8Array(0);

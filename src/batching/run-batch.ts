@@ -1,0 +1,209 @@
+import { ServingError } from '../errors.ts';
+import type { Batch, BatchResult } from '../inference/executor.ts';
+import type { Logger } from '../inference/logger.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Answers } from './answers.ts';
+import { assembleBatch } from './assemble.ts';
+import type { Entry } from './entry.ts';
+import type { Bisection, HeldBatch } from './held-batch.ts';
+import { allOutputs } from './outputs.ts';
+import { unsplittableError } from './refusals.ts';
+import { asClientsSee, followsRows, respondSplit, respondWhole } from './respond.ts';
+import type { Occupation, Slot } from './slot.ts';
+import type { TargetQueue } from './target-queue.ts';
+
+/** What a batch is run as: fresh from its lane, or one that was held. */
+export type Runnable = Omit<HeldBatch, 'origin'> & { readonly origin: HeldBatch['origin'] | 'lane' };
+
+interface Run {
+  readonly queue: TargetQueue;
+  readonly slot: Slot;
+  readonly runnable: Runnable;
+  readonly rows: number;
+  readonly startedAt: number;
+  readonly queueMs: number;
+  readonly requests: number;
+  occupation: Occupation | undefined;
+}
+
+export interface RunnerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly answers: Answers;
+  /** A batch ended; its executor may be free, and its queue may hold more than before. */
+  readonly onEnded: (queue: TargetQueue) => void;
+}
+
+/** The input of an executor for a set of requests of one lane. */
+export function batchOf(queue: TargetQueue, entries: readonly Entry[]): Batch {
+  let mask = 0;
+  for (const entry of entries) mask = entry.outputMask === allOutputs ? allOutputs : mask | entry.outputMask;
+  return assembleBatch(queue.target.spec, entries, queue.outputs.namesOf(mask));
+}
+
+/** Runs batches on executors and answers their requests. */
+export class Runner {
+  /** Batches that run on executor threads now, over all targets. */
+  threadBatches = 0;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #answers: Answers;
+  readonly #onEnded: (queue: TargetQueue) => void;
+
+  constructor({ clock, logger, answers, onEnded }: RunnerOptions) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#answers = answers;
+    this.#onEnded = onEnded;
+  }
+
+  /** Starts a batch on an idle executor. All its entries wait still. */
+  start(queue: TargetQueue, slot: Slot, runnable: Runnable): void {
+    const batch = runnable.batch ?? batchOf(queue, runnable.entries);
+    const startedAt = this.#clock.now();
+    let queueMs = 0;
+    let requests = 0;
+    for (const entry of runnable.entries) {
+      entry.state = 'running';
+      queueMs += startedAt - entry.queuedAt;
+      if (entry.chunk <= 0) requests += 1;
+    }
+    const run: Run = {
+      queue,
+      slot,
+      runnable,
+      rows: batch.rows,
+      startedAt,
+      queueMs,
+      requests,
+      occupation: undefined,
+    };
+    queue.runningBatches += 1;
+    if (!slot.executor.inline) this.threadBatches += 1;
+    queue.counters.countBatch(batch.rows, runnable.reason);
+    if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
+    run.occupation = slot.started(startedAt + runnable.lane.costs.estimateMs(batch.rows));
+    let result: Promise<BatchResult>;
+    try {
+      result = slot.executor.run(batch);
+    } catch (error) {
+      result = Promise.reject(ServingError.from(error));
+    }
+    // An inline executor has computed already; what follows in this turn is not its time.
+    if (slot.executor.inline) slot.ended(run.occupation, this.#clock.now());
+    result.then(
+      (outcome) => this.#succeeded(run, outcome),
+      (error: unknown) => this.#failed(run, ServingError.from(error)),
+    );
+  }
+
+  #succeeded(run: Run, result: BatchResult): void {
+    const { queue, runnable, rows } = run;
+    const nowMs = this.#clock.now();
+    const endedAt = this.#ended(run, nowMs);
+    runnable.lane.costs.observe(rows, endedAt - run.startedAt);
+    const { entries } = runnable;
+    const responses = this.#responses(queue, entries, rows, result);
+    if (responses instanceof ServingError) {
+      this.#failAll(queue, entries, responses);
+    } else {
+      const { inputMs, inferMs, outputMs } = result;
+      queue.retries.earn();
+      queue.target.statistics.recordBatch(rows, run.requests, run.queueMs, inputMs, inferMs, outputMs);
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i];
+        const response = responses[i];
+        if (entry !== undefined && response !== undefined)
+          this.#answers.succeed(queue, entry, response, nowMs);
+      }
+    }
+    this.#onEnded(queue);
+  }
+
+  /** One answer per entry, or why the batch cannot be split; then later requests of the target go alone. */
+  #responses(
+    queue: TargetQueue,
+    entries: readonly Entry[],
+    rows: number,
+    result: BatchResult,
+  ): readonly InferResponse[] | ServingError {
+    const { spec } = queue.target;
+    const [only] = entries;
+    if (entries.length === 1 && only !== undefined) {
+      return [respondWhole(spec, only, asClientsSee(spec, result.outputs))];
+    }
+    if (!followsRows(result.outputs, rows)) {
+      queue.batchingOffReason = 'an output of a joined batch does not follow the batch dimension';
+      this.#logger.warn(
+        { model: spec.name, version: spec.version },
+        'batching is off: outputs do not follow rows',
+      );
+      return unsplittableError(spec.name);
+    }
+    return respondSplit(spec, entries, asClientsSee(spec, result.outputs));
+  }
+
+  #failed(run: Run, error: ServingError): void {
+    const { queue, runnable } = run;
+    const nowMs = this.#clock.now();
+    this.#ended(run, nowMs);
+    if (error.code === 'unavailable') this.#elsewhere(run, error, nowMs);
+    else if (runnable.entries.length === 1 || !this.#bisect(run))
+      this.#failAll(queue, runnable.entries, error);
+    this.#onEnded(queue);
+  }
+
+  #ended({ queue, slot, occupation }: Run, nowMs: number): number {
+    queue.runningBatches -= 1;
+    if (!slot.executor.inline) this.threadBatches -= 1;
+    return occupation === undefined ? nowMs : slot.ended(occupation, nowMs);
+  }
+
+  /** The executor failed, not the batch: once, another one may try. */
+  #elsewhere({ queue, slot, runnable }: Run, error: ServingError, nowMs: number): void {
+    const { entries } = runnable;
+    const worthIt = entries.some((entry) => nowMs < entry.deadline && !entry.call.cancelled);
+    if (queue.slots.length < 2 || runnable.origin === 'retry' || !worthIt || !queue.retries.spend()) {
+      this.#failAll(queue, entries, error);
+      return;
+    }
+    hold(queue, { ...runnable, origin: 'retry', batch: undefined, notOn: slot });
+  }
+
+  /** Halves a failed batch, so that in the end only the request that makes it fail does. @returns false over budget. */
+  #bisect({ queue, runnable }: Run): boolean {
+    const { entries } = runnable;
+    if (runnable.bisection === undefined && !queue.retries.spend()) return false;
+    // Two runs for each halving on the way to one guilty request.
+    const bisection: Bisection = runnable.bisection ?? { runsLeft: 2 * Math.ceil(Math.log2(entries.length)) };
+    if (bisection.runsLeft < 2) return false;
+    bisection.runsLeft -= 2;
+    const middle = entries.length >> 1;
+    for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
+      hold(queue, {
+        ...runnable,
+        entries: half,
+        origin: 'bisect',
+        batch: undefined,
+        notOn: undefined,
+        bisection,
+      });
+    }
+    return true;
+  }
+
+  #failAll(queue: TargetQueue, entries: readonly Entry[], error: ServingError): void {
+    const nowMs = this.#clock.now();
+    for (const entry of entries) {
+      if (entry.call.cancelled) this.#answers.giveUp(queue, entry, nowMs);
+      else this.#answers.fail(queue, entry, { error, reason: 'BACKEND', nowMs });
+    }
+  }
+}
+
+/** Leaves a batch with its queue until an executor can take it. */
+export function hold(queue: TargetQueue, held: HeldBatch): void {
+  for (const entry of held.entries) entry.state = 'waiting';
+  queue.held.push(held);
+}

@@ -1,0 +1,140 @@
+import type { CallContext } from '../inference/call-context.ts';
+import { silentLogger } from '../inference/logger.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { Target } from '../inference/target.ts';
+import type { Clock } from '../util/clock.ts';
+import { Alarm } from './alarm.ts';
+import { Answers } from './answers.ts';
+import { CostBook } from './cost-book.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Entrance } from './entrance.ts';
+import type { Entry } from './entry.ts';
+import { expireDue, withdraw } from './expire.ts';
+import { defaultBatcherLimits, type BatcherOptions } from './options.ts';
+import { Runner } from './run-batch.ts';
+import { TargetQueue } from './target-queue.ts';
+
+/**
+ * Brings requests, executors and time together. Whatever happens (a request came, an executor is free, time is up) ends
+ * in the dispatcher's `pump`.
+ */
+export class Scheduler {
+  readonly costs = new CostBook();
+  readonly #clock: Clock;
+  readonly #nextTurn: (run: () => void) => void;
+  readonly #queues = new Map<Target, TargetQueue>();
+  readonly #drains = new Map<Target, (() => void)[]>();
+  readonly #answers: Answers;
+  readonly #alarm: Alarm;
+  readonly #dispatcher: Dispatcher;
+  readonly #entrance: Entrance;
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    this.#dispatcher.pump();
+  };
+  #lastQueue: TargetQueue | undefined;
+  #flushing = false;
+
+  constructor({ clock, logger = silentLogger, limits: given, nextTurn }: BatcherOptions) {
+    const limits = { ...defaultBatcherLimits, ...given };
+    this.#clock = clock;
+    this.#nextTurn = nextTurn ?? ((run) => void setImmediate(run));
+    this.#alarm = new Alarm(clock, () => this.#onAlarm());
+    this.#answers = new Answers((queue) => this.#onEmpty(queue));
+    const answers = this.#answers;
+    const runner = new Runner({ clock, logger, answers, onEnded: (queue) => this.#onEnded(queue) });
+    this.#dispatcher = new Dispatcher({
+      clock,
+      alarm: this.#alarm,
+      answers,
+      runner,
+      runningBatches: limits.runningBatches,
+      onUnfinished: () => this.#pumpNextTurn(),
+    });
+    this.#entrance = new Entrance({
+      clock,
+      answers,
+      limits,
+      onEntered: (queue, entry) => this.#onEntered(queue, entry),
+      withdraw: (queue, entry) => this.#withdraw(queue, entry),
+    });
+  }
+
+  submit(target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> {
+    return this.#entrance.submit(this.queueOf(target), request, call, this.#clock.now());
+  }
+
+  drained(target: Target): Promise<void> {
+    const queue = this.#queues.get(target);
+    if (queue === undefined) return Promise.resolve();
+    if (queue.unanswered === 0) {
+      this.#forget(queue);
+      return Promise.resolve();
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiters = this.#drains.get(target) ?? [];
+    waiters.push(resolve);
+    this.#drains.set(target, waiters);
+    return promise;
+  }
+
+  queueOf(target: Target): TargetQueue {
+    if (this.#lastQueue?.target === target) return this.#lastQueue;
+    let queue = this.#queues.get(target);
+    if (queue === undefined) {
+      const costs = this.costs.of(target.spec.digest, Math.max(1, target.spec.maxBatchSize));
+      queue = new TargetQueue(target, costs, this.#clock, () => this.#dispatcher.pump());
+      this.#queues.set(target, queue);
+    }
+    this.#lastQueue = queue;
+    return queue;
+  }
+
+  queues(): Iterable<TargetQueue> {
+    return this.#queues.values();
+  }
+
+  #onEntered(queue: TargetQueue, entry: Entry): void {
+    this.#dispatcher.noteWaiting(queue);
+    if (entry.expiresAt !== Infinity) this.#alarm.at(entry.expiresAt);
+    if (entry.chunk < 0) entry.call.onCancelled(() => this.#withdraw(queue, entry));
+    this.#pumpNextTurn();
+  }
+
+  #pumpNextTurn(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#nextTurn(this.#flush);
+  }
+
+  #withdraw(queue: TargetQueue, entry: Entry): void {
+    withdraw(queue, entry, this.#answers, this.#clock.now());
+  }
+
+  #onEnded(queue: TargetQueue): void {
+    if (!queue.waiting) return;
+    this.#dispatcher.noteWaiting(queue);
+    this.#dispatcher.pump();
+  }
+
+  #onAlarm(): void {
+    const nowMs = this.#clock.now();
+    for (const queue of this.#dispatcher.waiting) this.#alarm.at(expireDue(queue, this.#answers, nowMs));
+    this.#dispatcher.pump();
+  }
+
+  #onEmpty(queue: TargetQueue): void {
+    const waiters = this.#drains.get(queue.target);
+    if (waiters === undefined) return;
+    this.#drains.delete(queue.target);
+    this.#forget(queue);
+    for (const resolve of waiters) resolve();
+  }
+
+  #forget(queue: TargetQueue): void {
+    queue[Symbol.dispose]();
+    this.#queues.delete(queue.target);
+    if (this.#lastQueue === queue) this.#lastQueue = undefined;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Executor } from '../inference/executor.ts';
+import type { Clock } from '../util/clock.ts';
+
+/** One batch's time on an executor. `endedAt` is undefined while it runs. */
+export interface Occupation {
+  readonly expectedEndAt: number;
+  endedAt: number | undefined;
+}
+
+/** One executor of a target and what it is expected to do next. */
+export class Slot implements Disposable {
+  readonly executor: Executor;
+  /** When the last batch ended; -Infinity before the first. */
+  lastEndedAt = -Infinity;
+  #current: Occupation | undefined = undefined;
+  readonly #listener: Disposable;
+
+  constructor(executor: Executor, clock: Clock, onIdle: () => void) {
+    this.executor = executor;
+    this.#listener = executor.onIdle(() => {
+      // Here and not where the result is handled: by then the next batch has already been put together.
+      if (this.#current !== undefined) this.ended(this.#current, clock.now());
+      onIdle();
+    });
+  }
+
+  started(expectedEndAt: number): Occupation {
+    this.#current = { expectedEndAt, endedAt: undefined };
+    return this.#current;
+  }
+
+  /** Notes the end of a batch, by whichever sign of it comes first. @returns when it ended. */
+  ended(occupation: Occupation, nowMs: number): number {
+    if (occupation.endedAt !== undefined) return occupation.endedAt;
+    occupation.endedAt = nowMs;
+    this.lastEndedAt = nowMs;
+    if (this.#current === occupation) this.#current = undefined;
+    return nowMs;
+  }
+
+  /** Milliseconds until it can take a batch: Infinity when it is down, because that cannot be known. */
+  freeInMs(nowMs: number): number {
+    if (this.executor.idle) return 0;
+    return this.#current === undefined ? Infinity : Math.max(0, this.#current.expectedEndAt - nowMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener[Symbol.dispose]();
+  }
+}
