@@ -74,7 +74,7 @@ function descriptorCodec(): DescriptorCodec {
   }
   return {
     decode: (bytes) => type.deserialize(bytes) as FileMessage,
-    encode: (file) => type.serialize(file) as Buffer,
+    encode: (file) => type.serialize(file),
   };
 }
 
