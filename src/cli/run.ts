@@ -1,7 +1,7 @@
 import { hint } from '../config/suggest.ts';
 import { ServingError } from '../errors.ts';
 import { exitCodes, usageError, type Command, type ExitCode, type Terminal } from './command.ts';
-import { packageVersion } from './package-version.ts';
+import { packageVersion } from '../package-version.ts';
 
 /** Commands are loaded when they are called: `--version` should not wait for ONNX Runtime. */
 const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Command> }>> =
