@@ -5,12 +5,13 @@
  *                  [--args "<more flags for tensorgate>"]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findProgram, findPython } from '../test/support/tools.ts';
 import { latencies, load, type LoadTarget, type Tools } from './load.ts';
+import { measureMixedLoad, type MixedSample } from './mixed-load.ts';
 import { cpuNs, rssBytes } from '../test/support/process-usage.ts';
 import { type BareRun, machine, renderReport, type Report, type Sample } from './report.ts';
 import { framed, inferRequest, replySizeBytes } from '../test/support/raw-infer.ts';
@@ -93,50 +94,82 @@ async function measure(tools: Tools, workload: Workload, round: number, measured
   };
 }
 
+/** Files of one row for a model, in a folder that lives as long as the measurement. */
+function requestFiles(
+  scratch: string,
+  { model, input, dims }: Workload,
+): Omit<LoadTarget, 'port' | 'replySizeBytes'> {
+  const message = inferRequest({ model, input, dims });
+  const files = {
+    framedFile: join(scratch, `${model}.framed`),
+    messageFile: join(scratch, `${model}.message`),
+  };
+  writeFileSync(files.framedFile, framed(message));
+  writeFileSync(files.messageFile, message);
+  return files;
+}
+
+async function targetOf(server: BenchServer, scratch: string, workload: Workload): Promise<LoadTarget> {
+  const files = requestFiles(scratch, workload);
+  const size = await replySizeBytes(server.port, readFileSync(files.framedFile));
+  return { port: server.port, ...files, replySizeBytes: size };
+}
+
 async function measureModel(
   tools: Tools,
+  scratch: string,
   setup: ServerSetup,
   ofModel: readonly Workload[],
 ): Promise<Sample[]> {
-  const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-bench-'));
   await using servers = new AsyncDisposableStack();
   const samples: Sample[] = [];
-  try {
+  const measured: Measured[] = [];
+  for (const name of chosenServers) {
+    const server = servers.use(await startBenchServer(name, setup));
+    const idleRssBytes = rssBytes(server.pid);
     const [first] = ofModel;
-    if (first === undefined) return samples;
-    const message = inferRequest(first);
-    const files = { framedFile: join(scratch, 'framed'), messageFile: join(scratch, 'message') };
-    writeFileSync(files.framedFile, framed(message));
-    writeFileSync(files.messageFile, message);
-    const measured: Measured[] = [];
-    for (const name of chosenServers) {
-      const server = servers.use(await startBenchServer(name, setup));
-      const idleRssBytes = rssBytes(server.pid);
-      const size = await replySizeBytes(server.port, framed(message));
-      measured.push({ server, idleRssBytes, target: { port: server.port, ...files, replySizeBytes: size } });
-    }
-    for (let round = 1; round <= rounds; round += 1) {
-      for (const workload of ofModel) {
-        for (const one of measured) samples.push(await measure(tools, workload, round, one));
-      }
-      process.stderr.write(`${setup.model}: round ${round} of ${rounds}\n`);
-    }
-    return samples;
-  } finally {
-    rmSync(scratch, { recursive: true });
+    if (first !== undefined)
+      measured.push({ server, idleRssBytes, target: await targetOf(server, scratch, first) });
   }
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const workload of ofModel) {
+      for (const one of measured) samples.push(await measure(tools, workload, round, one));
+    }
+    process.stderr.write(`${setup.model}: round ${round} of ${rounds}\n`);
+  }
+  return samples;
+}
+
+/** Tensorgate only: the native server serves one model. */
+async function measureMixed(tools: Tools, scratch: string, setup: ServerSetup): Promise<MixedSample[]> {
+  await using servers = new AsyncDisposableStack();
+  const samples: MixedSample[] = [];
+  const small = workloads.find(({ model }) => model === 'mlp16');
+  const large = workloads.find(({ model }) => model === 'identity');
+  if (small === undefined || large === undefined) throw new Error('bug: no workloads to mix');
+  for (const name of chosenServers.filter((server) => server.startsWith('tensorgate'))) {
+    const server = servers.use(await startBenchServer(name, setup));
+    const targets = [await targetOf(server, scratch, small), await targetOf(server, scratch, large)] as const;
+    for (let round = 1; round <= rounds; round += 1) {
+      samples.push({ server: name, round, ...(await measureMixedLoad(tools, ...targets)) });
+    }
+  }
+  return samples;
 }
 
 async function main(): Promise<void> {
   const startedAt = new Date().toISOString();
   const tools = findTools();
   const repository = makeModels();
+  const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-bench-'));
+  process.once('exit', () => rmSync(scratch, { recursive: true }));
   const samples: Sample[] = [];
   const bareRuns: BareRun[] = [];
+  const more = flags.args.split(' ').filter(Boolean);
+  const setupOf = (model: string): ServerSetup => ({ repository, model, prefix: pinTo(0), args: more });
   for (const [model, ofModel] of Map.groupBy(chosenWorkloads, (workload) => workload.model)) {
-    const args = flags.args.split(' ').filter(Boolean);
-    const setup: ServerSetup = { repository, model, prefix: pinTo(0), args };
-    samples.push(...(await measureModel(tools, setup, ofModel)));
+    const setup = setupOf(model);
+    samples.push(...(await measureModel(tools, scratch, setup, ofModel)));
     for (const rows of flags.quick ? [1] : [1, 4, 8, 16, 32]) {
       bareRuns.push({ model, rows, usPerRow: (await bareRunUs(setup, rows, 0.5)) / rows });
     }
@@ -149,6 +182,7 @@ async function main(): Promise<void> {
     rounds,
     bareRuns,
     samples,
+    mixed: flags.only === '' ? await measureMixed(tools, scratch, setupOf('mlp16')) : [],
   };
   mkdirSync(join(toolsFolder, 'bench'), { recursive: true });
   const file = flags.json ?? join(toolsFolder, 'bench', `${startedAt.replaceAll(':', '-')}.json`);

@@ -40,7 +40,11 @@ async function run(tools: Tools, command: string, args: readonly string[]): Prom
   return stdout;
 }
 
-function h2loadArguments(workload: Workload, target: LoadTarget, requests: number): string[] {
+function h2loadArguments(
+  workload: Pick<Workload, 'connections' | 'streams'>,
+  target: LoadTarget,
+  requests: number,
+): string[] {
   // Windows of 4 MB: with the 64 KB of the protocol's default, large messages would measure round trips.
   const load = `-t 1 -w 22 -W 22 -c ${workload.connections} -m ${workload.streams} -n ${requests}`;
   const headers = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
@@ -102,12 +106,30 @@ export function load(
 }
 
 /** Latencies of a run of its own: writing down every request slows the load generator. */
-export async function latencies(tools: Tools, workload: Workload, target: LoadTarget, requests: number) {
-  const file = `${target.framedFile}.log`;
-  await rm(file, { force: true });
+export function latencies(tools: Tools, workload: Workload, target: LoadTarget, requests: number) {
   const count = Math.max(requests, inFlight(workload));
-  const args = [...h2loadArguments(workload, target, count), '--log-file', file];
-  await run(tools, tools.h2load, args);
+  return timed(tools, h2loadArguments(workload, target, count), `${target.framedFile}.log`);
+}
+
+/** Latencies at a steady rate, whatever the server does. */
+export function latenciesAtRate(
+  tools: Tools,
+  target: LoadTarget,
+  requestsPerSecond: number,
+  seconds: number,
+): Promise<Latencies> {
+  const workload = { connections: 4, streams: 32 };
+  const args = h2loadArguments(workload, target, requestsPerSecond * seconds);
+  return timed(
+    tools,
+    ['--rps', `${requestsPerSecond / workload.connections}`, ...args],
+    `${target.framedFile}.log`,
+  );
+}
+
+async function timed(tools: Tools, args: readonly string[], file: string): Promise<Latencies> {
+  await rm(file, { force: true });
+  await run(tools, tools.h2load, [...args, '--log-file', file]);
   const lines = (await readFile(file, 'latin1')).trimEnd().split('\n');
   const sorted = Float64Array.from(lines, (line) => Number(line.split('\t')[2])).sort();
   const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;

@@ -1,4 +1,5 @@
 import { cpus, release, totalmem } from 'node:os';
+import type { MixedSample } from './mixed-load.ts';
 import type { ServerName } from './servers.ts';
 
 /** One measured run of one server under one workload. */
@@ -30,6 +31,7 @@ export interface Report {
   readonly rounds: number;
   readonly bareRuns: readonly BareRun[];
   readonly samples: readonly Sample[];
+  readonly mixed: readonly MixedSample[];
 }
 
 export function machine(): string {
@@ -91,5 +93,19 @@ export function renderReport(report: Report): string {
   for (const { model, rows, usPerRow } of report.bareRuns) {
     lines.push(`| ${model} | ${rows} | ${figure(usPerRow)} |`);
   }
+  if (report.mixed.length > 0) lines.push('', ...renderMixed(report.mixed));
   return lines.join('\n');
+}
+
+function renderMixed(samples: readonly MixedSample[]): string[] {
+  const lines = [
+    '| 2,000 small requests a second: p99 µs | alone | beside 100 of 600 kB a second | ratio |',
+    '|---|---|---|---|',
+  ];
+  for (const [server, ofServer] of Map.groupBy(samples, (sample) => sample.server)) {
+    const alone = median(ofServer.map((sample) => sample.aloneP99Us));
+    const mixed = median(ofServer.map((sample) => sample.mixedP99Us));
+    lines.push(`| ${server} | ${figure(alone)} | ${figure(mixed)} | ${figure(mixed / alone)} |`);
+  }
+  return lines;
 }
