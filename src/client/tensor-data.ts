@@ -188,7 +188,7 @@ function decodeBytes(bytes: Uint8Array): Uint8Array[] {
     const start = offset + 4;
     const end = start <= bytes.length ? start + view.getUint32(offset, true) : Infinity;
     if (end > bytes.length) throw new ServingError('internal', "the reply's BYTES tensor is cut off");
-    elements.push(bytes.subarray(start, end));
+    elements.push(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
     offset = end;
   }
   return elements;

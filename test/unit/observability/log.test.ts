@@ -26,7 +26,7 @@ test('the level can change while the logger is in use', () => {
   logger.error({}, 'unheard');
   assert.equal(logger.level, 'silent');
   assert.deepEqual(
-    out.lines.map((line) => JSON.parse(line).message),
+    out.lines.map((line): unknown => JSON.parse(line).message),
     ['heard'],
   );
 });
