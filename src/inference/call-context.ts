@@ -14,6 +14,8 @@ export class CallContext {
   readonly sizeBytes: number;
   /** True once nobody waits any more: cancelled by the client, connection gone, or deadline passed. */
   cancelled = false;
+  /** Transport's part: true when the caller can take any number of answers (ModelStreamInfer). */
+  streaming = false;
   #onCancelled: (() => void) | undefined = undefined;
   #onFinished: (() => void) | undefined = undefined;
   #finished = false;

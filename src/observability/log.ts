@@ -20,6 +20,8 @@ export interface LoggerOptions {
 /** The process's logger. Its level may change while it is in use. */
 export interface ServerLogger extends Logger {
   level: LogLevel;
+  /** Levels that are not printed although they are at or above `level`. */
+  muted: ReadonlySet<LogLevel>;
 }
 
 /** Names whose values are never printed, at the top of the fields or one level below. */
@@ -55,16 +57,31 @@ export function createLogger({ level, format, sink = process.stdout }: LoggerOpt
     },
     { write: (line: string) => void output.write(line) },
   );
+  let muted: ReadonlySet<LogLevel> = new Set();
   return {
+    get muted() {
+      return muted;
+    },
+    set muted(next) {
+      muted = next;
+    },
     get level() {
       return isLogLevel(logger.level) ? logger.level : 'info';
     },
     set level(next) {
       logger.level = next;
     },
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
+    debug: (fields, message) => {
+      if (!muted.has('debug')) logger.debug(fields, message);
+    },
+    info: (fields, message) => {
+      if (!muted.has('info')) logger.info(fields, message);
+    },
+    warn: (fields, message) => {
+      if (!muted.has('warn')) logger.warn(fields, message);
+    },
+    error: (fields, message) => {
+      if (!muted.has('error')) logger.error(fields, message);
+    },
   };
 }

@@ -1,0 +1,185 @@
+import type {
+  BatchStatistics,
+  FailureReason,
+  StatisticDuration,
+  StatisticsRecorder,
+  StatisticsSnapshot,
+} from '../inference/statistics.ts';
+import type { Clock } from '../util/clock.ts';
+
+/** Where each number stands in the shared memory. Times are sums in milliseconds. */
+const at = {
+  lastInference: 0,
+  inferences: 1,
+  executions: 2,
+  successes: 3,
+  successMs: 4,
+  failures: 5,
+  failureMs: 6,
+  queueMs: 7,
+  inputMs: 8,
+  inferMs: 9,
+  outputMs: 10,
+  cacheHits: 11,
+  cacheHitMs: 12,
+  cacheMisses: 13,
+  cacheMissMs: 14,
+  pending: 15,
+  REJECTED: 16,
+  CANCELED: 17,
+  BACKEND: 18,
+  OTHER: 19,
+} as const;
+
+const batchesAt = 20;
+
+/** Of each executed batch size: executions, then the sums of the three compute times. */
+const batchFields = 4;
+
+export interface ModelStatisticsOptions {
+  readonly name: string;
+  readonly version: string;
+  /** ModelSpec.maxBatchSize: the largest batch there can be; 0 counts as 1. */
+  readonly maxBatchSize: number;
+  readonly clock: Clock;
+  /** Zeroed memory of `ModelStatistics.sizeBytes(maxBatchSize)` that another thread reads; own memory by default. */
+  readonly memory?: SharedArrayBuffer;
+}
+
+/**
+ * Counts what happened to the requests of one model version, the way Triton counts for its ModelStatistics. One thread
+ * writes; any thread that has the memory may read, and may then see a request half counted.
+ */
+export class ModelStatistics implements StatisticsRecorder {
+  readonly memory: SharedArrayBuffer;
+  readonly #name: string;
+  readonly #version: string;
+  readonly #largestBatch: number;
+  readonly #clock: Clock;
+  readonly #numbers: Float64Array;
+
+  /** Pages of batch sizes that never occur stay untouched, so a large `maxBatchSize` costs no memory. */
+  static sizeBytes(maxBatchSize: number): number {
+    return (batchesAt + batchFields * (Math.max(1, maxBatchSize) + 1)) * Float64Array.BYTES_PER_ELEMENT;
+  }
+
+  constructor({ name, version, maxBatchSize, clock, memory }: ModelStatisticsOptions) {
+    this.memory = memory ?? new SharedArrayBuffer(ModelStatistics.sizeBytes(maxBatchSize));
+    this.#name = name;
+    this.#version = version;
+    this.#largestBatch = Math.max(1, maxBatchSize);
+    this.#clock = clock;
+    this.#numbers = new Float64Array(this.memory);
+  }
+
+  /** Every request of a batch is given the whole batch's compute times, so their sums exceed the wall clock. */
+  recordBatch(
+    rows: number,
+    requests: number,
+    queueMs: number,
+    inputMs: number,
+    inferMs: number,
+    outputMs: number,
+  ): void {
+    const numbers = this.#numbers;
+    numbers[at.lastInference] = this.#clock.epochMs();
+    this.#add(at.inferences, rows);
+    this.#add(at.executions, 1);
+    this.#add(at.queueMs, queueMs);
+    this.#add(at.inputMs, inputMs * requests);
+    this.#add(at.inferMs, inferMs * requests);
+    this.#add(at.outputMs, outputMs * requests);
+    const batch = batchesAt + batchFields * Math.min(rows, this.#largestBatch);
+    this.#add(batch, 1);
+    this.#add(batch + 1, inputMs);
+    this.#add(batch + 2, inferMs);
+    this.#add(batch + 3, outputMs);
+  }
+
+  /** Once per answered request, also when the answer came from the cache. */
+  recordSuccess(totalMs: number): void {
+    this.#add(at.successes, 1);
+    this.#add(at.successMs, totalMs);
+  }
+
+  recordFailure(totalMs: number, reason: FailureReason): void {
+    this.#add(at.failures, 1);
+    this.#add(at.failureMs, totalMs);
+    this.#add(at[reason], 1);
+  }
+
+  /** Beside `recordSuccess`: what a hit waited, and how long the look-up took. */
+  recordCacheHit(queueMs: number, lookupMs: number): void {
+    this.#add(at.queueMs, queueMs);
+    this.#add(at.cacheHits, 1);
+    this.#add(at.cacheHitMs, lookupMs);
+  }
+
+  /** Look-up and insertion come on top of what `recordSuccess` was told. */
+  recordCacheMiss(lookupAndInsertMs: number): void {
+    this.#add(at.successMs, lookupAndInsertMs);
+    this.#add(at.cacheMisses, 1);
+    this.#add(at.cacheMissMs, lookupAndInsertMs);
+  }
+
+  setPending(requests: number): void {
+    this.#numbers[at.pending] = requests;
+  }
+
+  snapshot(): StatisticsSnapshot {
+    const successes = this.#get(at.successes);
+    const computed = successes - this.#get(at.cacheHits);
+    return {
+      name: this.#name,
+      version: this.#version,
+      lastInference: this.#get(at.lastInference),
+      inferenceCount: this.#get(at.inferences),
+      executionCount: this.#get(at.executions),
+      success: duration(successes, this.#get(at.successMs)),
+      fail: duration(this.#get(at.failures), this.#get(at.failureMs)),
+      failReasons: {
+        REJECTED: this.#get(at.REJECTED),
+        CANCELED: this.#get(at.CANCELED),
+        BACKEND: this.#get(at.BACKEND),
+        OTHER: this.#get(at.OTHER),
+      },
+      queue: duration(successes, this.#get(at.queueMs)),
+      computeInput: duration(computed, this.#get(at.inputMs)),
+      computeInfer: duration(computed, this.#get(at.inferMs)),
+      computeOutput: duration(computed, this.#get(at.outputMs)),
+      cacheHit: duration(this.#get(at.cacheHits), this.#get(at.cacheHitMs)),
+      cacheMiss: duration(this.#get(at.cacheMisses), this.#get(at.cacheMissMs)),
+      pending: this.#get(at.pending),
+      batches: this.#batches(),
+    };
+  }
+
+  #batches(): readonly BatchStatistics[] {
+    const batches: BatchStatistics[] = [];
+    for (let batchSize = 1; batchSize <= this.#largestBatch; batchSize++) {
+      const start = batchesAt + batchFields * batchSize;
+      const count = this.#get(start);
+      if (count === 0) continue;
+      batches.push({
+        batchSize,
+        computeInput: duration(count, this.#get(start + 1)),
+        computeInfer: duration(count, this.#get(start + 2)),
+        computeOutput: duration(count, this.#get(start + 3)),
+      });
+    }
+    return batches;
+  }
+
+  #add(index: number, amount: number): void {
+    this.#numbers[index] = (this.#numbers[index] ?? 0) + amount;
+  }
+
+  #get(index: number): number {
+    return this.#numbers[index] ?? 0;
+  }
+}
+
+/** Nanoseconds are what the protocol counts in; rounded once here instead of at each request. */
+function duration(count: number, ms: number): StatisticDuration {
+  return { count, ns: Math.round(ms * 1e6) };
+}
