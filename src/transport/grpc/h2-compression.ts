@@ -1,0 +1,80 @@
+import { promisify } from 'node:util';
+import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';
+import { ServingError } from '../../errors.ts';
+
+/** Message encodings that both directions know. `deflate` is zlib's format, as gRPC means it. */
+export type GrpcEncoding = 'identity' | 'gzip' | 'deflate';
+
+export const acceptedEncodings = 'identity,gzip,deflate';
+
+export function isGrpcEncoding(name: string): name is GrpcEncoding {
+  return name === 'identity' || name === 'gzip' || name === 'deflate';
+}
+
+const gzipAsync = promisify(gzip);
+const deflateAsync = promisify(deflate);
+
+/** Fast settings: the link is usually quicker than a thorough search. */
+const compressionLevel = 1;
+
+export async function compressMessage(
+  encoding: 'gzip' | 'deflate',
+  pieces: readonly Uint8Array[],
+): Promise<Buffer> {
+  const message = Buffer.concat(pieces);
+  return encoding === 'gzip'
+    ? gzipAsync(message, { level: compressionLevel })
+    : deflateAsync(message, { level: compressionLevel });
+}
+
+export interface InflateLimits {
+  readonly maxBytes: number;
+  /** Asked for every piece of output before it is kept; false when the memory bound is reached. */
+  readonly hold: (sizeBytes: number) => boolean;
+}
+
+/**
+ * Decompresses one message piece by piece, so that a small message that inflates to a huge one costs no more memory
+ * than its limit.
+ *
+ * @throws ServingError invalid_argument when the bytes are not of the encoding, resource_exhausted above a limit.
+ */
+export async function inflateMessage(
+  encoding: 'gzip' | 'deflate',
+  message: Buffer,
+  limits: InflateLimits,
+): Promise<Buffer> {
+  const stream = encoding === 'gzip' ? createGunzip() : createInflate();
+  stream.end(message);
+  const pieces: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      sizeBytes += piece.length;
+      if (sizeBytes > limits.maxBytes) throw messageTooLarge(undefined, limits.maxBytes);
+      if (!limits.hold(piece.length)) throw memoryExhausted();
+      pieces.push(piece);
+    }
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    throw new ServingError('invalid_argument', `message is not valid ${encoding}`, { cause: error });
+  }
+  return Buffer.concat(pieces, sizeBytes);
+}
+
+export function messageTooLarge(sizeBytes: number | undefined, maxBytes: number): ServingError {
+  const received = sizeBytes === undefined ? 'decompressed message' : `message of ${sizeBytes} bytes`;
+  return new ServingError(
+    'resource_exhausted',
+    `${received} is larger than the limit of ${maxBytes} bytes (--grpc-max-message-bytes)`,
+    { reason: 'MESSAGE_TOO_LARGE' },
+  );
+}
+
+/** The bound on bytes held for all requests is reached; other calls will free some. */
+export function memoryExhausted(): ServingError {
+  return new ServingError('resource_exhausted', 'server is holding as many request bytes as it may', {
+    reason: 'MEMORY_BUDGET',
+    retryAfterMs: 100,
+  });
+}

@@ -1,0 +1,68 @@
+import { ConnectionError } from './connection-error.ts';
+import type { H2Counters } from './counters.ts';
+import type { FloodName, H2Limits } from './limits.ts';
+import { errorCode } from './protocol.ts';
+
+/**
+ * DATA frames that a peer receives entitle it to this many PINGs and WINDOW_UPDATEs each: grpc-go measures the link with
+ * a PING per round trip while data flows, and every client returns window.
+ */
+const earnedPerDataFrame = 2;
+
+/**
+ * Counts frames that cost us work and carry no request. Above its limit in one window the connection ends with
+ * ENHANCE_YOUR_CALM (RFC 9113, section 10.5).
+ */
+export class FloodGuard {
+  readonly #limits: H2Limits;
+  readonly #counters: H2Counters;
+  readonly #counts: Record<FloodName, number>;
+  #earned = 0;
+  #startedAt: number;
+
+  constructor(limits: H2Limits, counters: H2Counters, now: number) {
+    this.#limits = limits;
+    this.#counters = counters;
+    this.#startedAt = now;
+    this.#counts = {
+      resets: 0,
+      provokedResets: 0,
+      pings: 0,
+      settings: 0,
+      priorities: 0,
+      emptyData: 0,
+      windowUpdates: 0,
+      unknownFrames: 0,
+    };
+  }
+
+  /** We sent the peer a DATA frame. */
+  earn(): void {
+    this.#earned += earnedPerDataFrame;
+  }
+
+  /** @throws ConnectionError when this frame is one too many. */
+  spend(name: FloodName, now: number): void {
+    if (now - this.#startedAt >= this.#limits.floodWindowMs) this.#restart(now);
+    const count = ++this.#counts[name];
+    const limit = this.#limits.floods[name];
+    if (count <= limit) return;
+    if ((name === 'pings' || name === 'windowUpdates') && count <= limit + this.#earned) return;
+    this.#counters.limitHits[name]++;
+    throw new ConnectionError(errorCode.enhanceYourCalm, `too many ${name}`, name);
+  }
+
+  #restart(now: number): void {
+    this.#startedAt = now;
+    this.#earned = 0;
+    const counts = this.#counts;
+    counts.resets = 0;
+    counts.provokedResets = 0;
+    counts.pings = 0;
+    counts.settings = 0;
+    counts.priorities = 0;
+    counts.emptyData = 0;
+    counts.windowUpdates = 0;
+    counts.unknownFrames = 0;
+  }
+}

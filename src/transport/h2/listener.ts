@@ -1,0 +1,218 @@
+import { unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../util/clock.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { Connection, type ConnectionShared } from './connection.ts';
+import { lingerMs } from './connection-life.ts';
+import { createCounters, type H2Counters } from './counters.ts';
+import type { H2Limits } from './limits.ts';
+import { OutputBuffers } from './output.ts';
+import type { StreamAcceptor } from './receiver.ts';
+
+export type ListenAddress =
+  | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+  | { readonly unixPath: string };
+
+export interface ListenerOptions<R> {
+  readonly listen: ListenAddress;
+  /** With it, only TLS connections that negotiate `h2` by ALPN are served; without, HTTP/2 with prior knowledge. */
+  readonly tls: TlsOptions | undefined;
+  readonly limits: H2Limits;
+  readonly clock: Clock;
+  readonly acceptor: StreamAcceptor<R>;
+  readonly onFailure: (peer: string, error: unknown) => void;
+}
+
+const longestSweepMs = 1000;
+const shortestSweepMs = 5;
+
+/** Time limits are looked at several times within the shortest of them. */
+function sweepInterval(limits: H2Limits): number {
+  const shortest = Math.min(
+    limits.windowStallMs,
+    limits.slowRequestGraceMs,
+    limits.slowFrameMs,
+    limits.settingsAckMs,
+    limits.keepaliveTimeMs,
+    limits.keepaliveTimeoutMs,
+    limits.maxIdleMs,
+    limits.maxAgeMs,
+    limits.maxAgeGraceMs,
+    lingerMs,
+  );
+  return Math.min(longestSweepMs, Math.max(shortestSweepMs, shortest / 4));
+}
+
+function peerOf(socket: Socket, listen: ListenAddress): string {
+  if ('unixPath' in listen) return `unix:${listen.unixPath}`;
+  const { remoteAddress, remotePort, remoteFamily } = socket;
+  return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}
+
+/** A listening HTTP/2 server: accepts connections, watches their time limits, drains them. */
+export class H2Listener<R> {
+  readonly counters: H2Counters = createCounters();
+  /** The socket server; `secureContext` of a TLS one can be replaced while it runs. */
+  readonly server: Server;
+  readonly #options: ListenerOptions<R>;
+  readonly #shared: ConnectionShared<R>;
+  readonly #connections = new Set<Connection<R>>();
+  readonly #sweepMs: number;
+  #sweep: Disposable | undefined = undefined;
+  #drained: Promise<void> | undefined = undefined;
+  #onEmpty: (() => void) | undefined = undefined;
+  #graceMs = 0;
+  #isDraining = false;
+
+  private constructor(options: ListenerOptions<R>) {
+    const { limits, clock, acceptor, onFailure } = options;
+    this.#options = options;
+    this.#shared = {
+      limits,
+      counters: this.counters,
+      clock,
+      buffers: new OutputBuffers(),
+      budget: new ByteBudget(limits.maxTotalBytes, this.counters),
+      acceptor,
+      onFailure,
+    };
+    this.#sweepMs = sweepInterval(limits);
+    this.server = this.#createServer();
+  }
+
+  /** Resolves when the address is bound; rejects when it cannot be. */
+  static async start<R>(options: ListenerOptions<R>): Promise<H2Listener<R>> {
+    const listener = new H2Listener(options);
+    await listener.#listen();
+    return listener;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** The bound port; 0 for a Unix socket. */
+  get port(): number {
+    const address = this.server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Stops accepting, tells every client to go, and cuts off what is open after `graceMs`. Idempotent. */
+  async drain(graceMs: number): Promise<void> {
+    this.#drained ??= this.#drain(graceMs);
+    await this.#drained;
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#graceMs = graceMs;
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    const empty = new Promise<void>((resolve) => {
+      if (this.#connections.size === 0) resolve();
+      else this.#onEmpty = resolve;
+    });
+    for (const connection of this.#connections) connection.drain(graceMs);
+    const cutOff = this.#options.clock.after(graceMs, () => this.#destroyAll());
+    await Promise.all([closed, empty]);
+    cutOff[Symbol.dispose]();
+    this.#sweep?.[Symbol.dispose]();
+    this.#sweep = undefined;
+  }
+
+  #destroyAll(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #createServer(): Server {
+    const { tls, limits } = this.#options;
+    if (tls === undefined) {
+      return createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    }
+    const server = createTlsServer(
+      { ...tls, ALPNProtocols: ['h2'], handshakeTimeout: Math.min(limits.slowFrameMs, 120_000) },
+      (socket) => {
+        if (socket.alpnProtocol !== 'h2') {
+          socket.destroy();
+          return;
+        }
+        this.#accept(socket);
+      },
+    );
+    server.on('connection', (socket: Socket) => socket.setNoDelay(true));
+    server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
+    return server;
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.#options.limits.maxConnections) {
+      this.counters.limitHits.connections++;
+      socket.destroy();
+      return;
+    }
+    this.counters.connectionsOpened++;
+    const connection = new Connection(socket, peerOf(socket, this.#options.listen), this.#shared, (gone) =>
+      this.#remove(gone),
+    );
+    this.#connections.add(connection);
+    if (this.#isDraining) connection.drain(this.#graceMs);
+    this.#sweep ??= this.#scheduleSweep();
+  }
+
+  #remove(connection: Connection<R>): void {
+    if (!this.#connections.delete(connection)) return;
+    this.counters.connectionsClosed++;
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  /** One timer for all connections, running while there are any. */
+  #scheduleSweep(): Disposable {
+    return this.#options.clock.after(this.#sweepMs, () => {
+      this.#sweep = undefined;
+      const now = this.#options.clock.now();
+      for (const connection of this.#connections) connection.check(now);
+      if (this.#connections.size > 0) this.#sweep = this.#scheduleSweep();
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { listen } = this.#options;
+    try {
+      await this.#bind();
+    } catch (error) {
+      if (!('unixPath' in listen) || !(await isStaleSocket(listen.unixPath, error))) throw error;
+      unlinkSync(listen.unixPath);
+      await this.#bind();
+    }
+  }
+
+  async #bind(): Promise<void> {
+    const { listen } = this.#options;
+    const { server } = this;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const onListening = (): void => {
+        server.removeListener('error', reject);
+        server.on('error', (error) => this.#options.onFailure('listener', error));
+        resolve();
+      };
+      if ('unixPath' in listen) server.listen({ path: listen.unixPath, backlog: 511 }, onListening);
+      else server.listen({ ...listen, backlog: 511 }, onListening);
+    });
+  }
+}
+
+/** True when the path is taken by a socket file that nobody listens on any more. */
+async function isStaleSocket(path: string, error: unknown): Promise<boolean> {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) return false;
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once('error', (failure: Error & { code?: string }) => resolve(failure.code === 'ECONNREFUSED'));
+  });
+}

@@ -1,0 +1,107 @@
+import type { Socket } from 'node:net';
+import { copyInto } from './bytes.ts';
+
+const bufferBytes = 65_536;
+const keptBuffers = 16;
+/** What is left of a buffer that the socket still reads from is used on while it is at least this. */
+const usefulRestBytes = 16_384;
+/** Larger pieces go to the socket as they are; copying smaller ones is cheaper than a piece of a vectored write. */
+const copyLimitBytes = 8192;
+
+const noBuffer = Buffer.alloc(0);
+
+/** Output buffers that the connections of one listener share, so that idle connections hold none. */
+export class OutputBuffers {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#free.length < keptBuffers) this.#free.push(buffer);
+  }
+}
+
+/** Gathers what one tick produces for a connection and hands it to the socket as one write. */
+export class Output {
+  /** Where `reserve` made room. */
+  buffer: Buffer = noBuffer;
+  /** Bytes gathered and not handed to the socket yet. */
+  pendingBytes = 0;
+  readonly #buffers: OutputBuffers;
+  #start = 0;
+  #end = 0;
+  #pieces: Uint8Array[] = [];
+
+  constructor(buffers: OutputBuffers) {
+    this.#buffers = buffers;
+  }
+
+  /** Makes room for `sizeBytes`, at most 64 KiB, in `buffer`; the caller fills all of it from the returned position. */
+  reserve(sizeBytes: number): number {
+    if (this.#end + sizeBytes > this.buffer.length) {
+      this.#seal();
+      this.buffer = this.#buffers.take();
+      this.#start = 0;
+      this.#end = 0;
+    }
+    const at = this.#end;
+    this.#end = at + sizeBytes;
+    this.pendingBytes += sizeBytes;
+    return at;
+  }
+
+  /** Appends bytes; a large piece is not copied and must not change until it has been written. */
+  put(bytes: Uint8Array): void {
+    const length = bytes.length;
+    if (length <= copyLimitBytes) {
+      copyInto(this.buffer, this.reserve(length), bytes);
+      return;
+    }
+    this.#seal();
+    this.#pieces.push(bytes);
+    this.pendingBytes += length;
+  }
+
+  /** Hands everything to the socket in one write. */
+  flush(socket: Socket): void {
+    this.#seal();
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    this.pendingBytes = 0;
+    this.#pieces = [];
+    const [first] = pieces;
+    if (pieces.length === 1 && first !== undefined) {
+      socket.write(first);
+    } else {
+      socket.cork();
+      for (const piece of pieces) socket.write(piece);
+      socket.uncork();
+    }
+    if (socket.writableLength === 0) this.#giveBack();
+    else if (this.buffer.length - this.#end < usefulRestBytes) this.#forgetBuffer();
+  }
+
+  /** Returns the buffer once the socket has taken all of it. */
+  releaseIdle(socket: Socket): void {
+    if (this.pendingBytes === 0 && socket.writableLength === 0) this.#giveBack();
+  }
+
+  #seal(): void {
+    if (this.#end === this.#start) return;
+    this.#pieces.push(this.buffer.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+
+  #giveBack(): void {
+    if (this.buffer !== noBuffer) this.#buffers.give(this.buffer);
+    this.#forgetBuffer();
+  }
+
+  #forgetBuffer(): void {
+    this.buffer = noBuffer;
+    this.#start = 0;
+    this.#end = 0;
+  }
+}

@@ -1,0 +1,20 @@
+const remembered = 1024;
+
+/**
+ * Ids of streams that we reset lately. Frames for them may still be on their way and are ignored (RFC 9113, section
+ * 5.1); frames for streams that the peer closed itself are errors.
+ */
+export class RecentResets {
+  #ids: Int32Array | undefined = undefined;
+  #next = 0;
+
+  add(streamId: number): void {
+    this.#ids ??= new Int32Array(remembered);
+    this.#ids[this.#next] = streamId;
+    this.#next = (this.#next + 1) % remembered;
+  }
+
+  has(streamId: number): boolean {
+    return this.#ids?.includes(streamId) ?? false;
+  }
+}
