@@ -8,6 +8,9 @@ import { requestEncodingKey } from './grpc-js-call.ts';
 export function createInterceptor(maxMessageBytes: number): ServerInterceptor {
   return (_method, call) => {
     const encoding = 'incomingEncoding' in call ? call.incomingEncoding : 'identity';
+    // Not as an interceptor's sendStatus: the library's own failures start below all interceptors.
+    const sendStatus = call.sendStatus.bind(call);
+    call.sendStatus = (outgoing) => sendStatus(translate(outgoing, maxMessageBytes));
     return new ServerInterceptingCall(call, {
       start(next) {
         next({
@@ -19,9 +22,6 @@ export function createInterceptor(maxMessageBytes: number): ServerInterceptor {
             nextMetadata(metadata);
           },
         });
-      },
-      sendStatus(outgoing, next) {
-        next(translate(outgoing, maxMessageBytes));
       },
     });
   };

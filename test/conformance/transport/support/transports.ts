@@ -1,0 +1,7 @@
+import { startGrpcJsServer } from '../../../../src/transport/grpc/grpc-js-server.ts';
+import type { StartGrpcServer } from '../../../../src/transport/grpc/method.ts';
+
+/** Every implementation of StartGrpcServer. The whole suite runs on each. */
+export const transports: readonly { readonly name: string; readonly start: StartGrpcServer }[] = [
+  { name: 'grpc-js', start: startGrpcJsServer },
+];
