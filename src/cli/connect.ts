@@ -18,29 +18,33 @@ export async function withClient<Result>(
   }
 }
 
+/** What the network says when nobody listens. */
+const networkFault = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
+
+/** What grpc-js says when somebody listens who does not speak gRPC, or not with this TLS. A server's own texts differ. */
+const connectionFault = /^No connection established|^Connection dropped|ECONNRESET|socket hang up/i;
+
 function explained(error: unknown, { options, call }: ServerAccess): unknown {
   if (!(error instanceof ServingError)) return error;
   const { address } = options;
-  if (
-    error.code === 'unavailable' &&
-    /no connection established|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENOENT/i.test(error.message)
-  ) {
-    const reason = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENOENT|ETIMEDOUT|certificate|SSL|TLS/i.exec(
-      error.message,
-    )?.[0];
-    return unreachable(
-      `no server at ${address}${reason === undefined ? '' : ` (${reason})`}: is it running, and is the port right? --address names another one`,
-      error,
-    );
-  }
-  if (
-    error.code === 'unavailable' &&
-    /disconnect|reset|dropped|closed|protocol error|hang up/i.test(error.message)
-  ) {
-    return unreachable(
-      `${address} closed the connection: is it a gRPC port, and does it want TLS (--tls) or no TLS? (${error.message})`,
-      error,
-    );
+  if (error.code === 'unavailable') {
+    const reason = networkFault.exec(error.message)?.[0];
+    if (reason !== undefined) {
+      return unreachable(
+        `no server at ${address} (${reason}): is it running, and is the port right? --address names another one`,
+        error,
+      );
+    }
+    if (connectionFault.test(error.message)) {
+      const tls =
+        options.tls === undefined
+          ? 'does it want TLS (--tls)'
+          : 'does it speak TLS, with a certificate to trust (--tls-ca)';
+      return unreachable(
+        `no gRPC connection to ${address}: is it a gRPC port, and ${tls}? (${error.message})`,
+        error,
+      );
+    }
   }
   if (error.code === 'deadline_exceeded') {
     return new ServingError(

@@ -110,6 +110,9 @@ function fromJson(declared: TensorMetadata, json: unknown): InputTensor {
 
 function flatten(json: unknown, depth: number, shape: number[], elements: Element[], name: string): void {
   if (Array.isArray(json)) {
+    // A list where an element stood before: the nesting differs.
+    if (shape[depth] === undefined && elements.length > 0)
+      throw usageError(`input ${name}: its lists are nested unequally`);
     shape[depth] ??= json.length;
     if (shape[depth] !== json.length) throw usageError(`input ${name}: its lists are of unequal length`);
     for (const item of json) flatten(item, depth + 1, shape, elements, name);
