@@ -41,15 +41,17 @@ const notBoolean = 0xfefefefe | 0;
  * @throws invalid_argument
  */
 export function checkBooleans(spec: ModelSpec, input: Tensor): void {
-  const { data } = input;
-  const end = data.byteLength;
-  let position = 0;
-  const lead = Math.min(end, -data.byteOffset & 3);
-  while (position < lead) if ((data[position++] ?? 0) > 1) throw refuse.boolean(spec, input);
-  const words = new Int32Array(data.buffer, data.byteOffset + position, (end - position) >> 2);
+  const { buffer, byteOffset, byteLength } = input.data;
+  const end = byteOffset + byteLength;
+  const firstWord = Math.min(end, (byteOffset + 3) & ~3);
+  const lastWord = Math.max(firstWord, end & ~3);
+  const words = new Int32Array(buffer, firstWord === end ? 0 : firstWord, (lastWord - firstWord) >> 2);
   for (let i = 0; i < words.length; i++) {
     if (((words[i] ?? 0) & notBoolean) !== 0) throw refuse.boolean(spec, input);
   }
-  position += words.byteLength;
-  while (position < end) if ((data[position++] ?? 0) > 1) throw refuse.boolean(spec, input);
+  const { data } = input;
+  for (let i = 0; i < firstWord - byteOffset; i++) if ((data[i] ?? 0) > 1) throw refuse.boolean(spec, input);
+  for (let i = lastWord - byteOffset; i < byteLength; i++) {
+    if ((data[i] ?? 0) > 1) throw refuse.boolean(spec, input);
+  }
 }

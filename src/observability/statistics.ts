@@ -33,16 +33,17 @@ const at = {
 
 const batchesAt = 20;
 
-/** Of each executed batch size: executions, then the sums of the three compute times. */
-const batchFields = 4;
+/** Of each executed batch size: the size, executions, and the sums of the three compute times. */
+const batchFields = 5;
+
+/** Different batch sizes that are told apart; further ones are counted with the nearest smaller one that is. */
+const maxBatchSizes = 1024;
 
 export interface ModelStatisticsOptions {
   readonly name: string;
   readonly version: string;
-  /** ModelSpec.maxBatchSize: the largest batch there can be; 0 counts as 1. */
-  readonly maxBatchSize: number;
   readonly clock: Clock;
-  /** Zeroed memory of `ModelStatistics.sizeBytes(maxBatchSize)` that another thread reads; own memory by default. */
+  /** Zeroed memory of `ModelStatistics.sizeBytes` that another thread reads; own memory by default. */
   readonly memory?: SharedArrayBuffer;
 }
 
@@ -51,23 +52,20 @@ export interface ModelStatisticsOptions {
  * writes; any thread that has the memory may read, and may then see a request half counted.
  */
 export class ModelStatistics implements StatisticsRecorder {
+  static readonly sizeBytes = (batchesAt + batchFields * maxBatchSizes) * Float64Array.BYTES_PER_ELEMENT;
+
   readonly memory: SharedArrayBuffer;
   readonly #name: string;
   readonly #version: string;
-  readonly #largestBatch: number;
   readonly #clock: Clock;
   readonly #numbers: Float64Array;
+  /** Where each batch size that occurred is counted. */
+  readonly #batchStarts = new Map<number, number>();
 
-  /** Pages of batch sizes that never occur stay untouched, so a large `maxBatchSize` costs no memory. */
-  static sizeBytes(maxBatchSize: number): number {
-    return (batchesAt + batchFields * (Math.max(1, maxBatchSize) + 1)) * Float64Array.BYTES_PER_ELEMENT;
-  }
-
-  constructor({ name, version, maxBatchSize, clock, memory }: ModelStatisticsOptions) {
-    this.memory = memory ?? new SharedArrayBuffer(ModelStatistics.sizeBytes(maxBatchSize));
+  constructor({ name, version, clock, memory }: ModelStatisticsOptions) {
+    this.memory = memory ?? new SharedArrayBuffer(ModelStatistics.sizeBytes);
     this.#name = name;
     this.#version = version;
-    this.#largestBatch = Math.max(1, maxBatchSize);
     this.#clock = clock;
     this.#numbers = new Float64Array(this.memory);
   }
@@ -89,11 +87,11 @@ export class ModelStatistics implements StatisticsRecorder {
     this.#add(at.inputMs, inputMs * requests);
     this.#add(at.inferMs, inferMs * requests);
     this.#add(at.outputMs, outputMs * requests);
-    const batch = batchesAt + batchFields * Math.min(rows, this.#largestBatch);
-    this.#add(batch, 1);
-    this.#add(batch + 1, inputMs);
-    this.#add(batch + 2, inferMs);
-    this.#add(batch + 3, outputMs);
+    const batch = this.#batchStarts.get(rows) ?? this.#startBatchSize(rows);
+    this.#add(batch + 1, 1);
+    this.#add(batch + 2, inputMs);
+    this.#add(batch + 3, inferMs);
+    this.#add(batch + 4, outputMs);
   }
 
   /** Once per answered request, also when the answer came from the cache. */
@@ -154,20 +152,41 @@ export class ModelStatistics implements StatisticsRecorder {
     };
   }
 
+  #startBatchSize(rows: number): number {
+    const known = this.#batchStarts.size;
+    if (known >= maxBatchSizes) return this.#nearestSmaller(rows);
+    const start = batchesAt + batchFields * known;
+    this.#numbers[start] = rows;
+    this.#batchStarts.set(rows, start);
+    return start;
+  }
+
+  #nearestSmaller(rows: number): number {
+    let nearest = -Infinity;
+    let smallest = Infinity;
+    for (const size of this.#batchStarts.keys()) {
+      if (size < rows && size > nearest) nearest = size;
+      if (size < smallest) smallest = size;
+    }
+    return this.#batchStarts.get(nearest === -Infinity ? smallest : nearest) ?? batchesAt;
+  }
+
+  /** In the order of their sizes. */
   #batches(): readonly BatchStatistics[] {
     const batches: BatchStatistics[] = [];
-    for (let batchSize = 1; batchSize <= this.#largestBatch; batchSize++) {
-      const start = batchesAt + batchFields * batchSize;
-      const count = this.#get(start);
-      if (count === 0) continue;
+    for (let index = 0; index < maxBatchSizes; index++) {
+      const start = batchesAt + batchFields * index;
+      const batchSize = this.#get(start);
+      if (batchSize === 0) break;
+      const count = this.#get(start + 1);
       batches.push({
         batchSize,
-        computeInput: duration(count, this.#get(start + 1)),
-        computeInfer: duration(count, this.#get(start + 2)),
-        computeOutput: duration(count, this.#get(start + 3)),
+        computeInput: duration(count, this.#get(start + 2)),
+        computeInfer: duration(count, this.#get(start + 3)),
+        computeOutput: duration(count, this.#get(start + 4)),
       });
     }
-    return batches;
+    return batches.sort((a, b) => a.batchSize - b.batchSize);
   }
 
   #add(index: number, amount: number): void {
