@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
-import { status } from '@grpc/grpc-js';
+import { compressionAlgorithms, status } from '@grpc/grpc-js';
 import { TestServer } from './support/server.ts';
 import { servicePath } from './support/service.ts';
 import { transports } from './support/transports.ts';
@@ -76,7 +76,7 @@ for (const { name, start } of transports) {
 
     it('works with the library of a client, streaming too', async () => {
       await using test = await TestServer.start(start);
-      const client = test.client({ 'grpc.default_compression_algorithm': 2 });
+      const client = test.client({ 'grpc.default_compression_algorithm': compressionAlgorithms.gzip });
       const message = Buffer.alloc(50_000, 'abc');
       assert.ok((await client.unary('Echo', message)).reply?.equals(message));
       const stream = client.stream('Chat');
