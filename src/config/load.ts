@@ -50,7 +50,10 @@ export function loadOptions(sources: LoadSources, surroundings: Surroundings = m
  *
  * @throws ServingError invalid_argument that names every wrong field.
  */
-export function resolveOptions(partial: PartialOptions, surroundings: Surroundings = machine): Options {
+export function resolveOptions(
+  partial: PartialOptions | Options,
+  surroundings: Surroundings = machine,
+): Options {
   const result = combine([flatten(partial, () => 'options')], surroundings);
   if (result.kind === 'refused') throw new ServingError('invalid_argument', result.problems.join('; '));
   return result.options;

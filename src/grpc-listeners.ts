@@ -1,0 +1,103 @@
+import { parseAddress } from './config/address.ts';
+import type { Options } from './config/options.ts';
+import { ServingError } from './errors.ts';
+import type { Logger } from './inference/logger.ts';
+import { startGrpcJsServer } from './transport/grpc/grpc-js-server.ts';
+import type {
+  Authenticate,
+  GrpcMethod,
+  GrpcServer,
+  GrpcServerOptions,
+  StartGrpcServer,
+  TlsFiles,
+} from './transport/grpc/method.ts';
+import type { Clock } from './util/clock.ts';
+
+type Listen = GrpcServerOptions['listen'];
+
+export interface ListenContext {
+  readonly authenticate: Authenticate;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The gRPC listeners of `--grpc-address` and `--grpc-unix-socket`; none when gRPC is off. */
+export async function listenGrpc(
+  { grpc }: Options,
+  methods: readonly GrpcMethod[],
+  context: ListenContext,
+): Promise<GrpcServer[]> {
+  if (!grpc.enabled) return [];
+  const start = await transport(grpc.transport);
+  const wanted: Listen[] = [{ host: grpc.address, port: grpc.port }];
+  if (grpc.unixSocket !== undefined) wanted.push({ unixPath: grpc.unixSocket });
+  return startAll(wanted, (listen) =>
+    start(serverOptions(grpc, { listen, methods, tls: tlsFiles(grpc), context })),
+  );
+}
+
+/** The administration listener; undefined when it is off. Carried by grpc-js whatever the data plane uses. */
+export async function listenAdmin(
+  { grpc, admin }: Options,
+  methods: readonly GrpcMethod[],
+  context: ListenContext,
+): Promise<GrpcServer | undefined> {
+  if (admin.address === 'off') return undefined;
+  const listen = parseAddress(admin.address);
+  if (listen === undefined) throw new Error('bug: the admin address was not checked');
+  return startGrpcJsServer(serverOptions(grpc, { listen, methods, tls: undefined, context }));
+}
+
+async function transport(name: Options['grpc']['transport']): Promise<StartGrpcServer> {
+  if (name === 'grpc-js') return startGrpcJsServer;
+  const { startH2GrpcServer } = await import('./transport/grpc/h2-server.ts');
+  return startH2GrpcServer;
+}
+
+/** All or none: when one cannot listen, those that do are closed again. */
+async function startAll(
+  wanted: readonly Listen[],
+  start: (listen: Listen) => Promise<GrpcServer>,
+): Promise<GrpcServer[]> {
+  const servers: GrpcServer[] = [];
+  try {
+    for (const listen of wanted) servers.push(await start(listen));
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.drain(0)));
+    throw error;
+  }
+  return servers;
+}
+
+interface Parts {
+  readonly listen: Listen;
+  readonly methods: readonly GrpcMethod[];
+  readonly tls: TlsFiles | undefined;
+  readonly context: ListenContext;
+}
+
+function serverOptions(grpc: Options['grpc'], { listen, methods, tls, context }: Parts): GrpcServerOptions {
+  return {
+    listen,
+    methods,
+    tls,
+    authenticate: context.authenticate,
+    clock: context.clock,
+    logger: context.logger,
+    maxMessageBytes: grpc.maxMessageBytes,
+    maxConcurrentStreams: grpc.maxConcurrentStreams,
+    maxConnectionAgeMs: grpc.maxConnectionAgeMs,
+    maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs,
+    maxConnectionIdleMs: grpc.maxConnectionIdleMs,
+    keepaliveTimeMs: grpc.keepaliveTimeMs,
+    keepaliveTimeoutMs: grpc.keepaliveTimeoutMs,
+  };
+}
+
+function tlsFiles({ tls }: Options['grpc']): TlsFiles | undefined {
+  if (!tls.enabled && !tls.mutual) return undefined;
+  if (tls.cert === undefined || tls.key === undefined) {
+    throw new ServingError('invalid_argument', 'TLS needs --grpc-server-cert and --grpc-server-key');
+  }
+  return { cert: tls.cert, key: tls.key, clientCa: tls.mutual ? tls.clientCa : undefined };
+}
