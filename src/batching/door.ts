@@ -39,16 +39,22 @@ export function refuseByPrediction(
 function predictedAnswerMs(queue: TargetQueue, lane: Lane, entry: Entry, nowMs: number): number {
   const full = queue.alone ? entry.rows : lane.costs.knee;
   const ahead = rowsAhead(queue, lane, entry);
+  const soonFreeMs = queue.soonFreeMs(nowMs);
   const rest = ahead % full;
-  const fullBatchMs = lane.costs.estimateMs(full);
+  // While it waits, others join its batch.
+  const company = ahead === 0 && soonFreeMs === 0 ? 0 : Math.min(full, lane.typicalRows);
   return predictAnswerMs({
-    soonFreeMs: queue.soonFreeMs(nowMs),
+    soonFreeMs,
     batchesAhead: (ahead - rest) / full,
-    fullBatchMs,
-    otherWorkMs: queue.activeLanes.length > 1 ? Math.max(0, queue.workMs - lane.workMs) : 0,
-    ownBatchMs: lane.costs.estimateMs(Math.min(Math.max(full, entry.rows), rest + entry.rows)),
+    fullBatchMs: lane.costs.estimateMs(full),
+    otherWorkMs: otherLanesMs(queue, lane) + (queue.held.length > 0 ? queue.heldMs() : 0),
+    ownBatchMs: lane.costs.estimateMs(Math.max(rest + entry.rows, company)),
     executors: queue.slots.length,
   });
+}
+
+function otherLanesMs(queue: TargetQueue, lane: Lane): number {
+  return queue.activeLanes.length > 1 ? Math.max(0, queue.workMs - lane.workMs) : 0;
 }
 
 /** Rows of the lane that are served before the entry: those of better levels, and in its own those ranked before it. */

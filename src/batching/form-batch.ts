@@ -62,7 +62,7 @@ export function formBatch(
     if (!judged || !entries.some(hasDeadline)) return { entries, reason: closing.reason };
     const { rows, doomed } = takeRows(entries, {
       nowMs,
-      backlog: lane.requests > 0,
+      backlog: lane.requests > 0 || closing.reason === 'full',
       costMs: (count) => lane.costs.estimateMs(count),
     });
     if (doomed.length === 0) {

@@ -15,6 +15,8 @@ export class Lane {
   requests = 0;
   /** Estimated device time of what waits, in milliseconds; kept by the target queue. */
   workMs = 0;
+  /** Rows of recent batches, smoothed: what a batch that is still open will probably grow to. */
+  typicalRows = 1;
   /** Position in the list of lanes where something waits; -1 when nothing does. */
   activeIndex = -1;
 
@@ -44,6 +46,10 @@ export class Lane {
     this.#count(home.level, home.account, -1, -entry.rows);
   }
 
+  noteBatch(rows: number): void {
+    this.typicalRows += typicalRowsWeight * (rows - this.typicalRows);
+  }
+
   #count(level: Level, account: PrincipalAccount, requests: number, rows: number): void {
     level.requests += requests;
     level.rows += rows;
@@ -60,5 +66,8 @@ export class Lane {
     return level;
   }
 }
+
+/** Follows a change of load within ten batches. */
+const typicalRowsWeight = 0.2;
 
 const noData = new Uint8Array(0);

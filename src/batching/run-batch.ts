@@ -81,6 +81,7 @@ export class Runner {
     };
     queue.runningBatches += 1;
     if (!slot.executor.inline) this.threadBatches += 1;
+    runnable.lane.noteBatch(batch.rows);
     queue.counters.countBatch(batch.rows, runnable.reason);
     if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
     run.occupation = slot.started(startedAt + runnable.lane.costs.estimateMs(batch.rows));

@@ -182,6 +182,15 @@ export class TargetQueue implements Disposable {
     return oldest;
   }
 
+  /** Estimated device time of the batches that have left their lanes and wait for an executor. */
+  heldMs(): number {
+    let ms = 0;
+    for (const { lane, entries, batch } of this.held) {
+      ms += lane.costs.estimateMs(batch?.rows ?? entries.reduce((rows, entry) => rows + entry.rows, 0));
+    }
+    return ms;
+  }
+
   /** Milliseconds until an executor is free; 0 when that is unknown because all are down. */
   soonFreeMs(nowMs: number): number {
     let soonest = Infinity;

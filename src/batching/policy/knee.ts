@@ -35,7 +35,8 @@ export function chooseKnee(
   for (let i = 0; i < sizes.length; i++) {
     if ((samples[i] ?? 0) >= trustedSamples) best = Math.min(best, (costsMs[i] ?? 0) / (sizes[i] ?? 1));
   }
-  if (best === Infinity) return largest;
+  // A cost of nothing says nothing: coarse clocks give it.
+  if (best === Infinity || best <= 0) return largest;
   let knee = 0;
   for (let i = 0; i < sizes.length; i++) {
     if ((samples[i] ?? 0) < trustedSamples) continue;

@@ -9,7 +9,7 @@ export interface Candidate {
 
 export interface TakeContext {
   readonly nowMs: number;
-  /** More waits than fits: a smaller batch would cost others their deadline. */
+  /** The batch is full or more waits: a smaller one would cost others their deadline. */
   readonly backlog: boolean;
   /** Estimated milliseconds of a batch; 0 while unknown. */
   readonly costMs: (rows: number) => number;
@@ -24,8 +24,11 @@ export interface TakeDecision {
   readonly doomed: readonly number[];
 }
 
-/** A smaller batch for an urgent request may cost this much more per row while others wait behind it. */
-const shrinkTolerance = 1.25;
+/**
+ * A smaller batch for an urgent request may cost this much more per row while others wait behind it. At 1.25 the
+ * overload simulation serves 22 rows of 32 a batch and loses a seventh of its goodput.
+ */
+const shrinkTolerance = 1.05;
 
 const noneDoomed: readonly number[] = [];
 
