@@ -1,5 +1,6 @@
 import type { Admission } from './admission/admission.ts';
 import type { Batcher } from './batching/batcher.ts';
+import { asksForClasses, classify } from './classification/classify.ts';
 import type { Infer } from './inference/infer.ts';
 import type { Router } from './inference/target.ts';
 
@@ -13,12 +14,14 @@ export interface Stages {
  * The way of a request. docs/architecture.md shows the same steps with the failure exit of each.
  *
  * 1. route: which version of which model answers; 2. admit: may this caller, and does the request fit the model;
- * the permit counts its bytes until the reply is written; 3. submit: wait for company, execute, split.
+ * the permit counts its bytes until the reply is written; 3. submit: wait for company, execute, split; 4. classify, for
+ * the few requests that want classes instead of scores.
  */
 export function createPipeline({ router, admission, batcher }: Stages): Infer {
   return async (request, call) => {
     const target = router.route(request.model, request.version);
     const admitted = admission.admit(target, request, call);
-    return batcher.submit(target, admitted, call);
+    const response = await batcher.submit(target, admitted, call);
+    return asksForClasses(admitted) ? classify(target.spec, admitted, response) : response;
   };
 }
