@@ -86,12 +86,17 @@ function serverOptions(grpc: Options['grpc'], { listen, methods, tls, context }:
     logger: context.logger,
     maxMessageBytes: grpc.maxMessageBytes,
     maxConcurrentStreams: grpc.maxConcurrentStreams,
-    maxConnectionAgeMs: grpc.maxConnectionAgeMs,
-    maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs,
-    maxConnectionIdleMs: grpc.maxConnectionIdleMs,
-    keepaliveTimeMs: grpc.keepaliveTimeMs,
+    maxConnectionAgeMs: durationMs(grpc.maxConnectionAgeMs),
+    maxConnectionAgeGraceMs: durationMs(grpc.maxConnectionAgeGraceMs),
+    maxConnectionIdleMs: durationMs(grpc.maxConnectionIdleMs),
+    keepaliveTimeMs: durationMs(grpc.keepaliveTimeMs),
     keepaliveTimeoutMs: grpc.keepaliveTimeoutMs,
   };
+}
+
+/** 0 in the configuration is never. */
+function durationMs(configured: number): number {
+  return configured === 0 ? Infinity : configured;
 }
 
 function tlsFiles({ tls }: Options['grpc']): TlsFiles | undefined {

@@ -76,7 +76,7 @@ export interface TlsFiles {
 /** Finds who calls from the call's metadata; throws unauthenticated. `header` gives the first value of a lower-case name. */
 export type Authenticate = (header: (name: string) => string | undefined) => Principal;
 
-/** Same for both transports. All durations in milliseconds, Infinity or 0 as said. */
+/** Same for both transports. Durations in milliseconds; Infinity is never. */
 export interface GrpcServerOptions {
   readonly listen: { readonly host: string; readonly port: number } | { readonly unixPath: string };
   readonly methods: readonly GrpcMethod[];
