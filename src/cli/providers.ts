@@ -17,6 +17,7 @@ import {
   type ExitCode,
   type Terminal,
 } from './command.ts';
+import { errorCode } from './server-flags.ts';
 import { extractZipEntry, listZip, type ZipEntry } from './zip.ts';
 
 const help = `Usage: tensorgate providers list
@@ -110,8 +111,9 @@ async function stagingFolder(folder: string): Promise<string> {
   try {
     return await mkdtemp(join(folder, '.tensorgate-'));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new ServingError('failed_precondition', `cannot write to ${folder}${code}`, { cause: error });
+    throw new ServingError('failed_precondition', `cannot write to ${folder}${errorCode(error)}`, {
+      cause: error,
+    });
   }
 }
 

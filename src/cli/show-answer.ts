@@ -78,8 +78,18 @@ export function answerJson(answer: InferAnswer): string {
 function jsonElement(datatype: string): (element: number | bigint | Uint8Array) => unknown {
   return (element) => {
     if (datatype === 'BOOL') return element === 1;
+    if (datatype === 'FP32' && typeof element === 'number') return shortest(element);
     return typeof element === 'bigint' ? wideNumber(element) : element;
   };
+}
+
+/** The shortest decimal that is this float32 again; as a double it would show digits that nobody computed. */
+function shortest(element: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const decimal = Number(element.toPrecision(digits));
+    if (Math.fround(decimal) === element) return decimal;
+  }
+  return Number.isFinite(element) ? Number(element.toPrecision(9)) : element;
 }
 
 function wideNumber(wide: bigint): number | string {

@@ -5,6 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { usageError } from './command.ts';
+import { errorCode } from './server-flags.ts';
 
 /** One file in a ZIP archive. */
 export interface ZipEntry {
@@ -45,9 +46,7 @@ async function openArchive(path: string): Promise<FileHandle> {
   try {
     return await open(path);
   } catch (error) {
-    throw usageError(
-      `cannot read ${path}${error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''}`,
-    );
+    throw usageError(`cannot read ${path}${errorCode(error)}`);
   }
 }
 

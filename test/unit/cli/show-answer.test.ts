@@ -45,6 +45,14 @@ test('JSON keeps wide integers exact and truth values as such', () => {
   );
 });
 
+test('float32 is printed with the digits it has', () => {
+  const data = Float32Array.of(0.1, 1 / 3, 16_777_216, 3.4028234e38);
+  const json = answerJson(answer({ name: 'f', datatype: 'FP32', shape: [4], data }));
+  const decimals = JSON.parse(json).outputs[0].data;
+  assert.deepEqual(decimals, [0.1, 0.33333334, 16_777_216, 3.4028235e38]);
+  assert.deepEqual(Float32Array.from(decimals), data);
+});
+
 test('percentiles are by nearest rank', () => {
   const times = Array.from({ length: 100 }, (_, index) => index + 1);
   assert.deepEqual(
