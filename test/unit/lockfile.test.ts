@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly version?: string }>>;
+}
+
+/** Versions below these have known holes that a single request reaches (CVE-2026-48068, -48069, -48712). */
+const floors = [
+  { name: '@grpc/grpc-js', floor: [1, 14, 4] },
+  { name: 'protobufjs', floor: [7, 6, 1], major: 7 },
+] as const;
+
+const lockfile = JSON.parse(
+  await readFile(new URL('../../package-lock.json', import.meta.url), 'utf8'),
+) as Lockfile;
+
+for (const { name, floor, ...rest } of floors) {
+  test(`every locked ${name} is ${floor.join('.')} or newer`, () => {
+    const locked = Object.entries(lockfile.packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
+    assert.ok(locked.length > 0);
+    for (const [path, { version = '' }] of locked) {
+      const parts = version.split('.').map(Number);
+      assert.ok(compare(parts, floor) >= 0, `${path} is ${version}`);
+      if ('major' in rest) assert.equal(parts[0], rest.major, `${path} is ${version}`);
+    }
+  });
+}
+
+test('the engines floor is the Node release that closed the HTTP/2 holes of June 2026', async () => {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const { engines } = JSON.parse(text) as { engines: { node: string } };
+  assert.equal(engines.node, '^24.17.0 || >=26.3.1');
+});
+
+function compare(one: readonly number[], other: readonly number[]): number {
+  for (let index = 0; index < 3; index++) {
+    const difference = (one[index] ?? 0) - (other[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
