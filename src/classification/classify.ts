@@ -1,4 +1,5 @@
 import { ServingError } from '../errors.ts';
+import type { Datatype } from '../inference/datatype.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type { InferRequest, RequestedOutput } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -73,36 +74,24 @@ function scoreText(score: number | bigint, { datatype }: Tensor): string {
   return Math.abs(score) < 1e21 ? score.toFixed(6) : `${BigInt(score)}.000000`;
 }
 
+const viewOf: Readonly<Partial<Record<Datatype, (bytes: ArrayBuffer) => Scores>>> = {
+  FP32: (bytes) => new Float32Array(bytes),
+  FP64: (bytes) => new Float64Array(bytes),
+  INT8: (bytes) => new Int8Array(bytes),
+  INT16: (bytes) => new Int16Array(bytes),
+  INT32: (bytes) => new Int32Array(bytes),
+  INT64: (bytes) => new BigInt64Array(bytes),
+  UINT8: (bytes) => new Uint8Array(bytes),
+  UINT16: (bytes) => new Uint16Array(bytes),
+  UINT32: (bytes) => new Uint32Array(bytes),
+  UINT64: (bytes) => new BigUint64Array(bytes),
+};
+
 function readScores({ data, datatype }: Tensor): Scores {
+  const view = viewOf[datatype];
+  if (view === undefined) throw new Error(`bug: classes of ${datatype}, which admission refuses`);
   // A copy, because typed arrays want aligned bytes.
-  const { buffer } = new Uint8Array(data);
-  switch (datatype) {
-    case 'FP32':
-      return new Float32Array(buffer);
-    case 'FP64':
-      return new Float64Array(buffer);
-    case 'INT8':
-      return new Int8Array(buffer);
-    case 'INT16':
-      return new Int16Array(buffer);
-    case 'INT32':
-      return new Int32Array(buffer);
-    case 'INT64':
-      return new BigInt64Array(buffer);
-    case 'UINT8':
-      return new Uint8Array(buffer);
-    case 'UINT16':
-      return new Uint16Array(buffer);
-    case 'UINT32':
-      return new Uint32Array(buffer);
-    case 'UINT64':
-      return new BigUint64Array(buffer);
-    case 'BOOL':
-    case 'BYTES':
-    case 'FP16':
-    case 'BF16':
-      throw new Error(`bug: classes of ${datatype}, which admission refuses`);
-  }
+  return view(new Uint8Array(data).buffer);
 }
 
 function encodeElements(elements: readonly string[]): Buffer {
