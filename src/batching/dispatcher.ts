@@ -41,6 +41,8 @@ export class Dispatcher {
   readonly #waiting = new Set<TargetQueue>();
   #pumping = false;
   #pumpAgain = false;
+  /** When inline batches have had their part of this turn of the event loop; Infinity before the first. */
+  #inlineUntil = Infinity;
 
   constructor(options: DispatcherOptions) {
     this.#clock = options.clock;
@@ -60,17 +62,23 @@ export class Dispatcher {
     this.#waiting.add(queue);
   }
 
+  /** As `pump`, at the start of a turn of the event loop: inline batches may take their time again. */
+  turn(): void {
+    this.#inlineUntil = Infinity;
+    this.pump();
+  }
+
   /** Starts every batch that may start now. Work-conserving: no executor stays idle while something may run on it. */
   pump(): void {
     this.#pumpAgain = true;
     // An inline executor is idle again within `run`; the loop below goes on by itself.
     if (this.#pumping) return;
     this.#pumping = true;
-    const inlineUntil = this.#clock.now() + inlineTurnMs;
+    if (this.#inlineUntil === Infinity) this.#inlineUntil = this.#clock.now() + inlineTurnMs;
     try {
       while (this.#pumpAgain) {
         this.#pumpAgain = false;
-        while (this.#startNext(inlineUntil));
+        while (this.#startNext());
       }
       for (const queue of this.#waiting) {
         if (queue.waiting) this.#prepare(queue);
@@ -82,12 +90,12 @@ export class Dispatcher {
   }
 
   /** Starts one batch of the target whose turn it is. @returns false when nothing can start. */
-  #startNext(inlineUntil: number): boolean {
+  #startNext(): boolean {
     const nowMs = this.#clock.now();
     const proposals: Proposal[] = [];
     for (const queue of this.#waiting) {
       if (!queue.waiting) continue;
-      const free = this.#freeSlots(queue, nowMs < inlineUntil);
+      const free = this.#freeSlots(queue, nowMs < this.#inlineUntil);
       const proposal = free.length === 0 ? undefined : propose(queue, free, nowMs);
       if (proposal === undefined) continue;
       if (proposal.kind === 'wait') this.#alarm.at(proposal.untilMs);

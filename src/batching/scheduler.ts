@@ -31,7 +31,7 @@ export class Scheduler {
   readonly #entrance: Entrance;
   readonly #flush = (): void => {
     this.#flushing = false;
-    this.#dispatcher.pump();
+    this.#dispatcher.turn();
   };
   #lastQueue: TargetQueue | undefined;
   #flushing = false;
