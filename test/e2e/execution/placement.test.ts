@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createModelOpener } from '../../../src/execution/model-opener.ts';
-import { openPublic, pinnedVersion, synchronousOpen } from '../../../src/execution/native-binding.ts';
+import {
+  loadRuntime,
+  openPublic,
+  pinnedVersion,
+  synchronousOpen,
+} from '../../../src/execution/native-binding.ts';
 import { InlineExecutor } from '../../../src/execution/inline-executor.ts';
 import { FailureLog } from '../../../src/execution/failure-log.ts';
-import { loadRuntime } from '../../../src/execution/native-binding.ts';
 import { sessionOf } from '../../../src/execution/session.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
 import { systemClock } from '../../../src/util/clock.ts';
-import { buildBatch, buildInput, buildPlan, fixtureModel, mlpBatch, unaligned } from '../../support/build-batch.ts';
+import {
+  buildBatch,
+  buildInput,
+  buildPlan,
+  fixtureModel,
+  mlpBatch,
+  unaligned,
+} from '../../support/build-batch.ts';
 
 /** A threshold that no run of these models exceeds on the slowest machine, or that none stays below. */
-const open = (inlineBelowMs: number) => createModelOpener({ clock: systemClock, logger: silentLogger, inlineBelowMs });
+const open = (inlineBelowMs: number) =>
+  createModelOpener({ clock: systemClock, logger: silentLogger, inlineBelowMs });
 
 test('a cheap model starts on a thread and is inline after three runs, with the same answers', async () => {
   await using model = await open(1_000)(buildPlan('mlp16', { placement: 'auto' }));
@@ -59,7 +71,11 @@ test('placement inline computes before run returns', async () => {
 });
 
 test('the pinned synchronous binding is there', async () => {
-  assert.notEqual(await synchronousOpen(), undefined, `onnxruntime-node is not ${pinnedVersion}, or has changed`);
+  assert.notEqual(
+    await synchronousOpen(),
+    undefined,
+    `onnxruntime-node is not ${pinnedVersion}, or has changed`,
+  );
 });
 
 test('the public API answers the same metadata and values as the binding', async () => {
@@ -73,7 +89,7 @@ test('the public API answers the same metadata and values as the binding', async
   }
   const mlp = async (open: typeof openPublic) =>
     new InlineExecutor(sessionOf(runtime, await open(fixtureModel('mlp16'), {})), systemClock, failures);
-  await using direct = await mlp(runtime.open);
+  await using direct = await mlp(async (path, options) => runtime.open(path, options));
   await using slow = await mlp(openPublic);
   const idle = Promise.withResolvers<void>();
   slow.onIdle(idle.resolve);

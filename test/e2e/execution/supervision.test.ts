@@ -25,7 +25,9 @@ const busyBatch = (rounds: number) =>
 
 test('a crashed thread fails its batch as retryable and comes back; the other instance goes on', async () => {
   const cpu = { name: 'cpu', deviceId: 0, options: {} } as const;
-  await using model = await open({ workerUrl: crashingWorker })(buildPlan('mlp16', { instances: [cpu, cpu] }));
+  await using model = await open({ workerUrl: crashingWorker })(
+    buildPlan('mlp16', { instances: [cpu, cpu] }),
+  );
   const [first, second] = model.executors;
   assert(first !== undefined && second !== undefined);
   assert.equal((await first.run(mlpBatch(2))).outputs[0]!.shape[0], 2);

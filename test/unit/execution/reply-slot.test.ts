@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { readReply, replySlotBytes, writeReply, writeReplyTimes } from '../../../src/execution/reply-slot.ts';
 import type { Tensor } from '../../../src/inference/tensor.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RequestSlot, largestSlotBytes, readRequest } from '../../../src/execution/request-slot.ts';
 import { datatypeSizeBytes } from '../../../src/inference/datatype.ts';
 import type { SessionMetadata } from '../../../src/inference/executor.ts';

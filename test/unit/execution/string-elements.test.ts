@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeStrings, encodeStrings } from '../../../src/execution/string-elements.ts';
 
 const codeOf = (run: () => unknown): unknown => {
@@ -13,9 +13,9 @@ const codeOf = (run: () => unknown): unknown => {
 };
 
 test('strings come back from their wire form', () => {
-  const element = fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0'));
+  const element = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((text) => !text.includes('\0'));
   fc.assert(
-    fc.property(fc.array(element), (strings) => {
+    fc.property(fc.array(element, { maxLength: 20 }), (strings) => {
       const wire = encodeStrings(strings);
       assert.deepEqual(decodeStrings('x', wire, strings.length), strings);
     }),

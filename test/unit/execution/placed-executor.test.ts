@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { InlineExecutor } from '../../../src/execution/inline-executor.ts';
+import { PlacedExecutor } from '../../../src/execution/placed-executor.ts';
+import type { PlacementOptions } from '../../../src/execution/placed-executor.ts';
+import { PlacementPolicy, placementLimits } from '../../../src/execution/placement-policy.ts';
+import { ThreadedExecutor } from '../../../src/execution/threaded-executor.ts';
+import { silentLogger } from '../../../src/inference/logger.ts';
+import { mlpBatch } from '../../support/build-batch.ts';
+import { inlineExecutorTaking } from '../../support/fake-session.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { FakeSessionThread } from '../../support/fake-session-thread.ts';
+
+const batch = mlpBatch(1);
+
+function threadedBy(thread: FakeSessionThread, clock: FakeClock): ThreadedExecutor {
+  return new ThreadedExecutor(thread, () => Promise.reject(new Error('no restart expected')), {
+    model: 'm',
+    clock,
+    logger: silentLogger,
+    closeLimitMs: 1_000,
+    stuckRunMs: 5_000,
+    onStuckRun: () => undefined,
+  });
+}
+
+function setUp(overrides: Partial<PlacementOptions> = {}) {
+  const clock = new FakeClock();
+  const thread = new FakeSessionThread();
+  const cost = { ms: 0.1 };
+  const later = { thread: new FakeSessionThread(), opened: 0 };
+  const executor = new PlacedExecutor(threadedBy(thread, clock), {
+    model: 'm',
+    logger: silentLogger,
+    policy: new PlacementPolicy(placementLimits(1)),
+    openInline: async () => inlineExecutorTaking(clock, () => cost.ms),
+    openThread: async () => {
+      later.opened += 1;
+      return threadedBy(later.thread, clock);
+    },
+    ...overrides,
+  });
+  let idles = 0;
+  executor.onIdle(() => {
+    idles += 1;
+  });
+  const runOnThread = async (inferMs: number) => {
+    const running = executor.run(batch);
+    thread.finish(inferMs);
+    return running;
+  };
+  return { executor, thread, cost, later, runOnThread, idles: () => idles };
+}
+
+test('cheap runs move it inline, and the thread ends', async () => {
+  const { executor, thread, runOnThread } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  assert.deepEqual([executor.inline, executor.idle, thread.closeAsked], [true, true, true]);
+  assert.equal((await executor.run(batch)).inferMs, 0.1);
+});
+
+test('it is not idle while it moves, and says when it is', async () => {
+  const opening = Promise.withResolvers<InlineExecutor | undefined>();
+  const { executor, thread, runOnThread, idles } = setUp({ openInline: () => opening.promise });
+  await runOnThread(0.1);
+  await runOnThread(0.1);
+  const third = executor.run(batch);
+  thread.finish(0.1);
+  await settled();
+  assert.deepEqual([executor.idle, idles()], [false, 2]);
+  opening.resolve(undefined);
+  await third;
+  assert.deepEqual([executor.idle, executor.inline, idles()], [true, false, 3]);
+});
+
+test('dear runs stay on the thread', async () => {
+  const { executor, runOnThread } = setUp();
+  for (let run = 0; run < 10; run += 1) await runOnThread(1.5);
+  assert.equal(executor.inline, false);
+});
+
+test('an inline session that cannot be opened leaves it on its thread for good', async () => {
+  let tries = 0;
+  const { executor, runOnThread } = setUp({
+    openInline: () => {
+      tries += 1;
+      return Promise.reject(new Error('no memory'));
+    },
+  });
+  for (let run = 0; run < 6; run += 1) await runOnThread(0.1);
+  assert.deepEqual([executor.inline, executor.idle, tries], [false, true, 1]);
+});
+
+test('inline runs grown dear move it to a new thread, while it keeps answering inline', async () => {
+  const { executor, cost, later, runOnThread } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  cost.ms = 30;
+  let inlineRuns = 0;
+  for (; executor.inline && inlineRuns < 100; inlineRuns += 1)
+    assert.equal((await executor.run(batch)).inferMs, 30);
+  assert.deepEqual([executor.inline, later.opened], [false, 1]);
+  const running = executor.run(batch);
+  later.thread.finish(30);
+  assert.equal((await running).inferMs, 30);
+});
+
+test('a failed batch on the thread is told and leaves it idle', async () => {
+  const { executor, thread, idles } = setUp();
+  const running = executor.run(batch);
+  thread.crash(new Error('gone'));
+  await assert.rejects(running, { code: 'unavailable' });
+  assert.deepEqual([executor.idle, idles()], [false, 0]);
+  await executor[Symbol.asyncDispose]();
+});
+
+test('closing ends wherever it is', async () => {
+  const { executor, runOnThread } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  await executor[Symbol.asyncDispose]();
+  assert.equal(executor.idle, false);
+  await assert.rejects(executor.run(batch), { code: 'unavailable' });
+});
