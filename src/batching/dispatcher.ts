@@ -1,6 +1,7 @@
 import type { Clock } from '../util/clock.ts';
 import type { Alarm } from './alarm.ts';
 import type { Answers } from './answers.ts';
+import type { Entry } from './entry.ts';
 import { expire, shedDoomed } from './expire.ts';
 import { decideClose, formBatch, type FormedBatch } from './form-batch.ts';
 import type { HeldBatch } from './held-batch.ts';
@@ -157,15 +158,16 @@ export class Dispatcher {
   /** Puts a full batch together while all executors are busy, so that the first free one need not wait for that. */
   #prepare(queue: TargetQueue): void {
     if (queue.alone || queue.held.length > 0 || queue.inOrder !== undefined) return;
+    // Where somebody may still have to go before others, the choice is left for the last moment.
+    if (queue.target.scheduling.priorityLevels > 0 || queue.accounts.length > 1) return;
     const [lane, another] = queue.activeLanes;
-    // With several shapes the choice of lane is left for the last moment.
     if (lane === undefined || another !== undefined || queue.slots.some((slot) => slot.executor.idle)) return;
     const nowMs = this.#clock.now();
     const closing = decideClose(queue, lane, nowMs);
     if (closing.kind !== 'close' || closing.reason !== 'full') return;
     const { entries, reason } = this.#form(queue, lane, closing, nowMs);
     if (entries.length === 0) return;
-    if (reason !== 'full') {
+    if (reason !== 'full' || rowsOf(entries) < closing.rows) {
       for (const entry of entries.toReversed()) queue.restore(lane, entry);
       return;
     }
@@ -173,6 +175,12 @@ export class Dispatcher {
     const held: HeldBatch = { ...fresh, origin: 'prepared', lane, entries, reason, batch };
     queue.held.push(held);
   }
+}
+
+function rowsOf(entries: readonly Entry[]): number {
+  let rows = 0;
+  for (const entry of entries) rows += entry.rows;
+  return rows;
 }
 
 const fresh = { origin: 'lane', batch: undefined, notOn: undefined, bisection: undefined } as const;

@@ -40,17 +40,18 @@ export function expireDue(queue: TargetQueue, answers: Answers, nowMs: number): 
 
 function expireLane(queue: TargetQueue, lane: Lane, answers: Answers, nowMs: number): number {
   const due: Entry[] = [];
-  let next = Infinity;
   for (const level of lane.levels) {
-    if (level.requests === 0) continue;
     for (const waiting of level.principals) {
       if (waiting.nextExpiry <= nowMs) due.push(...waiting.expired(nowMs));
-      next = Math.min(next, waiting.nextExpiry > nowMs ? waiting.nextExpiry : Infinity);
     }
   }
   for (const entry of due) {
     queue.remove(entry);
-    next = Math.min(next, expire(queue, entry, { answers, nowMs, lane }));
+    expire(queue, entry, { answers, nowMs, lane });
+  }
+  let next = Infinity;
+  for (const level of lane.levels) {
+    for (const waiting of level.principals) next = Math.min(next, waiting.nextExpiry);
   }
   return next;
 }
