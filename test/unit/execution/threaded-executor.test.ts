@@ -105,9 +105,11 @@ test('closing while a batch runs waits for it', async () => {
   const { executor, threads } = setUp();
   const running = executor.run(batch);
   let closed = false;
-  const closing = executor[Symbol.asyncDispose]().then(() => {
+  const close = async () => {
+    await executor[Symbol.asyncDispose]();
     closed = true;
-  });
+  };
+  const closing = close();
   await settled();
   assert.deepEqual([threads[0]!.closeAsked, closed, executor.idle], [true, false, false]);
   threads[0]!.finish();
