@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadSync } from '@grpc/proto-loader';
 import { isService, loadDefinitions, protoFolder } from './proto.ts';
 
 /** One .proto file as reflection sends it. */
@@ -36,6 +37,7 @@ interface TypeMessage extends NamedMessage {
 }
 
 interface FieldMessage extends NamedMessage {
+  jsonName?: string;
   typeName?: string;
 }
 
@@ -67,8 +69,10 @@ interface DescriptorCodec {
   encode(file: FileMessage): Buffer;
 }
 
+/** Without filled-in defaults: a default value or a oneof index that is there at all makes a descriptor another one. */
 function descriptorCodec(): DescriptorCodec {
-  const type = loadDefinitions('google/protobuf/descriptor.proto')['google.protobuf.FileDescriptorProto'];
+  const definitions = loadSync('google/protobuf/descriptor.proto', { enums: String, arrays: true });
+  const type = definitions['google.protobuf.FileDescriptorProto'];
   if (type === undefined || isService(type) || !('serialize' in type)) {
     throw new Error('bug: no descriptor of descriptors');
   }
@@ -151,11 +155,12 @@ function symbolsOf(file: FileMessage): readonly string[] {
   return symbols;
 }
 
-/** Makes references absolute and names map entries `<Field>Entry`. */
+/** As protoc does: absolute references, JSON names in camel case, map entries called `<Field>Entry`. */
 function completeMessage(message: TypeMessage, scope: string, known: ReadonlySet<string>): void {
   const name = `${scope}.${message.name}`;
   for (const nested of message.nestedType ?? []) completeMessage(nested, name, known);
   for (const field of message.field ?? []) {
+    field.jsonName = camelCase(field.name);
     if (field.typeName === undefined || field.typeName === '') continue;
     const entry = message.nestedType?.find(
       (nested) => nested.options?.mapEntry === true && nested.name === field.typeName,
@@ -189,4 +194,8 @@ function pascalCase(name: string): string {
     .split('_')
     .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
     .join('');
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
