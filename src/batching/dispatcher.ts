@@ -83,11 +83,17 @@ export class Dispatcher {
       }
       for (const queue of this.#waiting) {
         if (queue.waiting) this.#prepare(queue);
-        else this.#waiting.delete(queue);
+        else this.#leave(queue);
       }
     } finally {
       this.#pumping = false;
     }
+  }
+
+  #leave(queue: TargetQueue): void {
+    this.#waiting.delete(queue);
+    // Time that it did not use while it had nothing to do is not saved up.
+    queue.deficitMs = 0;
   }
 
   /** Starts one batch of the target whose turn it is. @returns false when nothing can start. */

@@ -33,6 +33,8 @@ export interface RunnerOptions {
   readonly answers: Answers;
   /** A batch ended; its executor may be free, and its queue may hold more than before. */
   readonly onEnded: (queue: TargetQueue) => void;
+  /** A request that ran waits again: its expiry has to be watched again. */
+  readonly onHeld: (entry: Entry) => void;
 }
 
 /** The input of an executor for a set of requests of one lane. */
@@ -50,12 +52,14 @@ export class Runner {
   readonly #logger: Logger;
   readonly #answers: Answers;
   readonly #onEnded: (queue: TargetQueue) => void;
+  readonly #onHeld: (entry: Entry) => void;
 
-  constructor({ clock, logger, answers, onEnded }: RunnerOptions) {
+  constructor({ clock, logger, answers, onEnded, onHeld }: RunnerOptions) {
     this.#clock = clock;
     this.#logger = logger;
     this.#answers = answers;
     this.#onEnded = onEnded;
+    this.#onHeld = onHeld;
   }
 
   /** Starts a batch on an idle executor. All its entries wait still. */
@@ -169,7 +173,7 @@ export class Runner {
       this.#failAll(queue, entries, error);
       return;
     }
-    hold(queue, { ...runnable, origin: 'retry', batch: undefined, notOn: slot });
+    this.#hold(queue, { ...runnable, origin: 'retry', batch: undefined, notOn: slot });
   }
 
   /** Halves a failed batch, so that in the end only the request that makes it fail does. @returns false over budget. */
@@ -182,7 +186,7 @@ export class Runner {
     bisection.runsLeft -= 2;
     const middle = entries.length >> 1;
     for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
-      hold(queue, {
+      this.#hold(queue, {
         ...runnable,
         entries: half,
         origin: 'bisect',
@@ -201,10 +205,13 @@ export class Runner {
       else this.#answers.fail(queue, entry, { error, reason: 'BACKEND', nowMs });
     }
   }
-}
 
-/** Leaves a batch with its queue until an executor can take it. */
-export function hold(queue: TargetQueue, held: HeldBatch): void {
-  for (const entry of held.entries) entry.state = 'waiting';
-  queue.held.push(held);
+  /** Leaves a batch with its queue until an executor can take it. */
+  #hold(queue: TargetQueue, held: HeldBatch): void {
+    queue.held.push(held);
+    for (const entry of held.entries) {
+      entry.state = 'waiting';
+      this.#onHeld(entry);
+    }
+  }
 }

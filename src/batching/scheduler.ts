@@ -43,7 +43,13 @@ export class Scheduler {
     this.#alarm = new Alarm(clock, () => this.#onAlarm());
     this.#answers = new Answers((queue) => this.#onEmpty(queue));
     const answers = this.#answers;
-    const runner = new Runner({ clock, logger, answers, onEnded: (queue) => this.#onEnded(queue) });
+    const runner = new Runner({
+      clock,
+      logger,
+      answers,
+      onEnded: (queue) => this.#onEnded(queue),
+      onHeld: (entry) => this.#alarm.at(entry.expiresAt),
+    });
     this.#dispatcher = new Dispatcher({
       clock,
       alarm: this.#alarm,

@@ -7,6 +7,7 @@ import type { CallContext } from '../../src/inference/call-context.ts';
 import type { ModelSpec } from '../../src/inference/model-spec.ts';
 import type { Principal } from '../../src/inference/principal.ts';
 import type { InferRequest } from '../../src/inference/request.ts';
+import type { InferResponse } from '../../src/inference/response.ts';
 import type { Scheduling } from '../../src/inference/target.ts';
 import {
   buildTarget,
@@ -81,16 +82,17 @@ export class BatchingBench {
   }
 
   submit(request: InferRequest, call: CallContext, label: string): void {
-    this.batcher.submit(this.target, request, call).then(
-      (response) => {
-        const outcome = firstOfRows(response.outputs[0]!.data);
-        this.ended.push({ label, outcome, error: undefined });
-      },
-      (thrown: unknown) => {
-        const error = ServingError.from(thrown);
-        this.ended.push({ label, outcome: `${error.code} ${error.reason ?? ''}`.trim(), error });
-      },
-    );
+    void this.#note(this.batcher.submit(this.target, request, call), label);
+  }
+
+  async #note(answer: Promise<InferResponse>, label: string): Promise<void> {
+    try {
+      const { outputs } = await answer;
+      this.ended.push({ label, outcome: firstOfRows(outputs[0]!.data), error: undefined });
+    } catch (thrown) {
+      const error = ServingError.from(thrown);
+      this.ended.push({ label, outcome: `${error.code} ${error.reason ?? ''}`.trim(), error });
+    }
   }
 
   outcome(label: number): Ended | undefined {

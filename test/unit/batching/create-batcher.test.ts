@@ -219,15 +219,18 @@ test('a target is drained when nothing of it waits or runs, and can be used agai
   await bench.batcher.drained(bench.target);
   bench.send(8, 1);
   bench.send(8, 11);
-  let drained = false;
-  const waiting = bench.batcher.drained(bench.target).then(() => {
-    drained = true;
-  });
+  const order: string[] = [];
+  const waitUntilDrained = async (): Promise<void> => {
+    await bench.batcher.drained(bench.target);
+    order.push('drained');
+  };
+  const waiting = waitUntilDrained();
   await settled();
   await bench.finish();
-  assert.equal(drained, false);
+  assert.deepEqual(order, []);
   await bench.finish();
   await waiting;
+  assert.deepEqual(order, ['drained']);
   assert.deepEqual(bench.batcher.inspect(), []);
   bench.send(1, 21);
   await settled();

@@ -39,27 +39,21 @@ async function simulate({ seconds, rate, deadlineMs }: Scenario): Promise<Outcom
   const counts = { offered: 0, good: 0, late: 0, refused: 0, slowRefusals: 0, answered: 0 };
   const otherErrors: string[] = [];
   const request = rowsRequest(1);
-  const send = (): void => {
+  const send = async (): Promise<void> => {
     const sentAt = clock.now();
     const deadline = sentAt + deadlineMs(random);
     counts.offered += 1;
-    batcher
-      .submit(target, request, callAt(sentAt, { deadline }))
-      .then(
-        () => {
-          if (clock.now() <= deadline) counts.good += 1;
-          else counts.late += 1;
-        },
-        (error: unknown) => {
-          const { code } = ServingError.from(error);
-          if (code !== 'resource_exhausted') otherErrors.push(code);
-          counts.refused += 1;
-          if (clock.now() - sentAt > 5) counts.slowRefusals += 1;
-        },
-      )
-      .finally(() => {
-        counts.answered += 1;
-      });
+    try {
+      await batcher.submit(target, request, callAt(sentAt, { deadline }));
+      if (clock.now() <= deadline) counts.good += 1;
+      else counts.late += 1;
+    } catch (error) {
+      const { code } = ServingError.from(error);
+      if (code !== 'resource_exhausted') otherErrors.push(code);
+      counts.refused += 1;
+      if (clock.now() - sentAt > 5) counts.slowRefusals += 1;
+    }
+    counts.answered += 1;
   };
   const end = seconds * 1_000;
   let nextArrival = 0;
@@ -68,12 +62,12 @@ async function simulate({ seconds, rate, deadlineMs }: Scenario): Promise<Outcom
     if (arrival === Infinity && clock.pending === 0) break;
     if (arrival <= clock.nextDue) {
       clock.advance(arrival - clock.now());
-      send();
+      void send();
       nextArrival += (-Math.log(1 - random()) * 1_000) / rate(nextArrival);
     } else {
       clock.advance(clock.nextDue - clock.now());
     }
-    for (let i = 0; i < 4; i++) await undefined;
+    for (let i = 0; i < 4; i++) await Promise.resolve();
   }
   const { offered, answered, ...rest } = counts;
   return { ...rest, offered, otherErrors, unanswered: offered - answered };
