@@ -5,8 +5,8 @@ import { ServingError } from '../../../../src/errors.ts';
 import type { Datatype } from '../../../../src/inference/datatype.ts';
 import type { InferRequest, Parameter, Parameters } from '../../../../src/inference/request.ts';
 import { InferRequestDecoder } from '../../../../src/transport/grpc/infer-request-decoder.ts';
-import { decodeRequest, encodeRequest, type Plain } from './protobuf-reference.ts';
-import { findOddity, requestSchema } from './wire-oddities.ts';
+import { decodeRequest, encodeRequest, type Plain } from '../../../support/protobuf-reference.ts';
+import { findOddity, requestSchema } from '../../../support/wire-oddities.ts';
 
 const maxMessageBytes = 1 << 20;
 
