@@ -148,6 +148,7 @@ class WorkerSessionThread implements SessionThread {
 
   #post(message: ToWorker): void {
     this.#port.postMessage(message, []);
+    Atomics.add(this.#bell, bell.messages, 1);
   }
 
   #receive(message: FromWorker): void {

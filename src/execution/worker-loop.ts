@@ -42,17 +42,23 @@ async function answerRings(setup: ThreadSetup, session: Session): Promise<void> 
   const words = new Int32Array(setup.bell);
   let slot = new SharedArrayBuffer(0);
   let answered = 0;
+  let fetched = 0;
   let closing = false;
   for (;;) {
     const rings = Atomics.load(words, bell.rings);
-    for (let message = receive(setup.port); message !== undefined; message = receive(setup.port)) {
+    // Before the messages: the memory that a batch stands in is announced before the batch is.
+    const asked = Atomics.load(words, bell.batches);
+    const posted = Atomics.load(words, bell.messages);
+    for (; fetched !== posted; fetched = (fetched + 1) | 0) {
+      const message = receive(setup.port);
+      if (message === undefined) break;
       if (message.kind === 'close') closing = true;
       else slot = message.slot;
     }
-    const asked = Atomics.load(words, bell.batches);
     if (asked === answered) {
-      if (closing) return;
-      Atomics.wait(words, bell.rings, rings);
+      // A batch may have been handed over between the two looks, before the order to close.
+      if (closing && Atomics.load(words, bell.batches) === answered) return;
+      if (!closing) Atomics.wait(words, bell.rings, rings);
       continue;
     }
     answered = asked;

@@ -61,7 +61,7 @@ export interface SessionMetadata {
 
 export type ProviderName = 'cpu' | 'cuda' | 'tensorrt';
 
-/** Which ONNX Runtime provider runs a session, with that provider's own options, checked by execution/providers.ts. */
+/** Which ONNX Runtime provider runs a session, with that provider's own options, checked by execution/provider-options.ts. */
 export interface ProviderPlan {
   readonly name: ProviderName;
   readonly deviceId: number;
