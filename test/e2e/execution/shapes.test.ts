@@ -102,6 +102,17 @@ for (const placement of ['thread', 'inline'] as const) {
   });
 }
 
+test('batches that outgrow the shared memory again and again are answered with their own values', async () => {
+  await using model = await openModel(buildPlan('identity_fp32'));
+  const executor = model.executors[0]!;
+  for (let count = 1; count < 300_000; count = Math.ceil(count * 1.4)) {
+    const input = buildInput('x', 'FP32', [1, count], [unaligned(new Float32Array(count).fill(count))]);
+    const { outputs } = await executor.run(buildBatch([input]));
+    const values = floats(outputs[0]!.data);
+    assert.deepEqual([values.length, values[0], values.at(-1)], [count, count, count]);
+  }
+});
+
 test('the metadata names symbolic dimensions', async () => {
   await using model = await openModel(buildPlan('mlp16'));
   assert.deepEqual(model.metadata, {
