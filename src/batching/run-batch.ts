@@ -20,6 +20,8 @@ interface Run {
   readonly queue: TargetQueue;
   readonly slot: Slot;
   readonly runnable: Runnable;
+  /** As it was at the start: an executor may move between this thread and its own. */
+  readonly inline: boolean;
   readonly rows: number;
   readonly startedAt: number;
   readonly queueMs: number;
@@ -77,6 +79,7 @@ export class Runner {
       queue,
       slot,
       runnable,
+      inline: slot.executor.inline,
       rows: batch.rows,
       startedAt,
       queueMs,
@@ -84,7 +87,7 @@ export class Runner {
       occupation: undefined,
     };
     queue.runningBatches += 1;
-    if (!slot.executor.inline) this.threadBatches += 1;
+    if (!run.inline) this.threadBatches += 1;
     runnable.lane.noteBatch(batch.rows);
     queue.counters.countBatch(batch.rows, runnable.reason);
     if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
@@ -96,7 +99,7 @@ export class Runner {
       result = Promise.reject(ServingError.from(error));
     }
     // An inline executor has computed already; what follows in this turn is not its time.
-    if (slot.executor.inline) slot.ended(run.occupation, this.#clock.now());
+    if (run.inline) slot.ended(run.occupation, this.#clock.now());
     result.then(
       (outcome) => this.#succeeded(run, outcome),
       (error: unknown) => this.#failed(run, ServingError.from(error)),
@@ -159,9 +162,9 @@ export class Runner {
     this.#onEnded(queue);
   }
 
-  #ended({ queue, slot, occupation }: Run, nowMs: number): number {
+  #ended({ queue, slot, inline, occupation }: Run, nowMs: number): number {
     queue.runningBatches -= 1;
-    if (!slot.executor.inline) this.threadBatches -= 1;
+    if (!inline) this.threadBatches -= 1;
     return occupation === undefined ? nowMs : slot.ended(occupation, nowMs);
   }
 
