@@ -142,5 +142,7 @@ export class Scheduler {
     queue[Symbol.dispose]();
     this.#queues.delete(queue.target);
     if (this.#lastQueue === queue) this.#lastQueue = undefined;
+    // A moment asked for on behalf of a request that has long been answered must not keep the process alive.
+    if (this.#queues.size === 0) this.#alarm[Symbol.dispose]();
   }
 }

@@ -238,6 +238,15 @@ test('a target is drained when nothing of it waits or runs, and can be used agai
   assert.deepEqual(bench.outcome(21), [21]);
 });
 
+test('no timer is left once every target is drained, though a caller had named a deadline', async () => {
+  const bench = new BatchingBench();
+  bench.submit(rowsRequest(1, 1), callAt(60_000), '');
+  await settled();
+  await bench.finish();
+  await bench.batcher.drained(bench.target);
+  assert.equal(bench.clock.pending, 0);
+});
+
 test('more rows than the largest batch are refused with the protocol’s text', async () => {
   const bench = new BatchingBench();
   bench.send(9, 1);
