@@ -240,7 +240,7 @@ test('a target is drained when nothing of it waits or runs, and can be used agai
 
 test('no timer is left once every target is drained, though a caller had named a deadline', async () => {
   const bench = new BatchingBench();
-  bench.submit(rowsRequest(1, 1), callAt(60_000), '');
+  bench.submit(rowsRequest(1, 1), callAt(1_000, { deadline: 60_000 }), '');
   await settled();
   await bench.finish();
   await bench.batcher.drained(bench.target);
