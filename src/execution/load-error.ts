@@ -31,6 +31,14 @@ const faults: readonly LoadFault[] = [
     tell: ([, operator]) => `the model uses operator ${operator}, which this onnxruntime lacks`,
   },
   {
+    pattern: /No Op registered for ([\w.:-]{1,80}) with domain_version/,
+    tell: ([, operator]) => `the model uses operator ${operator}, which this onnxruntime lacks`,
+  },
+  {
+    pattern: /tensor\((\w{1,40})\) is not currently registered or supported/,
+    tell: ([, type]) => `a tensor of the model is of type ${type}, which onnxruntime does not support`,
+  },
+  {
     pattern: /(?:Could not find an implementation for|NOT_IMPLEMENTED.*for) ([\w.:-]{1,80})\((\d{1,4})\)/,
     tell: ([, operator, version]) =>
       `operator ${operator} (version ${version}) has no implementation for these types on this provider`,

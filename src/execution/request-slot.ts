@@ -20,7 +20,7 @@ const alignment = 64;
  */
 const { copy } = Buffer.prototype;
 
-export interface SlotInput {
+interface SlotInput {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];

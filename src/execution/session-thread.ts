@@ -32,7 +32,7 @@ export interface SessionThreadOptions {
 }
 
 /** Runs from source as well as from the build: bundled names are not rewritten. */
-export const defaultWorkerUrl = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url);
+const defaultWorkerUrl = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url);
 
 /**
  * Starts a thread and opens its session. Nothing is left on failure.

@@ -24,6 +24,16 @@ for (const [text, message, reason] of [
     'MODEL_LOAD_FAILED',
   ],
   [
+    'This is an invalid model. In Node, ("", NoSuch, "", -1) : , Error No Op registered for NoSuch with domain_version of 17',
+    'the model uses operator NoSuch, which this onnxruntime lacks',
+    'MODEL_LOAD_FAILED',
+  ],
+  [
+    'Exception during loading: MLDataType for: tensor(complex64) is not currently registered or supported',
+    'a tensor of the model is of type complex64, which onnxruntime does not support',
+    'MODEL_LOAD_FAILED',
+  ],
+  [
     "Could not find an implementation for Foo(13) node with name 'n'",
     'operator Foo (version 13) has no implementation for these types on this provider',
     'MODEL_LOAD_FAILED',

@@ -14,6 +14,9 @@ for (const text of [
   `${node}The input tensor cannot be reshaped to the requested shape. Input shape:{3}, requested shape:{2,2}`,
   `${node}/src/element_wise_ops.h:560 Attempting to broadcast an axis by a dimension other than 1. 2 by 3`,
   `${node}matmul_helper.h:157 MatMul dimension mismatch`,
+  `${node}Input channels C is not equal to kernel channels * group. C: 3 kernel channels: 2 group: 1`,
+  `${node}Tile repeat value must be non-negative, got: -1`,
+  `${node}invalid expand shape`,
   `${node}concat.cc:154 Non concat axis dimensions must match: Axis 1 has mismatched dimensions of 3 and 4`,
 ]) {
   test(`the input is at fault, without onnxruntime's words: ${text.slice(-60)}`, () => {
@@ -24,14 +27,29 @@ for (const text of [
 }
 
 for (const text of [
-  'Failed to allocate memory for requested buffer of size 99',
-  'CUDNN failure 4',
+  `${node}CUDNN failure 4`,
+  `${node}CUDA failure 700: an illegal memory access was encountered`,
   'bug: none',
+  'Session already disposed.',
 ]) {
   test(`the server is at fault: ${text}`, () => {
     const cause = new Error(text);
     const error = toRunError(cause);
     assert.deepEqual([error.code, error.message, error.cause], ['internal', 'inference failed', cause]);
+  });
+}
+
+for (const text of [
+  `${node}bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 99`,
+  `${node}Tile output tensor would require more than 4294967296 bytes, which exceeds the supported maximum of 4294967296 bytes.`,
+  'std::bad_alloc',
+]) {
+  test(`memory is short: ${text.slice(-40)}`, () => {
+    const error = toRunError(new Error(text));
+    assert.deepEqual(
+      [error.code, error.message],
+      ['resource_exhausted', 'not enough memory to compute this input'],
+    );
   });
 }
 
