@@ -66,22 +66,30 @@ interface Measured {
   readonly idleRssBytes: number;
 }
 
+async function rate(tools: Tools, workload: Workload, target: LoadTarget, count: number): Promise<number> {
+  const { requests, seconds: took } = await load(tools, workload, target, count);
+  return requests / took;
+}
+
+/** Enough load for the just-in-time compiler to be done; returns the requests per second at the end. */
+async function warmUp(tools: Tools, workload: Workload, target: LoadTarget): Promise<number> {
+  let perSecond = await rate(tools, workload, target, 2 * inFlight(workload));
+  for (const share of [0.1, 0.3, 0.6]) {
+    perSecond = await rate(tools, workload, target, Math.ceil(perSecond * share));
+  }
+  return perSecond;
+}
+
 async function measure(tools: Tools, workload: Workload, round: number, measured: Measured): Promise<Sample> {
   const { server, target, idleRssBytes } = measured;
-  const calibration = await load(tools, workload, target, 2 * inFlight(workload));
-  const rate = async (count: number): Promise<number> => {
-    const { requests, seconds: took } = await load(tools, workload, target, count);
-    return requests / took;
-  };
-  const rough = await rate(Math.ceil((calibration.requests / calibration.seconds) * 0.1));
-  const closer = await rate(Math.ceil(rough * Math.min(0.3, seconds / 2)));
+  const perSecond = await warmUp(tools, workload, target);
   const before = cpuNs(server.pid);
-  const { requests, seconds: took } = await load(tools, workload, target, Math.ceil(closer * seconds));
+  const { requests, seconds: took } = await load(tools, workload, target, Math.ceil(perSecond * seconds));
   const cpuUs = (cpuNs(server.pid) - before) / 1000;
   const latency =
     workload.generator === 'ghz'
       ? { p50Us: Number.NaN, p99Us: Number.NaN }
-      : await latencies(tools, workload, target, Math.ceil(closer * Math.min(0.5, seconds)));
+      : await latencies(tools, workload, target, Math.ceil(perSecond * Math.min(0.5, seconds)));
   return {
     workload: describe(workload),
     inFlight: inFlight(workload),

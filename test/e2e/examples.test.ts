@@ -16,7 +16,7 @@ describe('the example clients', () => {
   before(async () => {
     server = await startServer({ repository: join(examples, 'models') });
   });
-  after(() => server.stop());
+  after(() => server[Symbol.asyncDispose]());
 
   async function run(command: string, args: readonly string[], cwd = root): Promise<string> {
     const { stdout } = await execute(command, args, { cwd, timeout: 60_000 });

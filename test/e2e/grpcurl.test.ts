@@ -21,7 +21,7 @@ describe('grpcurl, with nothing but reflection', { skip: grpcurl.skip }, () => {
   before(async () => {
     server = await startServer({ repository: exampleModels });
   });
-  after(() => server.stop());
+  after(() => server[Symbol.asyncDispose]());
 
   /** `grpcurl [flags] ADDRESS [words]` */
   async function run(words: readonly string[], flags: readonly string[] = []): Promise<string> {

@@ -17,7 +17,7 @@ export interface ServerOptions {
   readonly startTimeoutMs?: number;
 }
 
-/** A server in a process of its own, on free ports of 127.0.0.1. */
+/** A server in a process of its own, on free ports of 127.0.0.1. Disposing it fails unless it ends by itself, with 0. */
 export interface RunningServer extends AsyncDisposable {
   readonly pid: number;
   /** host:port */
@@ -47,7 +47,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       grpcPort: Number(grpcAddress.split(':').at(-1)),
       output: () => lines.join('\n'),
       stop,
-      [Symbol.asyncDispose]: async () => void (await stop()),
+      async [Symbol.asyncDispose]() {
+        const code = await stop();
+        if (code !== 0) throw new Error(`the server ended with ${code}:\n${lines.slice(-30).join('\n')}`);
+      },
     };
   } catch (error) {
     await stop();
