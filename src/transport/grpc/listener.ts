@@ -25,7 +25,7 @@ export interface Listener {
  * behind of a Unix socket is removed.
  */
 export async function listen(
-  listen: GrpcServerOptions['listen'],
+  where: GrpcServerOptions['listen'],
   tls: TlsSource | undefined,
   onConnection: (connection: Duplex) => void,
 ): Promise<Listener> {
@@ -51,7 +51,7 @@ export async function listen(
     handshaking.delete(peerOf(connection));
     onConnection(connection);
   });
-  await bind(server, listen);
+  await bind(server, where);
   // After start there is nobody to tell; accept errors (too many open files) come back by themselves.
   server.on('error', () => {});
   const bound = server.address();
@@ -89,9 +89,9 @@ function createTlsListener(tls: TlsSource): Server {
   return server;
 }
 
-async function bind(server: Server, listen: GrpcServerOptions['listen']): Promise<void> {
-  if (!('unixPath' in listen)) return tryBind(server, listen);
-  const path = listen.unixPath;
+async function bind(server: Server, where: GrpcServerOptions['listen']): Promise<void> {
+  if (!('unixPath' in where)) return tryBind(server, where);
+  const path = where.unixPath;
   try {
     return await tryBind(server, { path });
   } catch (error) {
