@@ -1,4 +1,5 @@
 import { ServingError, type ErrorCode } from '../../errors.ts';
+import { printable } from '../../util/printable.ts';
 import type { MetadataValue } from './method.ts';
 import { encodeBytesField, encodeStringField, encodeVarintField } from './wire-writer.ts';
 
@@ -18,13 +19,13 @@ export const grpcStatusCodes = {
   internal: 13,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Status messages travel in a header, and intermediaries bound those. */
-const maxMessageCharacters = 1024;
+/** Status messages travel in a header, and intermediaries bound those: with the dots of a cut text 1,024 characters. */
+const maxMessageCharacters = 1021;
 
 /** How a failed call ends, on every transport. */
 export interface GrpcStatus {
   readonly code: number;
-  /** Well-formed Unicode, at most 1,024 characters; percent-encoding is the transport's part. */
+  /** Printable, at most 1,024 characters; percent-encoding is the transport's part. */
   readonly message: string;
   readonly trailers: readonly (readonly [name: string, value: MetadataValue])[];
 }
@@ -44,10 +45,9 @@ export function toGrpcStatus(thrown: unknown): GrpcStatus {
   return { code, message, trailers };
 }
 
-/** The text as a client may see it: bounded, and without halves of surrogate pairs, which have no UTF-8. */
+/** The text as a client may see it: bounded and printable, whatever names of the request it repeats. */
 export function clientMessage(message: string): string {
-  const bounded = message.length > maxMessageCharacters ? message.slice(0, maxMessageCharacters) : message;
-  return bounded.toWellFormed();
+  return printable(message, maxMessageCharacters);
 }
 
 /** google.rpc.Status with one google.rpc.ErrorInfo. */
