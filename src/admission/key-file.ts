@@ -30,7 +30,7 @@ const entry = z
 const keyFile = z.strictObject({ keys: z.array(entry).max(10_000) });
 
 /** Hex sha256 of a key to whom it belongs. Keys themselves are not kept. */
-export type KeyTable = ReadonlyMap<string, Principal>;
+type KeyTable = ReadonlyMap<string, Principal>;
 
 export interface KeyFileReading {
   readonly table: KeyTable;

@@ -17,10 +17,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export type StartServer = (
-  options: Options,
-  tools: { readonly logger: ServerLogger },
-) => Promise<RunningServer>;
+type StartServer = (options: Options, tools: { readonly logger: ServerLogger }) => Promise<RunningServer>;
 
 /** Where signals come from; `process` or a test's emitter. */
 export interface SignalSource {

@@ -60,7 +60,7 @@ export function resolveOptions(
 }
 
 /** Later readings win over earlier ones; every value is checked, also one that loses. */
-export function combine(readings: readonly Reading[], surroundings: Surroundings): Effective | Refused {
+function combine(readings: readonly Reading[], surroundings: Surroundings): Effective | Refused {
   const problems = readings.flatMap((reading) => reading.problems);
   const wrongValues: string[] = [];
   const winners = new Map<string, Given>();

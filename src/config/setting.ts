@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export type SettingKind = 'text' | 'list' | 'number' | 'choice' | 'toggle';
+type SettingKind = 'text' | 'list' | 'number' | 'choice' | 'toggle';
 
 /** What the flags, the environment, the help and the docs need to know of a setting besides its schema. */
 export interface SettingMeta {

@@ -15,7 +15,7 @@ export interface Setting extends SettingMeta {
 }
 
 /** `grpc-port` is set by `TENSORGATE_GRPC_PORT`. */
-export function environmentName(flag: string): string {
+function environmentName(flag: string): string {
   return `TENSORGATE_${flag.toUpperCase().replaceAll('-', '_')}`;
 }
 

@@ -4,12 +4,6 @@ import { createPrettyStream, type LogSink } from './pretty-stream.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
-
-export function isLogLevel(word: string): word is LogLevel {
-  return logLevels.some((level) => level === word);
-}
-
 export interface LoggerOptions {
   readonly level: LogLevel;
   /** `auto` is pretty when the sink is a terminal. */
@@ -66,9 +60,10 @@ export function createLogger({ level, format, sink = process.stdout }: LoggerOpt
       muted = next;
     },
     get level() {
-      return isLogLevel(logger.level) ? logger.level : 'info';
+      return current;
     },
     set level(next) {
+      current = next;
       logger.level = next;
     },
     debug: (fields, message) => {
