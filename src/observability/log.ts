@@ -51,6 +51,7 @@ export function createLogger({ level, format, sink = process.stdout }: LoggerOpt
     },
     { write: (line: string) => void output.write(line) },
   );
+  let current = level;
   let muted: ReadonlySet<LogLevel> = new Set();
   return {
     get muted() {
