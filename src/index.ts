@@ -1,5 +1,5 @@
 /** The public API. Everything else may change in any release. */
-export { createServer } from './server.ts';
+export { createServer, type Server, type ServerTools } from './server.ts';
 export type { Options, PartialOptions } from './config/options.ts';
 export { resolveOptions } from './config/load.ts';
 export { createClient, type Client } from './client/client.ts';
