@@ -33,12 +33,21 @@ test('a request that is cancelled while it waits is answered at once and never r
   assert.deepEqual(bench.target.statistics.failures, [{ totalMs: 0, reason: 'CANCELED' }]);
 });
 
-test('a request that is cancelled while it runs counts as cancelled, not as answered', async () => {
+test('a request that is cancelled while it runs counts as cancelled, and its target is drained when the run ends', async () => {
   const bench = new BatchingBench();
   const call = bench.send(1, 1);
   await settled();
+  const order: string[] = [];
+  const waitUntilDrained = async (): Promise<void> => {
+    await bench.batcher.drained(bench.target);
+    order.push('drained');
+  };
+  const waiting = waitUntilDrained();
   call.cancel();
+  await settled();
+  assert.deepEqual(order, []);
   await bench.finish();
+  await waiting;
   assert.equal(bench.outcome(1), 'cancelled CANCELLED');
   assert.deepEqual(bench.target.statistics.successes, []);
 });
