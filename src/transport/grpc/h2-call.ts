@@ -1,20 +1,21 @@
 import { CallContext } from '../../inference/call-context.ts';
 import { ServingError } from '../../errors.ts';
-import { anonymous, type Principal } from '../../inference/principal.ts';
 import type { TimerWheel, WheelEntry } from '../../util/timer-wheel.ts';
 import type { H2Stream, StreamSink } from '../h2/stream.ts';
+import { authorize } from './authorize.ts';
 import { encodeTrailers } from './h2-blocks.ts';
-import { isGrpcEncoding, type GrpcEncoding } from './h2-compression.ts';
 import { findMetadata, listMetadata } from './h2-metadata.ts';
-import { acceptsEncoding, type GrpcRequest } from './h2-request.ts';
+import type { GrpcRequest } from './h2-request.ts';
 import type { Authenticate, GrpcCall, GrpcMethod, MetadataValue } from './method.ts';
-import { toGrpcStatus, type GrpcStatus } from './status.ts';
+import type { GrpcStatus } from './status.ts';
 
 /** What all calls of one server share. */
 export interface CallServices {
   readonly authenticate: Authenticate;
   readonly wheel: TimerWheel;
   readonly maxMessageBytes: number;
+  /** The status of anything that a handler throws. */
+  readonly toStatus: (thrown: unknown) => GrpcStatus;
 }
 
 type Metadata = readonly (readonly [string, MetadataValue])[];
@@ -89,22 +90,18 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
     this.context.cancel();
   }
 
+  /** Initial metadata of the reply. Replies may be compressed as the request was: who sends gzip can read it. */
   protected get addedHeaders(): Metadata {
-    return this.#headers ?? noMetadata;
+    const headers = this.#headers ?? noMetadata;
+    const { encoding } = this.request;
+    return encoding === 'identity' ? headers : [...headers, ['grpc-encoding', encoding]];
   }
 
-  protected get addsNothing(): boolean {
-    return this.#headers === undefined && this.#trailers === undefined;
-  }
-
-  /** How replies are compressed: as a `grpc-encoding` header that the handler added says, if the client takes that. */
-  protected takeReplyEncoding(): GrpcEncoding {
-    const wanted = this.#headers?.find(([name]) => name === 'grpc-encoding')?.[1];
-    if (wanted === undefined) return 'identity';
-    if (typeof wanted === 'string' && isGrpcEncoding(wanted) && acceptsEncoding(this.request, wanted))
-      return wanted;
-    this.#headers = this.#headers?.filter(([name]) => name !== 'grpc-encoding');
-    return 'identity';
+  /** A successful reply needs neither metadata nor compression. */
+  protected get isPlain(): boolean {
+    return (
+      this.#headers === undefined && this.#trailers === undefined && this.request.encoding === 'identity'
+    );
   }
 
   /**
@@ -113,10 +110,8 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
    * @throws ServingError unauthenticated or permission_denied.
    */
   protected start(method: GrpcMethod, sizeBytes: number): void {
-    const { scope } = method;
-    const principal = scope === 'none' ? anonymous : this.services.authenticate(this.request.header);
+    const principal = authorize(method, this.services.authenticate, this.request.header);
     this.context = new CallContext(this.stream.host.now, this.deadline, principal, sizeBytes);
-    if (scope !== 'none' && !principal.scopes.has(scope)) throw missingScope(principal, scope);
     this.#handlerRuns = true;
     this.stream.beginWork();
   }
@@ -130,7 +125,7 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
 
   /** Ends the call with the status of an error, trailers-only where nothing was sent. */
   protected fail(thrown: unknown): void {
-    this.end(toGrpcStatus(thrown));
+    this.end(this.services.toStatus(thrown));
   }
 
   protected succeed(): void {
@@ -138,7 +133,7 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
   }
 
   protected end(status: GrpcStatus): void {
-    const leading = this.headersSent ? undefined : this.addedHeaders;
+    const leading = this.headersSent ? undefined : (this.#headers ?? noMetadata);
     this.headersSent = true;
     this.stream.end(encodeTrailers(leading, status, this.#trailers ?? noMetadata));
   }
@@ -152,7 +147,3 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
 /** Stands in until a call's handler is started; a cancelled or finished one has no effect on anything. */
 const unstarted = new CallContext(0, Number.POSITIVE_INFINITY);
 unstarted.finish();
-
-function missingScope(principal: Principal, scope: string): ServingError {
-  return new ServingError('permission_denied', `${principal.name} may not use methods of scope ${scope}`);
-}

@@ -1,30 +1,14 @@
-import { promisify } from 'node:util';
-import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';
+import { createGunzip, createInflate } from 'node:zlib';
 import { ServingError } from '../../errors.ts';
+import type { MessageEncoding } from './reply-compression.ts';
 
 /** Message encodings that both directions know. `deflate` is zlib's format, as gRPC means it. */
-export type GrpcEncoding = 'identity' | 'gzip' | 'deflate';
+export type GrpcEncoding = 'identity' | MessageEncoding;
 
 export const acceptedEncodings = 'identity,gzip,deflate';
 
 export function isGrpcEncoding(name: string): name is GrpcEncoding {
   return name === 'identity' || name === 'gzip' || name === 'deflate';
-}
-
-const gzipAsync = promisify(gzip);
-const deflateAsync = promisify(deflate);
-
-/** Fast settings: the link is usually quicker than a thorough search. */
-const compressionLevel = 1;
-
-export async function compressMessage(
-  encoding: 'gzip' | 'deflate',
-  pieces: readonly Uint8Array[],
-): Promise<Buffer> {
-  const message = Buffer.concat(pieces);
-  return encoding === 'gzip'
-    ? gzipAsync(message, { level: compressionLevel })
-    : deflateAsync(message, { level: compressionLevel });
 }
 
 export interface InflateLimits {
@@ -40,7 +24,7 @@ export interface InflateLimits {
  * @throws ServingError invalid_argument when the bytes are not of the encoding, resource_exhausted above a limit.
  */
 export async function inflateMessage(
-  encoding: 'gzip' | 'deflate',
+  encoding: MessageEncoding,
   message: Buffer,
   limits: InflateLimits,
 ): Promise<Buffer> {
@@ -51,7 +35,7 @@ export async function inflateMessage(
   try {
     for await (const piece of stream as AsyncIterable<Buffer>) {
       sizeBytes += piece.length;
-      if (sizeBytes > limits.maxBytes) throw messageTooLarge(undefined, limits.maxBytes);
+      if (sizeBytes > limits.maxBytes) throw messageTooLarge(limits.maxBytes);
       if (!limits.hold(piece.length)) throw memoryExhausted();
       pieces.push(piece);
     }
@@ -62,12 +46,10 @@ export async function inflateMessage(
   return Buffer.concat(pieces, sizeBytes);
 }
 
-export function messageTooLarge(sizeBytes: number | undefined, maxBytes: number): ServingError {
-  const received = sizeBytes === undefined ? 'decompressed message' : `message of ${sizeBytes} bytes`;
+export function messageTooLarge(maxBytes: number): ServingError {
   return new ServingError(
     'resource_exhausted',
-    `${received} is larger than the limit of ${maxBytes} bytes (--grpc-max-message-bytes)`,
-    { reason: 'MESSAGE_TOO_LARGE' },
+    `message is larger than ${maxBytes} bytes, the server's --grpc-max-message-bytes`,
   );
 }
 

@@ -12,7 +12,7 @@ export interface MessageTarget {
   readonly maxMessageBytes: number;
   onMessage(message: Buffer, isCompressed: boolean): void;
   /** The announced length is above the maximum. Nothing more is to be fed. */
-  onTooLarge(sizeBytes: number): void;
+  onTooLarge(): void;
   /** Bytes of a message that is not whole yet are about to be kept; false to refuse, after which nothing is to be fed. */
   keep(sizeBytes: number): boolean;
   /** Flags other than the compressed one are set. Nothing more is to be fed. */
@@ -86,7 +86,7 @@ export class MessageReader {
       this.#target.onBadFlags();
     } else if (length > this.#target.maxMessageBytes) {
       this.stop();
-      this.#target.onTooLarge(length);
+      this.#target.onTooLarge();
     } else {
       this.#isCompressed = flags === 1;
       this.#length = length;

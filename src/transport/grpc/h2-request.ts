@@ -79,9 +79,3 @@ export function readGrpcRequest(head: RequestHead, methods: ReadonlyMap<string, 
     header: (name) => head.get(name),
   };
 }
-
-/** Whether the client takes messages of this encoding. */
-export function acceptsEncoding(request: GrpcRequest, encoding: GrpcEncoding): boolean {
-  const accepted = request.head.get('grpc-accept-encoding');
-  return accepted !== undefined && accepted.split(',').some((name) => name.trim() === encoding);
-}

@@ -1,4 +1,5 @@
 import type { TlsOptions } from 'node:tls';
+import { ServingError } from '../../errors.ts';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import type { H2Counters } from '../h2/counters.ts';
 import { defaultLimits, type H2Limits } from '../h2/limits.ts';
@@ -11,6 +12,8 @@ import { readGrpcRequest, type GrpcRequest, type Refusal } from './h2-request.ts
 import { StreamCall } from './h2-stream-call.ts';
 import { UnaryCall } from './h2-unary-call.ts';
 import type { GrpcMethod, GrpcServer, GrpcServerOptions } from './method.ts';
+import { toGrpcStatus, type GrpcStatus } from './status.ts';
+import { openTlsSource, type TlsSource } from './tls.ts';
 
 /** Deadlines are kept this precisely. */
 const deadlineTickMs = 2;
@@ -23,14 +26,29 @@ function refuse(stream: H2Stream, refusal: Refusal): StreamSink {
   return discardingSink;
 }
 
+interface ServerState extends CallServices {
+  /** From the start of draining new calls are refused, also those that crossed the GOAWAY. */
+  draining: boolean;
+}
+
+const shuttingDown: Refusal = {
+  kind: 'status',
+  status: toGrpcStatus(
+    new ServingError('unavailable', 'GRPC server is shutting down and has stopped accepting new requests.', {
+      reason: 'SHUTTING_DOWN',
+    }),
+  ),
+};
+
 function createAcceptor(
   methods: ReadonlyMap<string, GrpcMethod>,
-  services: CallServices,
+  services: ServerState,
 ): StreamAcceptor<GrpcRequest> {
   return {
     readRequest: (head) => readGrpcRequest(head, methods),
     open(stream, request) {
-      const { method, refusal } = request;
+      const { method } = request;
+      const refusal = services.draining ? shuttingDown : request.refusal;
       if (refusal !== undefined) return refuse(stream, refusal);
       if (method === undefined) throw new Error('bug: no method and no refusal');
       if (method.kind === 'unary') return new UnaryCall(stream, request, services, method);
@@ -42,15 +60,20 @@ function createAcceptor(
   };
 }
 
+/** Durations of 0 mean no limit, as Infinity does. */
+function orNever(durationMs: number): number {
+  return durationMs > 0 ? durationMs : Number.POSITIVE_INFINITY;
+}
+
 function limitsOf(options: GrpcServerOptions, overrides: Partial<H2Limits>): H2Limits {
   return {
     ...defaultLimits,
     maxConcurrentStreams: options.maxConcurrentStreams,
-    maxAgeMs: options.maxConnectionAgeMs,
-    maxAgeGraceMs: options.maxConnectionAgeGraceMs,
-    maxIdleMs: options.maxConnectionIdleMs,
-    keepaliveTimeMs: options.keepaliveTimeMs,
-    keepaliveTimeoutMs: options.keepaliveTimeoutMs,
+    maxAgeMs: orNever(options.maxConnectionAgeMs),
+    maxAgeGraceMs: orNever(options.maxConnectionAgeGraceMs),
+    maxIdleMs: orNever(options.maxConnectionIdleMs),
+    keepaliveTimeMs: orNever(options.keepaliveTimeMs),
+    keepaliveTimeoutMs: orNever(options.keepaliveTimeoutMs),
     ...overrides,
   };
 }
@@ -62,35 +85,48 @@ export interface H2GrpcServer extends GrpcServer {
 export interface H2GrpcServerOptions extends GrpcServerOptions {
   /** Bounds other than the defaults. */
   readonly limits?: Partial<H2Limits>;
+  /** The status of what a handler throws; that of a ServingError by default. */
+  readonly toStatus?: (thrown: unknown) => GrpcStatus;
 }
 
 /** Serves gRPC methods over our own HTTP/2. Same contract as the grpc-js transport, and counters of its limits. */
 export async function startH2GrpcServer(options: H2GrpcServerOptions): Promise<H2GrpcServer> {
-  const { clock, logger, listen } = options;
-  const tls: TlsOptions | undefined = undefined;
+  const { clock, logger, tls: tlsFiles } = options;
   const wheel = new TimerWheel(clock, deadlineTickMs);
-  const services: CallServices = {
+  const state: ServerState = {
     authenticate: options.authenticate,
     wheel,
     maxMessageBytes: options.maxMessageBytes,
+    toStatus: options.toStatus ?? toGrpcStatus,
+    draining: false,
   };
   const methods = new Map(options.methods.map((method) => [method.path, method]));
+  const tls = tlsFiles === undefined ? undefined : await openTlsSource(tlsFiles, clock, logger);
   const listener = await H2Listener.start({
-    listen,
-    tls,
+    listen: options.listen,
+    tls: tls === undefined ? undefined : tlsOptions(tls),
     limits: limitsOf(options, options.limits ?? {}),
     clock,
-    acceptor: createAcceptor(methods, services),
+    acceptor: createAcceptor(methods, state),
     onFailure: (peer, error) => logger.debug({ peer, error }, 'HTTP/2 connection failed'),
+  }).catch((error: unknown) => {
+    tls?.[Symbol.dispose]();
+    throw error;
   });
-  const { port } = listener;
+  tls?.onReload((context) => listener.setSecureContext(context));
   return {
-    address: 'unixPath' in listen ? `unix:${listen.unixPath}` : `${listen.host}:${port}`,
-    port,
+    address: listener.address,
+    port: listener.port,
     counters: listener.counters,
     async drain(graceMs) {
+      state.draining = true;
+      tls?.[Symbol.dispose]();
       await listener.drain(graceMs);
       wheel[Symbol.dispose]();
     },
   };
+}
+
+function tlsOptions(tls: TlsSource): TlsOptions {
+  return { ...tls.context, requestCert: tls.mutual, rejectUnauthorized: tls.mutual };
 }

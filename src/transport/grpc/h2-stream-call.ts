@@ -1,17 +1,11 @@
 import { ServingError } from '../../errors.ts';
-import { writeUint32 } from '../h2/bytes.ts';
 import type { H2Stream } from '../h2/stream.ts';
 import { encodeResponseHeaders } from './h2-blocks.ts';
 import { H2Call, type CallServices } from './h2-call.ts';
-import {
-  compressMessage,
-  inflateMessage,
-  memoryExhausted,
-  messageTooLarge,
-  type GrpcEncoding,
-} from './h2-compression.ts';
+import { inflateMessage, memoryExhausted, messageTooLarge } from './h2-compression.ts';
 import { MessageQueue } from './h2-message-queue.ts';
-import { MessageReader, prefixBytes, type MessageTarget } from './h2-message-reader.ts';
+import { MessageReader, type MessageTarget } from './h2-message-reader.ts';
+import { prepareMessage } from './h2-reply-message.ts';
 import type { GrpcRequest } from './h2-request.ts';
 import type { Encoded, ReplyStream, StreamMethod } from './method.ts';
 
@@ -25,7 +19,6 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
   readonly #messages: MessageQueue;
   /** Bytes received while messages wait for the handler; their window is given back when it has taken them. */
   #uncreditedBytes = 0;
-  #replyEncoding: GrpcEncoding = 'identity';
   #onWritable: (() => void) | undefined = undefined;
   #refuseWaiting: ((error: ServingError) => void) | undefined = undefined;
 
@@ -69,8 +62,8 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
     return true;
   }
 
-  onTooLarge(sizeBytes: number): void {
-    this.#breakOff(messageTooLarge(sizeBytes, this.maxMessageBytes));
+  onTooLarge(): void {
+    this.#breakOff(messageTooLarge(this.maxMessageBytes));
   }
 
   onBadFlags(): void {
@@ -102,22 +95,14 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
   }
 
   async send(message: Encoded): Promise<void> {
+    const prepared = prepareMessage(message, this.request.encoding);
+    const pieces = prepared instanceof Promise ? await prepared : prepared;
     if (this.stream.localClosed) throw cancelled();
     if (!this.headersSent) {
-      this.#replyEncoding = this.takeReplyEncoding();
       this.stream.sendHeaders(encodeResponseHeaders(this.addedHeaders));
       this.headersSent = true;
     }
-    let pieces = message instanceof Uint8Array ? [message] : message;
-    const prefix = Buffer.alloc(prefixBytes);
-    if (this.#replyEncoding !== 'identity') {
-      pieces = [await compressMessage(this.#replyEncoding, pieces)];
-      prefix[0] = 1;
-    }
-    let sizeBytes = 0;
-    for (const piece of pieces) sizeBytes += piece.length;
-    writeUint32(prefix, 1, sizeBytes);
-    if (!this.stream.sendData([prefix, ...pieces])) throw memoryExhausted();
+    if (!this.stream.sendData(pieces)) throw memoryExhausted();
     if ((this.stream.queue?.sizeBytes ?? 0) > sendAheadBytes) await this.#untilWritable();
   }
 

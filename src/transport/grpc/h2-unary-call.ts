@@ -3,20 +3,14 @@ import { byteAt, readUint32, writeUint32 } from '../h2/bytes.ts';
 import type { H2Stream } from '../h2/stream.ts';
 import { encodeResponseHeaders, okBlocks } from './h2-blocks.ts';
 import { H2Call, type CallServices } from './h2-call.ts';
-import { compressMessage, inflateMessage, memoryExhausted, messageTooLarge } from './h2-compression.ts';
+import { inflateMessage, memoryExhausted, messageTooLarge } from './h2-compression.ts';
 import { MessageReader, prefixBytes, type MessageTarget } from './h2-message-reader.ts';
 import type { GrpcRequest } from './h2-request.ts';
+import { encodedBytes, prepareMessage } from './h2-reply-message.ts';
 import type { Encoded, UnaryMethod } from './method.ts';
 
 /** The prefix of the reply being sent; `reply` copies it at once. */
 const replyPrefix = Buffer.alloc(prefixBytes);
-
-function encodedBytes(encoded: Encoded): number {
-  if (encoded instanceof Uint8Array) return encoded.length;
-  let sizeBytes = 0;
-  for (const piece of encoded) sizeBytes += piece.length;
-  return sizeBytes;
-}
 
 /** One message in, one out. The handler runs as soon as the client has sent everything. */
 export class UnaryCall extends H2Call implements MessageTarget {
@@ -66,8 +60,8 @@ export class UnaryCall extends H2Call implements MessageTarget {
     return false;
   }
 
-  onTooLarge(sizeBytes: number): void {
-    this.fail(messageTooLarge(sizeBytes, this.maxMessageBytes));
+  onTooLarge(): void {
+    this.fail(messageTooLarge(this.maxMessageBytes));
   }
 
   onBadFlags(): void {
@@ -128,7 +122,7 @@ export class UnaryCall extends H2Call implements MessageTarget {
   #settleWithReply(reply: Encoded): void {
     this.settle();
     if (this.stream.localClosed) return;
-    if (!this.addsNothing) {
+    if (!this.isPlain) {
       void this.#sendWithMetadata(reply);
       return;
     }
@@ -145,19 +139,12 @@ export class UnaryCall extends H2Call implements MessageTarget {
   }
 
   async #sendWithMetadata(reply: Encoded): Promise<void> {
-    const encoding = this.takeReplyEncoding();
-    const pieces = reply instanceof Uint8Array ? [reply] : reply;
-    const prefix = Buffer.alloc(prefixBytes);
-    let body = pieces;
-    if (encoding !== 'identity') {
-      body = [await compressMessage(encoding, pieces)];
-      prefix[0] = 1;
-    }
-    writeUint32(prefix, 1, encodedBytes(body));
+    const prepared = prepareMessage(reply, this.request.encoding);
+    const pieces = prepared instanceof Promise ? await prepared : prepared;
     if (this.stream.localClosed) return;
     this.stream.sendHeaders(encodeResponseHeaders(this.addedHeaders));
     this.headersSent = true;
-    if (this.stream.sendData([prefix, ...body])) this.succeed();
+    if (this.stream.sendData(pieces)) this.succeed();
     else this.fail(memoryExhausted());
   }
 }

@@ -1,6 +1,12 @@
 import { unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TlsOptions,
+  type TLSSocket,
+} from 'node:tls';
 import type { Clock } from '../../util/clock.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { Connection, type ConnectionShared } from './connection.ts';
@@ -50,10 +56,13 @@ function peerOf(socket: Socket, listen: ListenAddress): string {
   return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }
 
+function handshakeKey(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
 /** A listening HTTP/2 server: accepts connections, watches their time limits, drains them. */
 export class H2Listener<R> {
   readonly counters: H2Counters = createCounters();
-  /** The socket server; `secureContext` of a TLS one can be replaced while it runs. */
   readonly server: Server;
   readonly #options: ListenerOptions<R>;
   readonly #shared: ConnectionShared<R>;
@@ -64,6 +73,9 @@ export class H2Listener<R> {
   #onEmpty: (() => void) | undefined = undefined;
   #graceMs = 0;
   #isDraining = false;
+  #tlsServer: TlsServer | undefined = undefined;
+  /** Sockets whose TLS handshake is not done. */
+  readonly #handshaking = new Map<string, Socket>();
 
   private constructor(options: ListenerOptions<R>) {
     const { limits, clock, acceptor, onFailure } = options;
@@ -98,6 +110,21 @@ export class H2Listener<R> {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
+  /** 'host:port' with IPv6 in brackets, or 'unix:<path>'. */
+  get address(): string {
+    const { listen } = this.#options;
+    if ('unixPath' in listen) return `unix:${listen.unixPath}`;
+    const address = this.server.address();
+    if (typeof address !== 'object' || address === null) return `${listen.host}:0`;
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    return `${host}:${address.port}`;
+  }
+
+  /** Replaces the certificates; connections that are open keep theirs. For TLS listeners only. */
+  setSecureContext(context: SecureContextOptions): void {
+    this.#tlsServer?.setSecureContext(context);
+  }
+
   /** Stops accepting, tells every client to go, and cuts off what is open after `graceMs`. Idempotent. */
   async drain(graceMs: number): Promise<void> {
     this.#drained ??= this.#drain(graceMs);
@@ -114,6 +141,7 @@ export class H2Listener<R> {
       if (this.#connections.size === 0) resolve();
       else this.#onEmpty = resolve;
     });
+    for (const socket of this.#handshaking.values()) socket.destroy();
     for (const connection of this.#connections) connection.drain(graceMs);
     const cutOff = this.#options.clock.after(graceMs, () => this.#destroyAll());
     await Promise.all([closed, empty]);
@@ -134,6 +162,7 @@ export class H2Listener<R> {
     const server = createTlsServer(
       { ...tls, ALPNProtocols: ['h2'], handshakeTimeout: Math.min(limits.slowFrameMs, 120_000) },
       (socket) => {
+        this.#handshaking.delete(handshakeKey(socket));
         if (socket.alpnProtocol !== 'h2') {
           socket.destroy();
           return;
@@ -141,9 +170,20 @@ export class H2Listener<R> {
         this.#accept(socket);
       },
     );
-    server.on('connection', (socket: Socket) => socket.setNoDelay(true));
+    this.#tlsServer = server;
+    server.on('connection', (socket: Socket) => this.#trackHandshake(socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
     return server;
+  }
+
+  /** TLS sockets do not say which socket they stand on, so the peer's address has to tell. */
+  #trackHandshake(socket: Socket): void {
+    socket.setNoDelay(true);
+    const key = handshakeKey(socket);
+    this.#handshaking.set(key, socket);
+    socket.once('close', () => {
+      if (this.#handshaking.get(key) === socket) this.#handshaking.delete(key);
+    });
   }
 
   #accept(socket: Socket): void {

@@ -56,7 +56,8 @@ export class Output {
   put(bytes: Uint8Array): void {
     const length = bytes.length;
     if (length <= copyLimitBytes) {
-      copyInto(this.buffer, this.reserve(length), bytes);
+      const at = this.reserve(length);
+      copyInto(this.buffer, at, bytes);
       return;
     }
     this.#seal();

@@ -89,7 +89,7 @@ export class Sender {
       this.#mustEmptyTable ||
       this.isFull
     ) {
-      return this.#replyInParts(stream, blocks, [prefix.slice(), ...(isSingle(body) ? [body] : body)]);
+      return this.#replyInParts(stream, blocks, [Buffer.from(prefix), ...(isSingle(body) ? [body] : body)]);
     }
     this.#windowBytes -= dataBytes;
     const { output } = this;

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { findProgram } from '../support/tools.ts';
+import { createCertificate } from './certificate.ts';
+import { startPlainServer } from './plain-server.ts';
+
+const run = promisify(execFile);
+const h2spec = findProgram('h2spec');
+
+async function runSuite(port: number, more: readonly string[]): Promise<string> {
+  const args = ['-h', '127.0.0.1', '-p', String(port), '--timeout', '3', '--strict', ...more];
+  const { stdout } = await run(h2spec.path, args, { timeout: 120_000 }).catch(
+    (error: { stdout: string }) => error,
+  );
+  return stdout;
+}
+
+for (const suite of ['generic', 'http2', 'hpack']) {
+  test(`h2spec's ${suite} cases all pass over cleartext`, { skip: h2spec.skip }, async () => {
+    const server = await startPlainServer();
+    const output = await runSuite(server.port, [suite]);
+    await server.drain(0);
+    assert.match(output, /\d+ tests, \d+ passed, 0 skipped, 0 failed/, output);
+  });
+}
+
+test("h2spec's cases all pass over TLS", { skip: h2spec.skip }, async () => {
+  const server = await startPlainServer({ tls: await createCertificate() });
+  const output = await runSuite(server.port, ['-t', '-k']);
+  await server.drain(0);
+  assert.match(output, /\d+ tests, \d+ passed, 0 skipped, 0 failed/, output);
+});
