@@ -75,19 +75,19 @@ export const refuse = {
 
   datatype: (spec: ModelSpec, wanted: TensorSpec, input: Tensor) =>
     invalid(
-      'WRONG_DATATYPE',
+      'INVALID_DATATYPE',
       `inference input ${shownInput(input)} data-type is '${input.datatype}', but model ${shownModel(spec)} expects '${wanted.datatype}'`,
     ),
   shape: (spec: ModelSpec, wanted: TensorSpec, input: Tensor) => {
     const expected = spec.maxBatchSize > 0 ? [-1, ...wanted.dims] : wanted.dims;
     return invalid(
-      'WRONG_SHAPE',
+      'INVALID_SHAPE',
       `unexpected shape for input ${shownInput(input)} for model ${shownModel(spec)}. Expected ${shownShape(expected)}, got ${shownShape(input.shape)}.`,
     );
   },
   noBatchDimension: (spec: ModelSpec, input: Tensor) =>
     invalid(
-      'WRONG_SHAPE',
+      'INVALID_SHAPE',
       `input ${shownInput(input)} has no shape but model requires batch dimension for ${shownModel(spec)}`,
     ),
   noRows: (spec: ModelSpec) =>
