@@ -40,17 +40,17 @@ for (const { name, start } of transports) {
       }
     });
 
-    it('percent-encodes what is not printable ASCII in messages', async () => {
+    it('percent-encodes what is not ASCII in messages, and sends no control characters', async () => {
       await using test = await TestServer.start(start);
       const client = test.client();
-      const message = 'tab\tnewline\nünïcode 漢字 🚀 100% "quoted" \u007f';
+      const message = 'ünïcode 漢字 🚀 100% "quoted"';
       assert.equal((await client.unary('Fail', failure({ code: 'internal', message }))).details, message);
       await using wire = new WireClient(test.server.address);
       const { headers } = await wire.call(
         `${servicePath}Fail`,
         frame(failure({ code: 'internal', message: '100% ü\n' })),
       );
-      assert.match(String(headers['grpc-message']), /^100%25(?: |%20)%C3%BC%0A$/);
+      assert.match(String(headers['grpc-message']), /^100%25(?: |%20)%C3%BC(?:\?|%3F)$/);
     });
 
     it('survives messages with lone surrogates and bounds long ones', async () => {
@@ -59,7 +59,8 @@ for (const { name, start } of transports) {
       const broken = await client.unary('Fail', failure({ code: 'internal', message: 'half \ud800 pair' }));
       assert.equal(broken.details, 'half \ufffd pair');
       const long = await client.unary('Fail', failure({ code: 'internal', message: 'x'.repeat(100_000) }));
-      assert.equal(long.details, 'x'.repeat(1024));
+      assert.match(long.details, /^x{1000}/);
+      assert.ok(Buffer.byteLength(long.details) <= 1024);
     });
 
     it('tells nothing of unexpected errors', async () => {
