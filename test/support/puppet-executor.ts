@@ -46,7 +46,7 @@ export class PuppetExecutor implements Executor {
   run(batch: Batch): Promise<BatchResult> {
     if (!this.#idle) throw new Error('bug: run while not idle');
     this.batches.push(batch);
-    if (this.inline) return new Promise((resolve) => resolve(resultOf(this.#compute(batch), 0)));
+    if (this.inline) return this.#runNow(batch);
     this.#idle = false;
     const { promise, resolve, reject } = Promise.withResolvers<BatchResult>();
     this.#running = { batch, resolve, reject };
@@ -91,6 +91,17 @@ export class PuppetExecutor implements Executor {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#idle = false;
     this.#listener = undefined;
+  }
+
+  #runNow(batch: Batch): Promise<BatchResult> {
+    this.#idle = false;
+    try {
+      return Promise.resolve(resultOf(this.#compute(batch), 0));
+    } catch (error) {
+      return Promise.reject(error);
+    } finally {
+      this.setIdle(true);
+    }
   }
 
   #take() {

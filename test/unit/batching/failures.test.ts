@@ -86,6 +86,25 @@ test('a batch whose executor crashed is tried once elsewhere', async () => {
   assert.deepEqual([bench.outcome(1), bench.outcome(2)], [[1], [2]]);
 });
 
+test('a batch waits for another executor than the one that failed with it, until its deadline', async () => {
+  const bench = new BatchingBench({ executors: 2 });
+  bench.send(8, 1, { deadline: 1_500 });
+  bench.send(8, 21, { deadline: 1_900 });
+  await settled();
+  const [first, second] = bench.executors;
+  bench.send(1, 41, { deadline: 1_100 });
+  await settled();
+  await bench.clock.advanceSettling(200);
+  assert.equal(bench.outcome(41), 'deadline_exceeded DEADLINE_EXCEEDED');
+  first!.fail(crashed);
+  await settled();
+  assert.equal(first!.running, undefined);
+  await bench.clock.advanceSettling(301);
+  assert.equal(bench.outcome(1), 'deadline_exceeded DEADLINE_EXCEEDED');
+  await bench.finish(second);
+  assert.deepEqual(second!.rows, [8]);
+});
+
 test('a batch that crashed two executors is not given to a third', async () => {
   const bench = new BatchingBench({ executors: 3 });
   bench.send(1, 1);

@@ -46,6 +46,17 @@ test('a cost that has not been measured for a second refuses nobody', async () =
   assert.deepEqual(bench.executor.rows, [1]);
 });
 
+test('a run that goes on for long keeps its cost in force', async () => {
+  const bench = new BatchingBench();
+  await bench.learn(100);
+  bench.send(1, 1);
+  await settled();
+  bench.clock.advance(5_000);
+  bench.send(1, 2, { deadline: bench.clock.now() + 50 });
+  await settled();
+  assert.equal(bench.outcome(2), 'resource_exhausted WAIT_EXCEEDS_DEADLINE');
+});
+
 for (const { name, limits, reason } of [
   { name: 'rows', limits: { queuedRows: 10 }, reason: 'QUEUE_ROWS_EXCEEDED' },
   { name: 'requests', limits: { queuedRequests: 2 }, reason: 'QUEUE_REQUESTS_EXCEEDED' },

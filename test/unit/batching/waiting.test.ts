@@ -134,9 +134,9 @@ test('a request’s timeout parameter shortens the model’s and never lengthens
 });
 
 test('with action delay a timed-out request goes after the others, but goes', async () => {
-  const defaultQueuePolicy = policy({ timeoutAction: 'delay', defaultTimeoutMicroseconds: 10_000 });
+  const defaultQueuePolicy = policy({ timeoutAction: 'delay' });
   const bench = await busyBench({ scheduling: { defaultQueuePolicy } });
-  bench.send(5, 10);
+  bench.send(5, 10, { parameters: { timeout: 10_000 } });
   await settled();
   await bench.clock.advanceSettling(11);
   bench.send(5, 20);
