@@ -3,7 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 interface Lockfile {
-  readonly packages: Readonly<Record<string, { readonly version?: string }>>;
+  readonly packages: Readonly<
+    Record<
+      string,
+      { readonly version?: string; readonly optionalDependencies?: Readonly<Record<string, string>> }
+    >
+  >;
 }
 
 /** Versions below these have known holes that a single request reaches (CVE-2026-48068, -48069, -48712). */
@@ -18,7 +23,9 @@ const lockfile = JSON.parse(
 
 for (const { name, floor, ...rest } of floors) {
   test(`every locked ${name} is ${floor.join('.')} or newer`, () => {
-    const locked = Object.entries(lockfile.packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
+    const locked = Object.entries(lockfile.packages).filter(([path]) =>
+      path.endsWith(`node_modules/${name}`),
+    );
     assert.ok(locked.length > 0);
     for (const [path, { version = '' }] of locked) {
       const parts = version.split('.').map(Number);
@@ -27,6 +34,14 @@ for (const { name, floor, ...rest } of floors) {
     }
   });
 }
+
+test('every optional package is locked, for whatever platform: npm ci refuses the file otherwise', () => {
+  const named = Object.values(lockfile.packages).flatMap((entry) =>
+    Object.keys(entry.optionalDependencies ?? {}),
+  );
+  const missing = named.filter((name) => !(`node_modules/${name}` in lockfile.packages));
+  assert.deepEqual(missing, [], 'npm run lock:complete adds them');
+});
 
 test('the engines floor is the Node release that closed the HTTP/2 holes of June 2026', async () => {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
