@@ -39,7 +39,7 @@ const table: Readonly<Record<string, Rule>> = {
   batching: stage(),
   classification: stage(),
   execution: stage('onnxruntime-node'),
-  models: stage('yaml', 'zod'),
+  models: stage('protobufjs'),
   observability: stage('pino'),
   config: stage('yaml', 'zod'),
   'transport/h2': { areas: ['util'], packages: [] },
