@@ -4,7 +4,9 @@ import { delimiter, join } from 'node:path';
 const tools = join(import.meta.dirname, '..', '..', '.tools');
 
 /** A program or file that a test needs and this machine may lack. */
-export type Tool = { readonly path: string; readonly skip: false } | { readonly path: ''; readonly skip: string };
+export type Tool =
+  | { readonly path: string; readonly skip: false }
+  | { readonly path: ''; readonly skip: string };
 
 function missing(what: string): Tool {
   return { path: '', skip: `${what} is not installed; npm run setup:ci installs it` };
@@ -29,7 +31,9 @@ export function findProgram(name: string): Tool {
 /** The Python with the pinned packages; no other one will do, since results are compared with its onnxruntime. */
 export function findPython(): Tool {
   const path = join(tools, 'venv', 'bin', 'python');
-  return isProgram(path) ? { path, skip: false } : missing('the Python environment with tritonclient and onnxruntime');
+  return isProgram(path)
+    ? { path, skip: false }
+    : missing('the Python environment with tritonclient and onnxruntime');
 }
 
 /** A real model's file, as tools/ci/foreign-tools.ts names it. */
