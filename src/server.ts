@@ -1,6 +1,7 @@
 import { createAdmission } from './admission/admit.ts';
 import { createAuthenticator, type Authenticator } from './admission/authenticate.ts';
 import { ByteBudget } from './admission/byte-budget.ts';
+import { disagreement } from './batching/agreement.ts';
 import { createBatcher } from './batching/create-batcher.ts';
 import { packageVersion } from './package-version.ts';
 import { resolveOptions } from './config/load.ts';
@@ -14,6 +15,7 @@ import { createLogger, type ServerLogger } from './observability/log.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
 import { createPipeline } from './pipeline.ts';
+import { createRouter } from './routing/router.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
@@ -73,6 +75,9 @@ export async function createServer(
     ...options.models,
     openModel: createModelOpener({ clock, logger }),
     createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
+    createRouter,
+    compareRows: disagreement,
+    onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
     drained: (target) => batcher.drained(target),
     clock,
     logger,

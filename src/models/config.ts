@@ -1,0 +1,108 @@
+/**
+ * inference.ModelConfig with the proto's own field names, complete: every scalar and list is present with the proto's
+ * default, an absent message is undefined. It is at once what the ModelConfig rpc and the HTTP configuration print.
+ */
+export interface ModelConfig {
+  readonly name: string;
+  readonly platform: string;
+  readonly backend: string;
+  readonly runtime: string;
+  readonly version_policy?: VersionPolicyConfig;
+  readonly max_batch_size: number;
+  readonly input: readonly ModelInputConfig[];
+  readonly output: readonly ModelOutputConfig[];
+  readonly batch_input: readonly object[];
+  readonly batch_output: readonly object[];
+  readonly instance_group: readonly InstanceGroupConfig[];
+  readonly default_model_filename: string;
+  readonly optimization?: OptimizationConfig;
+  readonly dynamic_batching?: DynamicBatchingConfig;
+  readonly sequence_batching?: object;
+  readonly ensemble_scheduling?: object;
+  readonly parameters: Readonly<Record<string, { readonly string_value: string }>>;
+  readonly model_warmup: readonly WarmupConfig[];
+  readonly model_transaction_policy?: { readonly decoupled: boolean };
+  readonly response_cache?: { readonly enable: boolean };
+  readonly model_repository_agents?: { readonly agents: readonly object[] };
+}
+
+export interface VersionPolicyConfig {
+  readonly latest?: { readonly num_versions: number };
+  readonly all?: object;
+  readonly specific?: { readonly versions: readonly number[] };
+}
+
+export interface ModelInputConfig {
+  readonly name: string;
+  readonly data_type: string;
+  readonly format: string;
+  readonly dims: readonly number[];
+  readonly reshape?: { readonly shape: readonly number[] };
+  readonly is_shape_tensor: boolean;
+  readonly allow_ragged_batch: boolean;
+  readonly optional: boolean;
+  readonly is_non_linear_format_io: boolean;
+}
+
+export interface ModelOutputConfig {
+  readonly name: string;
+  readonly data_type: string;
+  readonly dims: readonly number[];
+  readonly reshape?: { readonly shape: readonly number[] };
+  readonly label_filename: string;
+  readonly is_shape_tensor: boolean;
+  readonly is_non_linear_format_io: boolean;
+}
+
+export interface InstanceGroupConfig {
+  readonly name: string;
+  readonly kind: 'KIND_AUTO' | 'KIND_GPU' | 'KIND_CPU' | 'KIND_MODEL';
+  readonly count: number;
+  readonly gpus: readonly number[];
+  readonly passive: boolean;
+}
+
+export interface OptimizationConfig {
+  readonly graph?: { readonly level: number };
+  readonly execution_accelerators?: {
+    readonly gpu_execution_accelerator: readonly AcceleratorConfig[];
+    readonly cpu_execution_accelerator: readonly AcceleratorConfig[];
+  };
+}
+
+export interface AcceleratorConfig {
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface QueuePolicyConfig {
+  readonly timeout_action: 'REJECT' | 'DELAY';
+  readonly default_timeout_microseconds: number;
+  readonly allow_timeout_override: boolean;
+  readonly max_queue_size: number;
+}
+
+export interface DynamicBatchingConfig {
+  readonly preferred_batch_size: readonly number[];
+  readonly max_queue_delay_microseconds: number;
+  readonly preserve_ordering: boolean;
+  readonly priority_levels: number;
+  readonly default_priority_level: number;
+  readonly default_queue_policy?: QueuePolicyConfig;
+  readonly priority_queue_policy: Readonly<Record<string, QueuePolicyConfig>>;
+}
+
+export interface WarmupConfig {
+  readonly name: string;
+  readonly batch_size: number;
+  readonly count: number;
+  readonly inputs: Readonly<Record<string, WarmupInputConfig>>;
+}
+
+export interface WarmupInputConfig {
+  readonly data_type: string;
+  readonly dims: readonly number[];
+  readonly zero_data?: boolean;
+  readonly random_data?: boolean;
+  readonly input_data_file?: string;
+}

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServingError } from '../errors.ts';
+import type { OpenedModel, OpenModel } from '../inference/executor.ts';
+import type { Logger } from '../inference/logger.ts';
+import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
+import type { Target } from '../inference/target.ts';
+import type { Clock } from '../util/clock.ts';
+import { checkBatching, type CompareRows } from './check-batching.ts';
+import { checkSession } from './check-session.ts';
+import { completeConfig } from './complete-config.ts';
+import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
+import { contentDigest } from './content-digest.ts';
+import { datatypeOf } from './model-shape.ts';
+import {
+  findModelFiles,
+  readLabels,
+  type ModelFiles,
+  type ModelSource,
+  type VersionSource,
+} from './model-source.ts';
+import { schedulingOf } from './scheduling.ts';
+import { sessionPlanOf, type SessionDefaults } from './session-plan.ts';
+import type { ModelCounters, ServedVersion } from './version-state.ts';
+import { warmUp } from './warm-up.ts';
+
+/** What loading needs from the rest of the server. */
+export interface LoadTools extends SessionDefaults {
+  readonly openModel: OpenModel;
+  readonly createStatistics: (name: string, version: string) => ModelCounters;
+  /** Compares what a batch gave with what its rows gave alone; '' when they agree, else why not. */
+  readonly compareRows: CompareRows;
+  /** Requests of this target must not share a batch, for this reason. */
+  readonly onNotBatchable: (target: Target, reason: string) => void;
+  readonly defaultMaxBatchSize: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A version found in the repository, with the configuration that is to hold for it. */
+export interface LoadRequest {
+  readonly source: ModelSource;
+  readonly version: VersionSource;
+  /** As given, checked; not yet completed from the model. */
+  readonly config: ModelConfig;
+  readonly files: ModelFiles;
+  readonly stamp: string;
+}
+
+/**
+ * Opens, completes, checks and warms one version. When it resolves, the version can be routed to at once.
+ *
+ * @throws ServingError; nothing is left open then.
+ */
+export async function loadVersion(
+  { source, version, config: given, files, stamp }: LoadRequest,
+  tools: LoadTools,
+): Promise<ServedVersion> {
+  const { logger, defaultMaxBatchSize } = tools;
+  const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
+  const opened = await tools.openModel(plan);
+  try {
+    const config = completeConfig(given, opened.metadata, {
+      model: source.name,
+      defaultMaxBatchSize,
+      logger,
+    });
+    checkSession(config, opened.metadata);
+    const spec = await specOf(config, source, version.version, files);
+    await warmUp(spec, config, opened.executors, {
+      clock: tools.clock,
+      logger,
+      readSample: (fileName) => readSample(source, fileName),
+    });
+    const counters = tools.createStatistics(spec.name, spec.version);
+    const target: Target = {
+      spec,
+      scheduling: schedulingOf(config),
+      executors: opened.executors,
+      statistics: counters,
+    };
+    await checkRows(target, opened, tools);
+    return { target, config, opened, counters, stamp };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function checkRows(target: Target, { executors }: OpenedModel, tools: LoadTools): Promise<void> {
+  const [executor] = executors;
+  if (!target.scheduling.dynamicBatching || executor === undefined) return;
+  const reason = await checkBatching(target.spec, executor, tools.compareRows);
+  if (reason === '') return;
+  const { name: model, version } = target.spec;
+  tools.logger.warn({ model, version, reason }, 'requests of this model are not batched');
+  tools.onNotBatchable(target, reason);
+}
+
+async function specOf(
+  config: ModelConfig,
+  source: ModelSource,
+  version: string,
+  files: ModelFiles,
+): Promise<ModelSpec> {
+  const inputs = config.input.map((input) => inputSpec(input));
+  const outputs = await Promise.all(config.output.map((output) => outputSpec(output, source)));
+  const content = await contentDigest(files.files);
+  return {
+    name: source.name,
+    version,
+    digest: createHash('sha256').update(content).update(JSON.stringify(config)).digest('hex'),
+    platform: config.platform,
+    maxBatchSize: config.max_batch_size,
+    decoupled: config.model_transaction_policy?.decoupled ?? false,
+    inputs,
+    outputs,
+    inputsByName: new Map(inputs.map((input) => [input.name, input])),
+    outputsByName: new Map(outputs.map((output) => [output.name, output])),
+  };
+}
+
+function inputSpec(input: ModelInputConfig): TensorSpec {
+  return {
+    ...commonSpec(input),
+    optional: input.optional,
+    allowRagged: input.allow_ragged_batch,
+    labels: [],
+  };
+}
+
+async function outputSpec(output: ModelOutputConfig, source: ModelSource): Promise<TensorSpec> {
+  const labels = output.label_filename === '' ? [] : await readLabels(source, output.label_filename);
+  return { ...commonSpec(output), optional: false, allowRagged: false, labels };
+}
+
+function commonSpec(
+  tensor: ModelInputConfig | ModelOutputConfig,
+): Pick<TensorSpec, 'name' | 'datatype' | 'dims' | 'reshape'> {
+  const datatype = datatypeOf(tensor.data_type);
+  if (datatype === undefined) throw new Error('bug: the datatype was not checked');
+  return { name: tensor.name, datatype, dims: tensor.dims, reshape: tensor.reshape?.shape };
+}
+
+async function readSample({ folder, name }: ModelSource, fileName: string): Promise<Uint8Array> {
+  if (!/^[\w][\w.-]*$/.test(fileName)) {
+    throw new ServingError(
+      'invalid_argument',
+      `model_warmup of model '${name}': '${fileName}' is not a file name`,
+      {
+        reason: 'MODEL_CONFIG',
+      },
+    );
+  }
+  try {
+    return await readFile(join(folder, 'warmup', fileName));
+  } catch (cause) {
+    throw new ServingError('invalid_argument', `model_warmup of model '${name}': cannot read '${fileName}'`, {
+      reason: 'MODEL_CONFIG',
+      cause,
+    });
+  }
+}
+
+/** Changes when any of the files, or the text of the configuration, may have changed. */
+export async function versionStamp(files: ModelFiles, configText: string): Promise<string> {
+  const hash = createHash('sha256').update(configText);
+  for (const file of files.files) {
+    const { size, mtimeMs, ino } = await stat(file);
+    hash.update(`\n${file}:${size}:${mtimeMs}:${ino}`);
+  }
+  return hash.digest('hex');
+}

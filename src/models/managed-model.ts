@@ -1,0 +1,236 @@
+import { ServingError } from '../errors.ts';
+import type { Target } from '../inference/target.ts';
+import { checkConfig, refuseUnsupported } from './check-config.ts';
+import { configFromJson } from './config-from-json.ts';
+import { configFromPbtxt } from './config-from-pbtxt.ts';
+import type { ModelConfig } from './config.ts';
+import { loadVersion, versionStamp, type LoadTools } from './load-version.ts';
+import { findModelFiles, type ModelSource } from './model-source.ts';
+import { chooseVersions } from './version-policy.ts';
+import type { ServedVersion, VersionState } from './version-state.ts';
+
+export interface ManagedModelTools extends LoadTools {
+  /** Resolves when nothing of the target waits or runs. */
+  readonly drained: (target: Target) => Promise<void>;
+  /** Runs one load at a time over all models: a load takes the machine, and those that serve need it too. */
+  readonly oneAtATime: <T>(run: () => Promise<T>) => Promise<T>;
+  /** States have changed: routing and readers must see it. */
+  readonly changed: () => void;
+}
+
+/** What a load is made from. */
+export interface WantedModel {
+  /** Disposed when nothing uses it any more, where it can be. */
+  readonly source: ModelSource & Partial<AsyncDisposable>;
+  /** JSON that replaces the configuration file. */
+  readonly configOverride: string | undefined;
+}
+
+/**
+ * One model's life: loads and unloads in the order asked for, one after the other. A version that serves goes on serving
+ * while its successor is loaded and when that fails.
+ */
+export class ManagedModel {
+  readonly name: string;
+  readonly versions = new Map<string, VersionState>();
+  /** It should serve: asked for, and not unloaded on purpose. */
+  intended = false;
+  /** Why the last load failed before any version was tried; '' otherwise. */
+  problem = '';
+  readonly #tools: ManagedModelTools;
+  #source: ManagedSource | undefined = undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #retiring = new Set<Promise<void>>();
+
+  constructor(name: string, tools: ManagedModelTools) {
+    this.name = name;
+    this.#tools = tools;
+  }
+
+  /** Resolves when all versions that the policy chooses serve. @throws (rejects with) ServingError; what served still does. */
+  load(wanted: WantedModel): Promise<void> {
+    return this.#enqueue(() => this.#load(wanted));
+  }
+
+  /** Resolves when the last request has been answered and everything is closed. */
+  unload(): Promise<void> {
+    return this.#enqueue(() => this.#unload());
+  }
+
+  /** Something loads or has never been tried: not yet a failure. */
+  get ready(): boolean {
+    const states = [...this.versions.values()];
+    return this.problem === '' && states.some(({ kind }) => kind === 'ready') && !states.some(isFailure);
+  }
+
+  #enqueue(run: () => Promise<void>): Promise<void> {
+    const result = this.#tail.then(run);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async #load(wanted: WantedModel): Promise<void> {
+    this.intended = true;
+    try {
+      const config = readConfig(wanted);
+      const chosen = chooseVersions(config.version_policy, [...wanted.source.versions.keys()]);
+      if (chosen.length === 0) throw noVersion(this.name);
+      this.problem = '';
+      const failures = await this.#loadVersions(chosen, config, wanted);
+      await this.#keepSource(wanted.source, failures.length === 0);
+      for (const version of this.versions.keys()) {
+        if (!chosen.includes(version)) await this.#retireVersion(version);
+      }
+      if (failures.length > 0) throw loadFailed(this.name, failures);
+    } catch (error) {
+      const failure = ServingError.from(error);
+      if (!this.#anyState()) this.problem = failure.message;
+      if (wanted.source !== this.#source) await wanted.source[Symbol.asyncDispose]?.();
+      this.#tools.changed();
+      this.#tools.logger.error(
+        { model: this.name, ...(failure.cause === undefined ? {} : { cause: failure.cause }) },
+        failure.message,
+      );
+      throw failure;
+    }
+  }
+
+  #anyState(): boolean {
+    return this.versions.size > 0;
+  }
+
+  async #loadVersions(
+    chosen: readonly string[],
+    config: ModelConfig,
+    wanted: WantedModel,
+  ): Promise<string[]> {
+    const failures: string[] = [];
+    for (const version of chosen) {
+      const failure = await this.#loadOne(version, config, wanted);
+      if (failure !== '') failures.push(`version ${version}: ${failure}`);
+    }
+    return failures;
+  }
+
+  /** @returns '' or why the version could not be loaded. */
+  async #loadOne(
+    version: string,
+    config: ModelConfig,
+    { source, configOverride }: WantedModel,
+  ): Promise<string> {
+    const before = this.versions.get(version);
+    const current = before?.kind === 'ready' ? before.served : undefined;
+    try {
+      const place = source.versions.get(version);
+      if (place === undefined) throw noVersion(this.name);
+      const files = await findModelFiles(source, place, config.default_model_filename || 'model.onnx');
+      const stamp = await versionStamp(files, configOverride ?? source.configText ?? '');
+      if (current?.stamp === stamp) {
+        this.versions.set(version, { kind: 'ready', served: current, problem: '' });
+        return '';
+      }
+      if (current === undefined) this.#become(version, { kind: 'loading' });
+      const request = { source, version: place, config, files, stamp };
+      const served = await this.#tools.oneAtATime(() => loadVersion(request, this.#tools));
+      this.#become(version, { kind: 'ready', served, problem: '' });
+      this.#tools.logger.info(
+        { model: this.name, version },
+        current === undefined ? 'model loaded' : 'model reloaded',
+      );
+      if (current !== undefined) this.#retire(current);
+      return '';
+    } catch (error) {
+      const { message, cause } = ServingError.from(error);
+      if (cause !== undefined) this.#tools.logger.warn({ model: this.name, version, cause }, 'load failed');
+      this.#become(
+        version,
+        current === undefined
+          ? { kind: 'unavailable', reason: message }
+          : { kind: 'ready', served: current, problem: message },
+      );
+      return message;
+    }
+  }
+
+  async #unload(): Promise<void> {
+    this.intended = false;
+    this.problem = '';
+    for (const version of this.versions.keys()) await this.#retireVersion(version);
+    await Promise.all(this.#retiring);
+    await this.#keepSource(undefined, true);
+  }
+
+  async #retireVersion(version: string): Promise<void> {
+    const state = this.versions.get(version);
+    if (state?.kind === 'ready') {
+      this.#become(version, { kind: 'unloading' });
+      this.#retire(state.served);
+      await Promise.all(this.#retiring);
+      this.#tools.logger.info({ model: this.name, version }, 'model unloaded');
+    }
+    this.#become(version, { kind: 'unavailable', reason: 'unloaded' });
+  }
+
+  /** Nothing routes to it any more; it is closed when its last request has been answered. */
+  #retire({ target, opened }: ServedVersion): void {
+    const gone = this.#tools
+      .drained(target)
+      .then(() => opened[Symbol.asyncDispose]())
+      .catch((error: unknown) => {
+        this.#tools.logger.error({ model: this.name, error }, 'a model could not be closed');
+      })
+      .finally(() => this.#retiring.delete(gone));
+    this.#retiring.add(gone);
+  }
+
+  #become(version: string, state: VersionState): void {
+    this.versions.set(version, state);
+    this.#tools.changed();
+  }
+
+  /** The files of an override live as long as something may read them. */
+  async #keepSource(source: ManagedSource | undefined, replaced: boolean): Promise<void> {
+    const before = this.#source;
+    if (before === source || !replaced) return;
+    this.#source = source;
+    await Promise.all(this.#retiring);
+    await before?.[Symbol.asyncDispose]?.();
+  }
+}
+
+type ManagedSource = WantedModel['source'];
+
+function isFailure(state: VersionState): boolean {
+  return state.kind === 'unavailable' && state.reason !== 'unloaded';
+}
+
+function readConfig({ source, configOverride }: WantedModel): ModelConfig {
+  const { name, configText } = source;
+  const config =
+    configOverride === undefined
+      ? configFromPbtxt(configText ?? '', name)
+      : configFromJson(configOverride, name);
+  checkConfig(config, name);
+  refuseUnsupported(config, name);
+  return config;
+}
+
+function noVersion(model: string): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `load failed for model '${model}': no version to serve was found`,
+    {
+      reason: 'MODEL_LOAD_FAILED',
+    },
+  );
+}
+
+function loadFailed(model: string, failures: readonly string[]): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `load failed for model '${model}': ${failures.join('; ')}`.slice(0, 1000),
+    {
+      reason: 'MODEL_LOAD_FAILED',
+    },
+  );
+}

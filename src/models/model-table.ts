@@ -1,0 +1,60 @@
+import type { Target } from '../inference/target.ts';
+import type { AbsentVersion, ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
+import type { ManagedModel } from './managed-model.ts';
+import type { ServedVersion } from './version-state.ts';
+
+/** All models, and what follows from their states: the table for routing, and who wants to hear of changes. */
+export class ModelTable {
+  readonly models = new Map<string, ManagedModel>();
+  readonly #listeners = new Set<() => void>();
+  #routes: RoutingTable = new Map();
+  #served = new Map<Target, ServedVersion>();
+
+  /** The table in force; never written to. */
+  get routes(): RoutingTable {
+    return this.#routes;
+  }
+
+  /** What a target that can be routed to was made from. */
+  servedBy(target: Target): ServedVersion | undefined {
+    return this.#served.get(target);
+  }
+
+  /** Every model that should serve does, in all versions that its policy chose. */
+  allReady(): boolean {
+    for (const model of this.models.values()) if (model.intended && !model.ready) return false;
+    return true;
+  }
+
+  /** States have changed: makes the new table and tells the listeners. */
+  changed(): void {
+    const served = new Map<Target, ServedVersion>();
+    const routes = new Map<string, ModelRoutes>();
+    for (const model of this.models.values()) routes.set(model.name, routesOf(model, served));
+    this.#served = served;
+    this.#routes = routes;
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+}
+
+function routesOf(model: ManagedModel, served: Map<Target, ServedVersion>): ModelRoutes {
+  const ready = new Map<string, Target>();
+  const absent = new Map<string, AbsentVersion>();
+  let newest: Target | undefined;
+  for (const [version, state] of model.versions) {
+    if (state.kind !== 'ready') {
+      absent.set(version, state.kind);
+      continue;
+    }
+    const { target } = state.served;
+    ready.set(version, target);
+    served.set(target, state.served);
+    if (newest === undefined || Number(newest.spec.version) < Number(version)) newest = target;
+  }
+  return { newest, ready, absent };
+}

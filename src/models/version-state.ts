@@ -1,0 +1,27 @@
+import type { Target } from '../inference/target.ts';
+import type { StatisticsRecorder, StatisticsSnapshot } from '../inference/statistics.ts';
+import type { OpenedModel } from '../inference/executor.ts';
+import type { ModelConfig } from './config.ts';
+
+/** Statistics of one load of one version, as the registry needs them. */
+export type ModelCounters = StatisticsRecorder & { snapshot(): StatisticsSnapshot };
+
+/** A version that serves, with all that it holds. */
+export interface ServedVersion {
+  readonly target: Target;
+  readonly config: ModelConfig;
+  readonly opened: OpenedModel;
+  readonly counters: ModelCounters;
+  /** What it was made from: equal stamps need no reload. */
+  readonly stamp: string;
+}
+
+/**
+ * One version of one model. `ready` keeps serving through a reload; `problem` then says why the last reload failed.
+ * Reported on this side of a transition: ready after the target can be routed to, unloading before it no longer can.
+ */
+export type VersionState =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'ready'; readonly served: ServedVersion; readonly problem: string }
+  | { readonly kind: 'unloading' }
+  | { readonly kind: 'unavailable'; readonly reason: string };

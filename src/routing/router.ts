@@ -1,0 +1,70 @@
+import { ServingError } from '../errors.ts';
+import type { ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
+import type { Router, Target } from '../inference/target.ts';
+import { printable } from '../util/printable.ts';
+
+/**
+ * Finds targets in a table that the control plane swaps as a whole.
+ *
+ * @param table the table in force; called for each request.
+ */
+export function createRouter(table: () => RoutingTable): Router {
+  return {
+    route(model, version) {
+      const routes = table().get(model);
+      if (routes !== undefined) {
+        const target = version === '' ? routes.newest : routes.ready.get(version);
+        if (target !== undefined) return target;
+      }
+      return findOrRefuse(model, version, routes);
+    },
+  };
+}
+
+/** The rare ways: numbers in other spellings, and everything that cannot be served. */
+function findOrRefuse(model: string, version: string, routes: ModelRoutes | undefined): Target {
+  const number = version === '' ? '' : parseVersion(version);
+  if (routes === undefined) throw notFound(model, number, '');
+  if (number === '') {
+    if ([...routes.absent.values()].includes('loading')) throw notReady(model, '');
+    throw notFound(model, '', 'has no available versions');
+  }
+  const target = routes.ready.get(number);
+  if (target !== undefined) return target;
+  const absent = routes.absent.get(number);
+  if (absent === 'loading' || absent === 'unloading') throw notReady(model, number);
+  throw notFound(model, number, '');
+}
+
+/**
+ * A version as clients send it, without leading zeros.
+ *
+ * @throws ServingError invalid_argument for what is no number.
+ */
+function parseVersion(version: string): string {
+  if (/^\d{1,19}$/.test(version)) return version.replace(/^0+(?=\d)/, '');
+  throw new ServingError(
+    'invalid_argument',
+    `failed to get model version from specified version string '${printable(version)}' (an integer of 0 or more is expected)`,
+    { reason: 'MODEL_VERSION' },
+  );
+}
+
+function notFound(model: string, version: string, problem: string): ServingError {
+  const subject = version === '' ? `'${printable(model)}'` : `'${printable(model)}' version ${version}`;
+  return new ServingError(
+    'not_found',
+    `Request for unknown model: ${subject} ${problem === '' ? 'is not found' : problem}`,
+    {
+      reason: 'MODEL_NOT_FOUND',
+    },
+  );
+}
+
+function notReady(model: string, version: string): ServingError {
+  const subject = version === '' ? `'${printable(model)}'` : `'${printable(model)}' version ${version}`;
+  return new ServingError('unavailable', `Request for unknown model: ${subject} is not at ready state`, {
+    reason: 'MODEL_NOT_READY',
+    retryAfterMs: 1000,
+  });
+}
