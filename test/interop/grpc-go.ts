@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -10,7 +8,6 @@ import { startH2GrpcServer } from '../../src/transport/grpc/h2-server.ts';
 import type { GrpcServer, TlsFiles } from '../../src/transport/grpc/method.ts';
 import { toGrpcStatus } from '../../src/transport/grpc/status.ts';
 import { findProgram } from '../support/tools.ts';
-import { createCertificate } from './certificate.ts';
 import { loopbackOptions } from './server-options.ts';
 import { EchoedStatus, testMethods } from './test-service.ts';
 
@@ -55,6 +52,13 @@ const transports: readonly Transport[] = [
   { name: 'grpc-js', cases, start: (tls) => startGrpcJsServer({ ...options, tls }) },
 ];
 
+const fixtures = join(import.meta.dirname, '..', 'fixtures', 'tls');
+const files: TlsFiles = {
+  cert: join(fixtures, 'server.pem'),
+  key: join(fixtures, 'server-key.pem'),
+  clientCa: undefined,
+};
+
 async function runCase(name: string, port: number, more: readonly string[]): Promise<void> {
   const args = [`-test_case=${name}`, '-server_host=127.0.0.1', `-server_port=${port}`, ...more];
   const { stderr } = await run(client.path, args, { timeout: 20_000 }).catch(
@@ -74,24 +78,15 @@ for (const transport of transports) {
     });
 
     it('passes every case over TLS', async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'tensorgate-interop-'));
-      const { cert, key } = await createCertificate();
-      const files: TlsFiles = {
-        cert: join(folder, 'cert.pem'),
-        key: join(folder, 'key.pem'),
-        clientCa: undefined,
-      };
-      await Promise.all([writeFile(files.cert, cert), writeFile(files.key, key)]);
       const server = await transport.start(files);
       const tlsArgs = [
         '-use_tls',
         '-use_test_ca',
-        `-ca_file=${files.cert}`,
+        `-ca_file=${join(fixtures, 'authority.pem')}`,
         '-server_host_override=localhost',
       ];
       for (const name of transport.cases) await runCase(name, server.port, tlsArgs);
       await server.drain(0);
-      await rm(folder, { recursive: true });
     });
   });
 }

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findProgram } from '../support/tools.ts';
-import { createCertificate } from './certificate.ts';
 import { startPlainServer } from './plain-server.ts';
 
 const run = promisify(execFile);
 const h2spec = findProgram('h2spec');
+
+function pem(name: string): Buffer {
+  return readFileSync(join(import.meta.dirname, '..', 'fixtures', 'tls', `${name}.pem`));
+}
 
 async function runSuite(port: number, more: readonly string[]): Promise<string> {
   const args = ['-h', '127.0.0.1', '-p', String(port), '--timeout', '3', '--strict', ...more];
@@ -27,7 +32,7 @@ for (const suite of ['generic', 'http2', 'hpack']) {
 }
 
 test("h2spec's cases all pass over TLS", { skip: h2spec.skip }, async () => {
-  const server = await startPlainServer({ tls: await createCertificate() });
+  const server = await startPlainServer({ tls: { cert: pem('server'), key: pem('server-key') } });
   const output = await runSuite(server.port, ['-t', '-k']);
   await server.drain(0);
   assert.match(output, /\d+ tests, \d+ passed, 0 skipped, 0 failed/, output);

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { ConnectionBudget, type ByteBudget } from './byte-budget.ts';
 import { ConnectionError } from './connection-error.ts';
@@ -47,7 +47,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
   readonly sender: Sender;
   readonly streams = new StreamTable();
   readonly #shared: ConnectionShared<R>;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #parser: FrameParser;
   readonly #receiver: Receiver<R>;
   readonly #onGone: (connection: Connection<R>) => void;
@@ -72,7 +72,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
   #backlogSeen = 0;
 
   constructor(
-    socket: Socket,
+    socket: Duplex,
     peer: string,
     shared: ConnectionShared<R>,
     onGone: (connection: Connection<R>) => void,

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { copyInto } from './bytes.ts';
 
 const bufferBytes = 65_536;
@@ -66,7 +66,7 @@ export class Output {
   }
 
   /** Hands everything to the socket in one write. */
-  flush(socket: Socket): void {
+  flush(socket: Duplex): void {
     this.#seal();
     const pieces = this.#pieces;
     if (pieces.length === 0) return;
@@ -85,7 +85,7 @@ export class Output {
   }
 
   /** Returns the buffer once the socket has taken all of it. */
-  releaseIdle(socket: Socket): void {
+  releaseIdle(socket: Duplex): void {
     if (this.pendingBytes === 0 && socket.writableLength === 0) this.#giveBack();
   }
 
