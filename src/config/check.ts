@@ -3,13 +3,17 @@ import type { Options } from './options.ts';
 import { isLoopback, parseAddress } from './address.ts';
 
 /** What is wrong with values that are each fine alone. */
-export function checkTogether(options: Options, given: ReadonlyMap<string, Given>): string[] {
+export function checkTogether(
+  options: Options,
+  given: ReadonlyMap<string, Given>,
+  cores: number,
+): string[] {
   const problems: string[] = [];
   const from = (path: string): string => {
     const origin = given.get(path)?.origin;
     return origin === undefined ? '' : ` (${origin})`;
   };
-  const { models, grpc, admin, security } = options;
+  const { models, grpc, admin, security, server } = options;
   if (models.repositories.length === 0) {
     problems.push(
       'models.repositories is empty: name a model repository, for example --model-repository ./models',
@@ -22,6 +26,11 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
   }
   if (!grpc.enabled) {
     problems.push(`grpc.enabled must be true, got false: gRPC is the only service${from('grpc.enabled')}`);
+  }
+  if (server.ioThreads > cores) {
+    problems.push(
+      `server.ioThreads must be at most the ${cores} cores of this machine, got ${server.ioThreads}${from('server.ioThreads')}`,
+    );
   }
   const { tls } = grpc;
   for (const name of ['cert', 'key'] as const) {

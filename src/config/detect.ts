@@ -6,6 +6,8 @@ export interface Surroundings {
   exists(path: string): boolean;
   /** As `process.constrainedMemory()`: 0 or an absurdly large number when there is no limit. */
   constrainedMemoryBytes(): number;
+  /** That the process may be scheduled on. */
+  cores(): number;
 }
 
 /** Where KServe's storage initializer leaves the model. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { ServingError } from '../errors.ts';
 import { checkTogether, noticesOf } from './check.ts';
 import { detect, type Surroundings } from './detect.ts';
@@ -33,6 +34,7 @@ export interface LoadSources {
 const machine: Surroundings = {
   exists: existsSync,
   constrainedMemoryBytes: () => process.constrainedMemory(),
+  cores: availableParallelism,
 };
 
 /** Flags win over the environment, the environment over the file, the file over the defaults. */
@@ -73,7 +75,7 @@ function combine(readings: readonly Reading[], surroundings: Surroundings): Effe
   for (const given of detected) winners.set(given.path, given);
   const options = assemble(winners);
   // Where a single value is wrong, what it means for the others is not known yet.
-  problems.push(...(wrongValues.length > 0 ? wrongValues : checkTogether(options, winners)));
+  problems.push(...(wrongValues.length > 0 ? wrongValues : checkTogether(options, winners, surroundings.cores())));
   if (problems.length > 0) return { kind: 'refused', problems };
   return {
     kind: 'effective',

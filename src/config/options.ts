@@ -206,6 +206,16 @@ const server = z
         shownDefault: 'a quarter of the memory',
       },
     ),
+    ioThreads: integer(
+      1,
+      { min: 1, max: 64 },
+      {
+        flag: 'io-threads',
+        value: 'threads',
+        about:
+          'Threads that each serve connections of the port, at most one per core; 1 serves on the main thread. See tuning.md.',
+      },
+    ),
     exitTimeoutSecs: integer(
       30,
       { min: 0, max: 3600 },

@@ -19,9 +19,12 @@ export interface ServerSettings {
   readonly mayChange: boolean;
   log(): LogSettings;
   /** Only the given fields change. Values have been checked. @throws invalid_argument for what this server cannot do. */
-  changeLog(change: Partial<LogSettings>): void;
+  changeLog(change: Partial<LogSettings>): void | Promise<void>;
   /** The settings of a model, or of all models for ''. */
   trace(model: string): TraceSettings;
   /** undefined clears a setting, back to the one of all models. @throws invalid_argument for what this server cannot do. */
-  changeTrace(model: string, change: ReadonlyMap<string, readonly string[] | undefined>): void;
+  changeTrace(
+    model: string,
+    change: ReadonlyMap<string, readonly string[] | undefined>,
+  ): void | Promise<void>;
 }

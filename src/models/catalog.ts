@@ -10,8 +10,7 @@ import type { TensorSpec } from '../inference/model-spec.ts';
 import type { StatisticsSnapshot } from '../inference/statistics.ts';
 import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
-import type { ManagedModel } from './managed-model.ts';
-import type { ModelTable } from './model-table.ts';
+import type { ModelState, ModelTable } from './model-table.ts';
 import type { ServedVersion, VersionState } from './version-state.ts';
 
 export interface CatalogOptions {
@@ -102,7 +101,7 @@ function index(table: ModelTable, readyOnly: boolean): readonly IndexEntry[] {
     .filter(({ state }) => !readyOnly || state === 'READY');
 }
 
-function entries({ name, versions, problem }: ManagedModel): IndexEntry[] {
+function entries({ name, versions, problem }: ModelState): IndexEntry[] {
   if (versions.size === 0) {
     return [{ name, version: '', state: problem === '' ? '' : 'UNAVAILABLE', reason: problem }];
   }

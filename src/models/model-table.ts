@@ -1,11 +1,21 @@
 import type { Target } from '../inference/target.ts';
 import type { AbsentVersion, ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
-import type { ManagedModel } from './managed-model.ts';
-import type { ServedVersion } from './version-state.ts';
+import type { ServedVersion, VersionState } from './version-state.ts';
+
+/** What routing and readers need of one model. */
+export interface ModelState {
+  readonly name: string;
+  readonly versions: ReadonlyMap<string, VersionState>;
+  /** It should serve: asked for, and not unloaded on purpose. */
+  readonly intended: boolean;
+  /** Why the last load failed before any version was tried; '' otherwise. */
+  readonly problem: string;
+  readonly ready: boolean;
+}
 
 /** All models, and what follows from their states: the table for routing, and who wants to hear of changes. */
-export class ModelTable {
-  readonly models = new Map<string, ManagedModel>();
+export class ModelTable<Model extends ModelState = ModelState> {
+  readonly models = new Map<string, Model>();
   readonly #listeners = new Set<() => void>();
   #routes: RoutingTable = new Map();
   #served = new Map<Target, ServedVersion>();
@@ -42,7 +52,7 @@ export class ModelTable {
   }
 }
 
-function routesOf(model: ManagedModel, served: Map<Target, ServedVersion>): ModelRoutes {
+function routesOf(model: ModelState, served: Map<Target, ServedVersion>): ModelRoutes {
   const ready = new Map<string, Target>();
   const absent = new Map<string, AbsentVersion>();
   let newest: Target | undefined;

@@ -5,7 +5,7 @@ import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import { createCatalog } from './catalog.ts';
 import { ManagedModel, type ManagedModelTools, type WantedModel } from './managed-model.ts';
-import { ModelTable } from './model-table.ts';
+import { ModelTable, type ModelState } from './model-table.ts';
 import { contentStamp } from './content-digest.ts';
 import type { ModelSource } from './model-source.ts';
 import { writeOverride } from './override-files.ts';
@@ -30,6 +30,8 @@ export interface ModelRegistry {
   readonly router: Router;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
+  /** The states that router and catalog follow, as they are now. */
+  readonly models: ReadonlyMap<string, ModelState>;
   /** Resolves when every model that should serve does or has failed to. @throws when a repository cannot be read. */
   start(): Promise<void>;
   /** Unloads everything, after the fronts have stopped. Idempotent. */
@@ -45,7 +47,8 @@ class Registry implements ModelRegistry {
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly #options: RegistryOptions;
-  readonly #table = new ModelTable();
+  readonly models: ReadonlyMap<string, ModelState>;
+  readonly #table = new ModelTable<ManagedModel>();
   readonly #stamps = new Map<string, string>();
   readonly #tools: ManagedModelTools;
   #loads: Promise<unknown> = Promise.resolve();
@@ -54,6 +57,7 @@ class Registry implements ModelRegistry {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.models = this.#table.models;
     this.router = options.createRouter(() => this.#table.routes);
     this.catalog = createCatalog({
       table: this.#table,

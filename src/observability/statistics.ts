@@ -43,7 +43,10 @@ export interface ModelStatisticsOptions {
   readonly name: string;
   readonly version: string;
   readonly clock: Clock;
-  /** Zeroed memory of `ModelStatistics.sizeBytes` that another thread reads; own memory by default. */
+  /**
+   * Memory of `ModelStatistics.sizeBytes` that another thread reads: zeroed, or with what an earlier writer counted. Own
+   * memory by default.
+   */
   readonly memory?: SharedArrayBuffer;
 }
 
@@ -68,6 +71,12 @@ export class ModelStatistics implements StatisticsRecorder {
     this.#version = version;
     this.#clock = clock;
     this.#numbers = new Float64Array(this.memory);
+    for (let index = 0; index < maxBatchSizes; index++) {
+      const start = batchesAt + batchFields * index;
+      const batchSize = this.#get(start);
+      if (batchSize === 0) break;
+      this.#batchStarts.set(batchSize, start);
+    }
   }
 
   /** Every request of a batch is given the whole batch's compute times, so their sums exceed the wall clock. */

@@ -52,9 +52,9 @@ async function unloadModel(sources: AdminSources, request: Message, call: GrpcCa
   return {};
 }
 
-function modelStatus(sources: AdminSources, request: Message): object {
+async function modelStatus(sources: AdminSources, request: Message): Promise<object> {
   const snapshots = sources.catalog.statistics(word(request['name']), word(request['version']));
-  const readings = sources.batching();
+  const readings = await sources.batching();
   return {
     versions: snapshots.map((snapshot) => {
       const own = readings.find(

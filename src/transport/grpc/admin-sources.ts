@@ -36,7 +36,7 @@ export interface AdminSources {
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   /** Of the model versions that have been used. */
-  batching(): readonly BatchingReading[];
+  batching(): readonly BatchingReading[] | Promise<readonly BatchingReading[]>;
   server(): ServerReading;
   /** Begins the orderly stop and returns at once. */
   drain(): void;

@@ -1,5 +1,12 @@
 import { unlinkSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  connect,
+  createServer,
+  type AddressInfo,
+  type ListenOptions,
+  type Server,
+  type Socket,
+} from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer } from 'node:tls';
 import type { GrpcServerOptions } from './method.ts';
@@ -101,7 +108,7 @@ async function bind(server: Server, where: GrpcServerOptions['listen']): Promise
   return tryBind(server, { path });
 }
 
-function tryBind(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
+function tryBind(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {

@@ -78,7 +78,10 @@ export type Authenticate = (header: (name: string) => string | undefined) => Pri
 
 /** Same for both transports. Durations in milliseconds; Infinity is never. */
 export interface GrpcServerOptions {
-  readonly listen: { readonly host: string; readonly port: number } | { readonly unixPath: string };
+  /** `reusePort`: several threads listen on the port, and the system spreads connections over them. */
+  readonly listen:
+    | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+    | { readonly unixPath: string };
   readonly methods: readonly GrpcMethod[];
   readonly tls: TlsFiles | undefined;
   readonly authenticate: Authenticate;

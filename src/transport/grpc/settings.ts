@@ -8,7 +8,7 @@ import { field, mapEntries, protocolMethod } from './protocol-method.ts';
 /** TraceSetting and LogSettings. Everybody may read; changing needs the operator's leave and the scope `admin`. */
 export function createSettingsRpcs(settings: ServerSettings, catalog: ModelCatalog): readonly GrpcMethod[] {
   return [
-    protocolMethod('TraceSetting', 'infer', (request, call) => {
+    protocolMethod('TraceSetting', 'infer', async (request, call) => {
       const model = field(request, 'model_name');
       if (model !== '' && !catalog.index(false).some((entry) => entry.name === model)) {
         throw new ServingError('not_found', `Request for unknown model : ${model}`, {
@@ -18,15 +18,15 @@ export function createSettingsRpcs(settings: ServerSettings, catalog: ModelCatal
       const change = readTraceChange(request);
       if (change.size > 0) {
         requireLeave(settings, call);
-        settings.changeTrace(model, change);
+        await settings.changeTrace(model, change);
       }
       return { settings: traceMessage(settings.trace(model)) };
     }),
-    protocolMethod('LogSettings', 'infer', (request, call) => {
+    protocolMethod('LogSettings', 'infer', async (request, call) => {
       const change = readLogChange(request);
       if (Object.keys(change).length > 0) {
         requireLeave(settings, call);
-        settings.changeLog(change);
+        await settings.changeLog(change);
       }
       return { settings: logMessage(settings.log()) };
     }),

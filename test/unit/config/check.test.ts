@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadOptions } from '../../../src/config/load.ts';
 
-const bare = { exists: () => false, constrainedMemoryBytes: () => 0 };
+const bare = { exists: () => false, constrainedMemoryBytes: () => 0, cores: () => 4 };
 
 function outcome(...args: string[]): { problems: readonly string[]; notices: readonly string[] } {
   const result = loadOptions({ args: ['m', ...args], environment: {} }, bare);

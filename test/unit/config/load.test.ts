@@ -5,7 +5,7 @@ import { loadOptions, resolveOptions, type Effective } from '../../../src/config
 import { ServingError } from '../../../src/errors.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
-const bare: Surroundings = { exists: () => false, constrainedMemoryBytes: () => 4000 };
+const bare: Surroundings = { exists: () => false, constrainedMemoryBytes: () => 4000, cores: () => 4 };
 
 function effective(
   args: readonly string[],
