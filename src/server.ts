@@ -73,6 +73,7 @@ export async function createServer(
   const batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
   const registry = createModelRegistry({
     ...options.models,
+    configName: options.models.configName,
     openModel: createModelOpener({ clock, logger }),
     createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
     createRouter,
