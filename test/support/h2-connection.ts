@@ -58,7 +58,7 @@ export class TestConnection {
   readonly connection: Connection<RequestHead>;
   isGone = false;
 
-  constructor(limits: Partial<H2Limits> = {}, open = opening) {
+  constructor(limits: Partial<H2Limits> = {}, open: Buffer = opening) {
     const all = { ...defaultLimits, ...limits };
     this.connection = new Connection(
       this.socket,

@@ -34,6 +34,8 @@ const keepalivePing = Buffer.from('are you?', 'latin1');
 const announcedAgeJitter = 0.1;
 /** Control frames may be answered up to this much beyond a full socket; then reading stops. */
 const controlSlackBytes = 262_144;
+/** A closed connection's peer may send this much more before it is cut off. */
+const discardLimitBytes = 1 << 20;
 
 /** One HTTP/2 connection over a socket: ties the receiving and the sending side to it, and decides about its life. */
 export class Connection<R> implements ReceiverHost, SenderHost {
@@ -70,6 +72,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
   #pingSentAt = Number.POSITIVE_INFINITY;
   #backlogSince = Number.POSITIVE_INFINITY;
   #backlogSeen = 0;
+  #discardedBytes = 0;
 
   constructor(
     socket: Duplex,
@@ -240,7 +243,11 @@ export class Connection<R> implements ReceiverHost, SenderHost {
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#gone || this.#phase === 'closing') return;
+    if (this.#gone) return;
+    if (this.#phase === 'closing') {
+      this.#discard(chunk.length);
+      return;
+    }
     const now = this.#shared.clock.now();
     this.now = now;
     this.#lastReadAt = now;
@@ -257,6 +264,12 @@ export class Connection<R> implements ReceiverHost, SenderHost {
     if (isComplete) this.#incompleteSince = Number.POSITIVE_INFINITY;
     else if (this.#incompleteSince === Number.POSITIVE_INFINITY) this.#incompleteSince = now;
     this.#flush();
+  }
+
+  /** What still comes is read for a while, since closing on unread bytes would take our last frames from the peer. */
+  #discard(sizeBytes: number): void {
+    this.#discardedBytes += sizeBytes;
+    if (this.#discardedBytes > discardLimitBytes) this.destroy();
   }
 
   #onDrain(): void {

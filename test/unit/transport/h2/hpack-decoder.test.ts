@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ConnectionError } from '../../../../src/transport/h2/connection-error.ts';
 import { HpackDecoder } from '../../../../src/transport/h2/hpack-decoder.ts';
 import { encodeHeaderBlock } from '../../../../src/transport/h2/hpack-encode.ts';

@@ -220,7 +220,7 @@ describe('time limits', () => {
     assert.equal(good.goAwayCode(), undefined);
   });
 
-  const incomplete: Record<string, Buffer<ArrayBufferLike>> = {
+  const incomplete: Record<string, Buffer> = {
     'the preface': preface.subarray(0, 5),
     'a frame': Buffer.concat([opening, ack, ping.subarray(0, 12)]),
     'a header block': Buffer.concat([opening, ack, frame(1, 0, 1, Buffer.from([0x83]))]),
