@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { ServingError } from '../errors.ts';
 import type { OpenedModel, OpenModel } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
@@ -14,8 +13,8 @@ import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.
 import { contentDigest } from './content-digest.ts';
 import { datatypeOf } from './model-shape.ts';
 import {
-  findModelFiles,
   readLabels,
+  readModelFile,
   type ModelFiles,
   type ModelSource,
   type VersionSource,
@@ -24,6 +23,8 @@ import { schedulingOf } from './scheduling.ts';
 import { sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
 import { warmUp } from './warm-up.ts';
+
+const maxSampleBytes = 256 * 1024 * 1024;
 
 /** What loading needs from the rest of the server. */
 export interface LoadTools extends SessionDefaults {
@@ -143,20 +144,12 @@ function commonSpec(
   return { name: tensor.name, datatype, dims: tensor.dims, reshape: tensor.reshape?.shape };
 }
 
-async function readSample({ folder, name }: ModelSource, fileName: string): Promise<Uint8Array> {
-  if (!/^[\w][\w.-]*$/.test(fileName)) {
-    throw new ServingError(
-      'invalid_argument',
-      `model_warmup of model '${name}': '${fileName}' is not a file name`,
-      {
-        reason: 'MODEL_CONFIG',
-      },
-    );
-  }
+async function readSample(source: ModelSource, fileName: string): Promise<Uint8Array> {
   try {
-    return await readFile(join(folder, 'warmup', fileName));
-  } catch (cause) {
-    throw new ServingError('invalid_argument', `model_warmup of model '${name}': cannot read '${fileName}'`, {
+    return await readModelFile(source, `warmup/${fileName}`, maxSampleBytes);
+  } catch (error) {
+    const { message, cause } = ServingError.from(error);
+    throw new ServingError('invalid_argument', `model_warmup of model '${source.name}': ${message}`, {
       reason: 'MODEL_CONFIG',
       cause,
     });
