@@ -82,7 +82,7 @@ export async function loadVersion(
       statistics: counters,
     };
     await checkRows(target, opened, tools);
-    return { target, config, opened, counters, stamp };
+    return { target, config, opened, counters, source, stamp };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;

@@ -38,7 +38,9 @@ export class ManagedModel {
   /** Why the last load failed before any version was tried; '' otherwise. */
   problem = '';
   readonly #tools: ManagedModelTools;
-  #source: ManagedSource | undefined = undefined;
+  /** Whose files may still be read: an executor that restarts opens them again. */
+  readonly #sources = new Set<WantedModel['source']>();
+  #closed = false;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #retiring = new Set<Promise<void>>();
 
@@ -57,10 +59,25 @@ export class ManagedModel {
     return this.#enqueue(() => this.#unload());
   }
 
+  /** It should serve but cannot be found, or must not be taken. A version that serves goes on. */
+  refuse(problem: string): void {
+    this.intended = true;
+    if (this.versions.size > 0 || this.problem === problem) return;
+    this.problem = problem;
+    this.#tools.logger.error({ model: this.name }, `model not loaded: ${problem}`);
+    this.#tools.changed();
+  }
+
   /** Something loads or has never been tried: not yet a failure. */
   get ready(): boolean {
     const states = [...this.versions.values()];
     return this.problem === '' && states.some(({ kind }) => kind === 'ready') && !states.some(isFailure);
+  }
+
+  /** Unloads; loads that come later, or wait, are refused. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.unload();
   }
 
   #enqueue(run: () => Promise<void>): Promise<void> {
@@ -70,33 +87,31 @@ export class ManagedModel {
   }
 
   async #load(wanted: WantedModel): Promise<void> {
-    this.intended = true;
+    this.#sources.add(wanted.source);
     try {
+      if (this.#closed) throw stopping();
+      this.intended = true;
       const config = readConfig(wanted);
       const chosen = chooseVersions(config.version_policy, [...wanted.source.versions.keys()]);
       if (chosen.length === 0) throw noVersion(this.name);
       this.problem = '';
       const failures = await this.#loadVersions(chosen, config, wanted);
-      await this.#keepSource(wanted.source, failures.length === 0);
       for (const version of this.versions.keys()) {
         if (!chosen.includes(version)) await this.#retireVersion(version);
       }
       if (failures.length > 0) throw loadFailed(this.name, failures);
     } catch (error) {
       const failure = ServingError.from(error);
-      if (!this.#anyState()) this.problem = failure.message;
-      if (wanted.source !== this.#source) await wanted.source[Symbol.asyncDispose]?.();
+      if (this.versions.size === 0) this.problem = failure.message;
       this.#tools.changed();
       this.#tools.logger.error(
         { model: this.name, ...(failure.cause === undefined ? {} : { cause: failure.cause }) },
         failure.message,
       );
       throw failure;
+    } finally {
+      this.#letSourcesGo();
     }
-  }
-
-  #anyState(): boolean {
-    return this.versions.size > 0;
   }
 
   async #loadVersions(
@@ -156,8 +171,8 @@ export class ManagedModel {
     this.intended = false;
     this.problem = '';
     for (const version of this.versions.keys()) await this.#retireVersion(version);
+    this.#letSourcesGo();
     await Promise.all(this.#retiring);
-    await this.#keepSource(undefined, true);
   }
 
   async #retireVersion(version: string): Promise<void> {
@@ -173,9 +188,12 @@ export class ManagedModel {
 
   /** Nothing routes to it any more; it is closed when its last request has been answered. */
   #retire({ target, opened }: ServedVersion): void {
-    const gone = this.#tools
-      .drained(target)
-      .then(() => opened[Symbol.asyncDispose]())
+    this.#closeLater(this.#tools.drained(target), opened);
+  }
+
+  #closeLater(when: Promise<unknown>, resource: AsyncDisposable): void {
+    const gone = when
+      .then(() => resource[Symbol.asyncDispose]())
       .catch((error: unknown) => {
         this.#tools.logger.error({ model: this.name, error }, 'a model could not be closed');
       })
@@ -188,17 +206,19 @@ export class ManagedModel {
     this.#tools.changed();
   }
 
-  /** The files of an override live as long as something may read them. */
-  async #keepSource(source: ManagedSource | undefined, replaced: boolean): Promise<void> {
-    const before = this.#source;
-    if (before === source || !replaced) return;
-    this.#source = source;
-    await Promise.all(this.#retiring);
-    await before?.[Symbol.asyncDispose]?.();
+  /** The files of an override live as long as a version that was loaded from them. */
+  #letSourcesGo(): void {
+    const used = new Set<WantedModel['source']>();
+    for (const state of this.versions.values()) if (state.kind === 'ready') used.add(state.served.source);
+    for (const source of this.#sources) {
+      if (used.has(source)) continue;
+      this.#sources.delete(source);
+      const remove = source[Symbol.asyncDispose]?.bind(source);
+      if (remove !== undefined)
+        this.#closeLater(Promise.all(this.#retiring), { [Symbol.asyncDispose]: remove });
+    }
   }
 }
-
-type ManagedSource = WantedModel['source'];
 
 function isFailure(state: VersionState): boolean {
   return state.kind === 'unavailable' && state.reason !== 'unloaded';
@@ -213,6 +233,10 @@ function readConfig({ source, configOverride }: WantedModel): ModelConfig {
   checkConfig(config, name);
   refuseUnsupported(config, name);
   return config;
+}
+
+function stopping(): ServingError {
+  return new ServingError('unavailable', 'Server not ready', { reason: 'SERVER_STOPPING' });
 }
 
 function noVersion(model: string): ServingError {

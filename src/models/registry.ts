@@ -1,4 +1,4 @@
-import { ServingError } from '../errors.ts';
+import { ServingError, type ErrorCode, type ServingErrorOptions } from '../errors.ts';
 import type { LoadOverrides, ModelCatalog, ModelControl } from '../inference/catalog.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
 import type { Router } from '../inference/target.ts';
@@ -51,6 +51,7 @@ class Registry implements ModelRegistry {
   readonly #table = new ModelTable<ManagedModel>();
   readonly #stamps = new Map<string, string>();
   readonly #tools: ManagedModelTools;
+  #warnings: ReadonlySet<string> = new Set();
   #loads: Promise<unknown> = Promise.resolve();
   #timer: Disposable | undefined = undefined;
   #phase: 'starting' | 'serving' | 'stopped' = 'starting';
@@ -83,6 +84,7 @@ class Registry implements ModelRegistry {
     const all = controlMode !== 'explicit' || load.includes('*');
     const wanted = all ? new Set([...listing.models.keys(), ...listing.refused.keys()]) : new Set(load);
     await Promise.all([...wanted].map((name) => this.#loadFrom(listing, name)));
+    if (this.#phase === 'stopped') return;
     this.#phase = 'serving';
     this.#table.changed();
     if (controlMode === 'poll') this.#pollLater();
@@ -92,14 +94,17 @@ class Registry implements ModelRegistry {
     this.#phase = 'stopped';
     this.#timer?.[Symbol.dispose]();
     this.#table.changed();
-    await Promise.all(Array.from(this.#table.models.values(), (model) => model.unload()));
+    await Promise.all(Array.from(this.#table.models.values(), (model) => model.close()));
   }
 
-  #list(): Promise<RepositoryListing> {
-    return listModels(this.#options.repositories, this.#options.configName).then((listing) => {
-      for (const warning of listing.warnings) this.#options.logger.warn({}, warning);
-      return listing;
-    });
+  /** Each warning is told once for as long as it holds, however often the repositories are read. */
+  async #list(): Promise<RepositoryListing> {
+    const listing = await listModels(this.#options.repositories, this.#options.configName);
+    for (const warning of listing.warnings) {
+      if (!this.#warnings.has(warning)) this.#options.logger.warn({}, warning);
+    }
+    this.#warnings = new Set(listing.warnings);
+    return listing;
   }
 
   #manage(name: string): ManagedModel {
@@ -116,10 +121,7 @@ class Registry implements ModelRegistry {
     const model = this.#manage(name);
     const source = listing.models.get(name);
     if (source === undefined) {
-      model.intended = true;
-      model.problem = listing.refused.get(name) ?? 'is in no repository';
-      this.#options.logger.error({ model: name }, `model not loaded: ${model.problem}`);
-      this.#table.changed();
+      model.refuse(listing.refused.get(name) ?? 'is in no repository');
       return;
     }
     await this.#remember(source);
@@ -147,18 +149,19 @@ class Registry implements ModelRegistry {
 
   async #sourceFor(name: string, overrides: LoadOverrides): Promise<ModelSource & Partial<AsyncDisposable>> {
     if (overrides.files.size > 0) return writeOverride(name, overrides.files);
-    const listing = await this.#list();
+    const listing = await this.#list().catch((cause: unknown) => {
+      // Its own text names a path of this machine.
+      throw pollFailed(name, 'failed_precondition', { reason: 'MODEL_REPOSITORY', cause });
+    });
+    for (const found of listing.models.keys()) this.#manage(found);
     const source = listing.models.get(name);
     if (source !== undefined) {
       await this.#remember(source);
       return source;
     }
     const refused = listing.refused.get(name);
-    throw new ServingError(
-      refused === undefined ? 'not_found' : 'invalid_argument',
-      `failed to load '${printable(name)}', failed to poll from model repository${refused === undefined ? '' : `: ${refused}`}`,
-      { reason: refused === undefined ? 'MODEL_NOT_FOUND' : 'MODEL_LOAD_FAILED' },
-    );
+    if (refused === undefined) throw pollFailed(name, 'not_found', { reason: 'MODEL_NOT_FOUND' });
+    throw pollFailed(name, 'invalid_argument', { reason: 'MODEL_LOAD_FAILED' }, refused);
   }
 
   async #unload(name: string): Promise<void> {
@@ -192,11 +195,12 @@ class Registry implements ModelRegistry {
   async #poll(): Promise<void> {
     const listing = await this.#list();
     for (const source of listing.models.values()) {
-      if (this.#phase === 'stopped') return;
       const before = this.#stamps.get(source.name);
       const now = await contentStamp(source);
+      if (this.#phase === 'stopped') return;
       if (before !== now) await this.#loadFrom(listing, source.name);
     }
+    for (const [name, problem] of listing.refused) this.#manage(name).refuse(problem);
     for (const [name, model] of this.#table.models) {
       if (listing.models.has(name) || listing.refused.has(name)) continue;
       await model.unload();
@@ -209,4 +213,14 @@ class Registry implements ModelRegistry {
 
 function stopping(): ServingError {
   return new ServingError('unavailable', 'Server not ready', { reason: 'SERVER_STOPPING' });
+}
+
+function pollFailed(
+  model: string,
+  code: ErrorCode,
+  options: ServingErrorOptions,
+  problem = '',
+): ServingError {
+  const text = `failed to load '${printable(model)}', failed to poll from model repository`;
+  return new ServingError(code, problem === '' ? text : `${text}: ${problem}`, options);
 }
