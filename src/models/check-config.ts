@@ -67,7 +67,6 @@ export function refuseUnsupported(config: ModelConfig, model: string): void {
     [config.input.some((input) => input.allow_ragged_batch), 'input.allow_ragged_batch'],
     [config.input.some((input) => input.is_shape_tensor), 'input.is_shape_tensor'],
     [(config.model_repository_agents?.agents.length ?? 0) > 0, 'model_repository_agents'],
-    [config.model_transaction_policy?.decoupled === true, 'model_transaction_policy.decoupled'],
     [config.response_cache?.enable === true, 'response_cache'],
   ];
   for (const [present, field] of unsupported) {

@@ -9,7 +9,7 @@ import { assertDecent, mlp } from './support/requests.ts';
 import { Serving, transports, type Transport } from './support/serving.ts';
 
 /** A run of the model busy that takes some tenths of a second. */
-const rounds = 30_000;
+const rounds = 60_000;
 
 function busy(client: ProtocolClient, version = ''): Promise<Outcome> {
   const count = Buffer.alloc(8);
@@ -20,6 +20,12 @@ function busy(client: ProtocolClient, version = ''): Promise<Outcome> {
     inputs: [{ name: 'rounds', datatype: 'INT64', shape: [] }],
     raw_input_contents: [count],
   });
+}
+
+async function stateOf(client: ProtocolClient, model: string): Promise<string | undefined> {
+  const { reply } = await client.call('RepositoryIndex');
+  const entries = reply['models'] as readonly { readonly name: string; readonly state: string }[];
+  return entries.find(({ name }) => name === model)?.state;
 }
 
 function queuePolicy(policy: string): string {
@@ -86,6 +92,7 @@ for (const transport of transports) {
       const { client } = serving;
       const running = busy(client);
       const unloaded = client.call('RepositoryModelUnload', { model_name: 'busy' });
+      while ((await stateOf(client, 'busy')) !== 'UNLOADING');
       const late = await busy(client, '1');
       assert.equal(status[late.code], 'UNAVAILABLE', late.details);
       assert.match(late.details, /'busy' version 1 is not at ready state/);

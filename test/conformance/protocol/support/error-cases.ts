@@ -360,8 +360,8 @@ const administration: readonly ErrorCase[] = [
     'a name that is a path',
     { model_name: '../mlp' },
     {
-      code: 'INVALID_ARGUMENT',
-      text: /\.\.\/mlp/,
+      code: 'NOT_FOUND',
+      text: "failed to load '../mlp', failed to poll from model repository",
     },
   ),
   ...['RepositoryModelLoad', 'RepositoryModelUnload'].map((rpc) =>
