@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ConnectionError } from '../../src/transport/h2/connection-error.ts';
 import { mutate, writeConversation } from './conversation.ts';
 import { Random } from './random.ts';
-import { converse, startOurs, startReference } from './servers.ts';
+import { converse, disposable, startOurs, startReference } from './servers.ts';
 
 /** Each of the two runs takes this long. `npm run fuzz` sets more, and FUZZ_SEED repeats a run that failed. */
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
@@ -25,7 +25,8 @@ describe('random HTTP/2 conversations', () => {
   it('that are valid get the answers that node:http2 gives', async () => {
     const failures: unknown[] = [];
     const ours = await startOurs(failures);
-    const reference = await startReference();
+    await using _ = disposable(ours);
+    await using reference = await startReference();
     const count = await forSeeds(async (seed) => {
       const { frames, streams } = writeConversation(new Random(seed));
       const bytes = Buffer.concat(frames);
@@ -40,7 +41,7 @@ describe('random HTTP/2 conversations', () => {
       assert.deepEqual(new Map(one.answers), new Map(other.answers), hint);
     });
     assert.ok(count > 10);
-    await Promise.all([ours.drain(0), reference.stop()]);
+    await ours.drain(0);
     assert.deepEqual(failures, []);
     assert.equal(ours.counters.heldBytes, 0);
   });
@@ -48,7 +49,8 @@ describe('random HTTP/2 conversations', () => {
   it('that are damaged neither crash, hang nor leak, and where both answer they agree', async () => {
     const failures: unknown[] = [];
     const ours = await startOurs(failures);
-    const reference = await startReference();
+    await using _ = disposable(ours);
+    await using reference = await startReference();
     const count = await forSeeds(async (seed) => {
       const random = new Random(seed);
       const { frames } = writeConversation(random);
@@ -66,7 +68,7 @@ describe('random HTTP/2 conversations', () => {
       }
     });
     assert.ok(count > 10);
-    await Promise.all([ours.drain(0), reference.stop()]);
+    await ours.drain(0);
     for (const failure of failures) assert.ok(failure instanceof ConnectionError, String(failure));
     assert.equal(ours.connectionCount, 0);
     assert.equal(ours.counters.heldBytes, 0);

@@ -65,8 +65,13 @@ export async function startOurs(failures: unknown[]): Promise<H2Listener<Request
   });
 }
 
+/** Drains at the end of a test, however it ends. */
+export function disposable(listener: H2Listener<RequestHead>): AsyncDisposable {
+  return { [Symbol.asyncDispose]: () => listener.drain(0) };
+}
+
 /** The reference: node:http2, which is nghttp2. */
-export async function startReference(): Promise<{ readonly port: number; stop(): Promise<void> }> {
+export async function startReference(): Promise<{ readonly port: number } & AsyncDisposable> {
   const server = createServer({
     settings: {
       maxConcurrentStreams: defaultLimits.maxConcurrentStreams,
@@ -101,7 +106,7 @@ export async function startReference(): Promise<{ readonly port: number; stop():
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    async stop() {
+    async [Symbol.asyncDispose]() {
       for (const session of sessions) session.destroy();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -3,8 +3,9 @@ import { readUint32 } from '../h2/bytes.ts';
 /** gRPC's prefix of a message: one byte of flags and four of length. */
 export const prefixBytes = 5;
 
-/** A piece of a message at least this large, and a quarter of its chunk, is kept as a view until the message is whole. */
-const viewBytes = 4096;
+/** The buffer of a message that is not whole is at most this many times what has arrived of it, */
+const growthFactor = 8;
+/** or this large. */
 const firstBufferBytes = 1024;
 
 /** Takes what the reader finds. */
@@ -19,9 +20,12 @@ export interface MessageTarget {
   onBadFlags(): void;
 }
 
+const nothing = Buffer.alloc(0);
+
 /**
  * Cuts a stream's bytes into messages. A message inside one chunk is handed on as a view of it. One that spans chunks is
- * put together once, when it is whole; until then it takes memory for bytes that have arrived, whatever its length claims.
+ * put together in a buffer that grows with the bytes that have arrived, whatever its length claims; a chunk is copied
+ * while it is still in the processor's cache, and not kept.
  */
 export class MessageReader {
   readonly #target: MessageTarget;
@@ -31,10 +35,7 @@ export class MessageReader {
   /** Length of the message being read; -1 between messages. */
   #length = -1;
   #received = 0;
-  #pieces: Buffer[] = [];
-  /** Collects pieces too small to be kept as views. */
-  #tail = Buffer.alloc(0);
-  #tailBytes = 0;
+  #partial: Buffer = nothing;
   #stopped = false;
 
   constructor(target: MessageTarget) {
@@ -48,8 +49,7 @@ export class MessageReader {
 
   stop(): void {
     this.#stopped = true;
-    this.#pieces = [];
-    this.#tail = Buffer.alloc(0);
+    this.#partial = nothing;
   }
 
   feed(chunk: Buffer, start: number, end: number): void {
@@ -68,7 +68,7 @@ export class MessageReader {
         if (take > 0 && !this.#keep(chunk, at, at + take)) return;
         at += take;
         if (this.#received < this.#length) return;
-        this.#deliver(this.#join());
+        this.#deliver(this.#partial.subarray(0, this.#length));
       }
       if (at === end) return;
     }
@@ -100,43 +100,24 @@ export class MessageReader {
       this.stop();
       return false;
     }
-    this.#received += size;
-    if (size >= viewBytes && size * 4 >= chunk.length) {
-      this.#sealTail();
-      this.#pieces.push(chunk.subarray(start, end));
-      return true;
-    }
-    if (this.#tailBytes + size > this.#tail.length) this.#growTail(size);
-    chunk.copy(this.#tail, this.#tailBytes, start, end);
-    this.#tailBytes += size;
+    const received = this.#received + size;
+    if (received > this.#partial.length) this.#grow(received);
+    chunk.copy(this.#partial, this.#received, start, end);
+    this.#received = received;
     return true;
   }
 
-  #growTail(size: number): void {
-    const grown = Buffer.allocUnsafe(
-      Math.max(firstBufferBytes, this.#tail.length * 2, this.#tailBytes + size),
-    );
-    this.#tail.copy(grown, 0, 0, this.#tailBytes);
-    this.#tail = grown;
-  }
-
-  #sealTail(): void {
-    if (this.#tailBytes === 0) return;
-    this.#pieces.push(this.#tail.subarray(0, this.#tailBytes));
-    this.#tail = Buffer.alloc(0);
-    this.#tailBytes = 0;
-  }
-
-  #join(): Buffer {
-    this.#sealTail();
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    return pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(pieces, this.#length);
+  #grow(needed: number): void {
+    const capacity = Math.max(firstBufferBytes, needed * growthFactor);
+    const grown = Buffer.allocUnsafe(Math.min(this.#length, capacity));
+    this.#partial.copy(grown, 0, 0, this.#received);
+    this.#partial = grown;
   }
 
   #deliver(message: Buffer): void {
     this.#length = -1;
     this.#received = 0;
+    this.#partial = nothing;
     this.#target.onMessage(message, this.#isCompressed);
   }
 }

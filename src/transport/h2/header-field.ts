@@ -47,13 +47,14 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
+/** Control characters are refused, all of them: RFC 9113 names three, RFC 9110 allows none but the tab. */
 function isValidValue(value: string): boolean {
   const length = value.length;
   if (length === 0) return true;
   if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(length - 1))) return false;
   for (let index = 0; index < length; index++) {
     const code = value.charCodeAt(index);
-    if (code === 0 || code === 0x0a || code === 0x0d) return false;
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return false;
   }
   return true;
 }

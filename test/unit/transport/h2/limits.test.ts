@@ -153,6 +153,7 @@ describe('header blocks', () => {
     'an empty name': [['', '1']],
     'a line break in a value': [['x', 'a\r\nb']],
     'a NUL in a value': [['x', 'a\0']],
+    'another control character in a value': [['x', 'a\u0013']],
     'blanks around a value': [['x', ' a']],
     'a connection header': [['connection', 'close']],
     'te other than trailers': [['te', 'gzip']],
