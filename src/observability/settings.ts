@@ -2,6 +2,9 @@ import { ServingError } from '../errors.ts';
 import type { LogSettings, ServerSettings, TraceSettings } from '../inference/server-settings.ts';
 import type { LogLevel, ServerLogger } from './log.ts';
 
+/** undefined clears a setting. */
+type TraceChange = ReadonlyMap<string, readonly string[] | undefined>;
+
 type TraceSetting = readonly [name: string, value: readonly string[]];
 
 /** Triton's trace settings in its order, with the values it starts with. */
@@ -19,6 +22,12 @@ const logFormat = 'ISO8601';
 
 type Switches = Omit<LogSettings, 'log_file' | 'log_format'>;
 
+/** Settings of the thread that calls: changes have been made when the call returns. */
+export interface LocalSettings extends ServerSettings {
+  changeLog(change: Partial<LogSettings>): void;
+  changeTrace(model: string, change: TraceChange): void;
+}
+
 export interface ServerSettingsOptions {
   /** `--allow-settings`. */
   readonly mayChange: boolean;
@@ -30,7 +39,7 @@ export interface ServerSettingsOptions {
  * Settings that clients read and may change while the server runs. Log settings act at once. Trace settings are kept
  * for clients that expect them to be; this server writes no trace files, and its log says so when they change.
  */
-export function createServerSettings({ mayChange, logger }: ServerSettingsOptions): ServerSettings {
+export function createServerSettings({ mayChange, logger }: ServerSettingsOptions): LocalSettings {
   let switches = switchesOf(logger.level);
   const everyModel = new Map<string, readonly string[]>(initialTrace);
   const byModel = new Map<string, Map<string, readonly string[]>>();
@@ -84,9 +93,7 @@ function traceOf(
   return own === undefined ? new Map(everyModel) : new Map([...everyModel, ...own]);
 }
 
-type Change = ReadonlyMap<string, readonly string[] | undefined>;
-
-function changeEveryModel(everyModel: Map<string, readonly string[]>, change: Change): void {
+function changeEveryModel(everyModel: Map<string, readonly string[]>, change: TraceChange): void {
   for (const [name, initial] of initialTrace) {
     if (change.has(name)) everyModel.set(name, change.get(name) ?? initial);
   }
@@ -95,7 +102,7 @@ function changeEveryModel(everyModel: Map<string, readonly string[]>, change: Ch
 function changeModel(
   byModel: Map<string, Map<string, readonly string[]>>,
   model: string,
-  change: Change,
+  change: TraceChange,
 ): void {
   const own = byModel.get(model) ?? new Map<string, readonly string[]>();
   for (const [name] of initialTrace) {
