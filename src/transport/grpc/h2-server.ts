@@ -1,6 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import { ServingError } from '../../errors.ts';
 import { TimerWheel } from '../../util/timer-wheel.ts';
+import { ConnectionError } from '../h2/connection-error.ts';
 import type { H2Counters } from '../h2/counters.ts';
 import { defaultLimits, type H2Limits } from '../h2/limits.ts';
 import { H2Listener } from '../h2/listener.ts';
@@ -108,7 +109,11 @@ export async function startH2GrpcServer(options: H2GrpcServerOptions): Promise<H
     limits: limitsOf(options, options.limits ?? {}),
     clock,
     acceptor: createAcceptor(methods, state),
-    onFailure: (peer, error) => logger.debug({ peer, error }, 'HTTP/2 connection failed'),
+    onFailure(peer, error) {
+      if (error instanceof ConnectionError)
+        logger.debug({ peer, error }, 'HTTP/2 connection ended over an error of its peer');
+      else logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
+    },
   }).catch((error: unknown) => {
     tls?.[Symbol.dispose]();
     throw error;

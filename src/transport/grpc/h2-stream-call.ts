@@ -19,6 +19,8 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
   readonly #messages: MessageQueue;
   /** Bytes received while messages wait for the handler; their window is given back when it has taken them. */
   #uncreditedBytes = 0;
+  /** Bytes of the message being received that are held already. */
+  #keptBytes = 0;
   #onWritable: (() => void) | undefined = undefined;
   #refuseWaiting: ((error: ServingError) => void) | undefined = undefined;
 
@@ -49,17 +51,14 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
   }
 
   onMessage(message: Buffer, isCompressed: boolean): void {
-    if (!isCompressed && !this.stream.hold(message.length)) {
-      this.#reader.stop();
-      this.#breakOff(memoryExhausted());
-      return;
-    }
-    this.#messages.push(message, isCompressed);
+    const unkeptBytes = message.length - this.#keptBytes;
+    this.#keptBytes = 0;
+    if (this.#hold(unkeptBytes)) this.#messages.push(message, isCompressed);
   }
 
-  /** The bytes of a partial message are bounded by the stream's window; whole messages are counted as they queue. */
-  keep(): boolean {
-    return true;
+  keep(sizeBytes: number): boolean {
+    this.#keptBytes += sizeBytes;
+    return this.#hold(sizeBytes);
   }
 
   onTooLarge(): void {
@@ -120,6 +119,14 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
     this.#reader.stop();
   }
 
+  /** Messages count against the memory bounds from their first byte until the handler takes them. */
+  #hold(sizeBytes: number): boolean {
+    if (this.stream.hold(sizeBytes)) return true;
+    this.#reader.stop();
+    this.#breakOff(memoryExhausted());
+    return false;
+  }
+
   async #open(message: Buffer, isCompressed: boolean): Promise<Buffer> {
     if (!isCompressed) {
       if (!this.stream.isOver) this.stream.release(message.length);
@@ -138,7 +145,7 @@ export class StreamCall extends H2Call implements MessageTarget, ReplyStream {
         return true;
       },
     });
-    if (!this.stream.isOver) this.stream.release(heldBytes);
+    if (!this.stream.isOver) this.stream.release(heldBytes + message.length);
     return inflated;
   }
 

@@ -319,7 +319,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
       if (
         stream.queue !== undefined &&
         !this.sender.isFull &&
-        now - stream.progressAt >= limits.windowStallMs
+        now - stream.queue.progressAt >= limits.windowStallMs
       ) {
         this.#abort(stream, 'windowStall');
       } else if (this.#isSlow(stream, now)) {

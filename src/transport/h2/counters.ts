@@ -38,7 +38,6 @@ export function createCounters(): H2Counters {
       unknownFrames: 0,
       connectionBytes: 0,
       totalBytes: 0,
-      sendQueueBytes: 0,
       windowStall: 0,
       slowRequest: 0,
       slowFrame: 0,

@@ -15,7 +15,6 @@ export type LimitName =
   | 'unknownFrames'
   | 'connectionBytes'
   | 'totalBytes'
-  | 'sendQueueBytes'
   | 'windowStall'
   | 'slowRequest'
   | 'slowFrame'

@@ -2,9 +2,15 @@
 export class SendQueue {
   /** Bytes waiting. */
   sizeBytes = 0;
+  /** When bytes last left, or the queue was made. */
+  progressAt: number;
   #pieces: Uint8Array[] = [];
   #next = 0;
   #offset = 0;
+
+  constructor(now: number) {
+    this.progressAt = now;
+  }
 
   push(piece: Uint8Array): void {
     if (piece.length === 0) return;

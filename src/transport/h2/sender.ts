@@ -130,10 +130,9 @@ export class Sender {
     const sizeBytes = bodyBytes(pieces);
     if (!stream.hold(sizeBytes)) return false;
     const wasWaiting = stream.queue !== undefined;
-    const queue = (stream.queue ??= new SendQueue());
+    const queue = (stream.queue ??= new SendQueue(this.#host.now));
     for (const piece of pieces) queue.push(piece);
     if (!wasWaiting) {
-      stream.progressAt = this.#host.now;
       if (this.#pump(stream, Number.POSITIVE_INFINITY)) this.#clearQueue(stream);
       else this.#waiting.add(stream);
     }
@@ -251,7 +250,7 @@ export class Sender {
       writeUint32(output.buffer, at + 5, stream.id);
       queue.take(size, output);
       stream.release(size);
-      stream.progressAt = this.#host.now;
+      queue.progressAt = this.#host.now;
       this.#guard.earn();
     }
     return true;

@@ -59,8 +59,6 @@ export class H2Stream {
   /** What waits for a window or the socket; undefined while nothing does. */
   queue: SendQueue | undefined = undefined;
   queuedTrailers: Uint8Array | undefined = undefined;
-  /** When bytes of the reply last left while others waited. */
-  progressAt: number;
   /** Since when the peer owes the rest of a message; Infinity while it owes none. Set by the sink. */
   awaitingSince = Number.POSITIVE_INFINITY;
   /** Bytes received since then. */
@@ -74,7 +72,6 @@ export class H2Stream {
     this.id = id;
     this.host = host;
     this.openedAt = host.now;
-    this.progressAt = host.now;
     this.sendWindowBytes = sender.initialWindowBytes;
     this.receiveWindowBytes = host.streamWindowBytes;
     this.declaredBytes = declaredBytes;
