@@ -11,6 +11,7 @@ import type { StatisticsSnapshot } from '../inference/statistics.ts';
 import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import type { ModelState, ModelTable } from './model-table.ts';
+import { compareVersions } from './version-policy.ts';
 import type { ServedVersion, VersionState } from './version-state.ts';
 
 export interface CatalogOptions {
@@ -30,7 +31,7 @@ export function createCatalog({ table, router, ready }: CatalogOptions): ModelCa
     ready,
     modelReady: (model, version) => isReady(router, model, version),
     metadata: (model, version) => metadataOf(table, find(model, version), version),
-    config: (model, version) => find(model, version).config as unknown as Readonly<Record<string, unknown>>,
+    config: (model, version) => ({ ...find(model, version).config }),
     statistics: (model, version) => statistics(table, model, version, find),
     index: (readyOnly) => index(table, readyOnly),
     onChange: (listener) => table.onChange(listener),
@@ -56,7 +57,7 @@ function metadataOf(table: ModelTable, { target: { spec } }: ServedVersion, aske
   });
   return {
     name: spec.name,
-    versions: asked === '' ? ready.toSorted((a, b) => Number(a) - Number(b)) : [spec.version],
+    versions: asked === '' ? ready.toSorted(compareVersions) : [spec.version],
     platform: spec.platform,
     inputs: spec.inputs.map(describe),
     outputs: spec.outputs.map(describe),
@@ -105,15 +106,18 @@ function entries({ name, versions, problem }: ModelState): IndexEntry[] {
   if (versions.size === 0) {
     return [{ name, version: '', state: problem === '' ? '' : 'UNAVAILABLE', reason: problem }];
   }
-  return Array.from(versions, ([version, state]) => ({
-    name,
-    version,
-    state: stateNames[state.kind],
-    reason: reasonOf(state) || problem,
-  }));
+  return [...versions]
+    .toSorted(([a], [b]) => compareVersions(a, b))
+    .map(([version, state]) => ({
+      name,
+      version,
+      state: stateNames[state.kind],
+      reason: reasonOf(state, problem),
+    }));
 }
 
-function reasonOf(state: VersionState): string {
-  if (state.kind === 'unavailable') return state.reason;
-  return state.kind === 'ready' ? state.problem : '';
+/** @param problem of the last load, when it failed before any version was tried. */
+function reasonOf(state: VersionState, problem: string): string {
+  if (state.kind === 'unavailable') return problem || state.reason;
+  return state.kind === 'ready' ? problem || state.problem : '';
 }

@@ -96,10 +96,10 @@ function readScalar(field: protobuf.FieldBase, given: unknown): unknown {
       return integerValue(field, given);
     case 'float':
       return floatOf(given) ?? new Problem(`expected a number, got ${shown(given)}`);
-    case 'enum':
-      return enumValue(expected.values, given);
     case 'message':
       throw new Error('bug: a message is no scalar');
+    default:
+      return enumValue(expected.values, given);
   }
 }
 

@@ -108,13 +108,13 @@ function readScalar(field: protobuf.FieldBase, value: PbtxtValue): unknown {
         : new Problem(`expected an integer, got ${show(value)}`);
     case 'float':
       return floatOf(value) ?? new Problem(`expected a number, got ${show(value)}`);
-    case 'enum':
+    case 'message':
+      throw new Error('bug: a message is no scalar');
+    default:
       if (value.kind === 'number') return enumValue(expected.values, Number(value.text));
       return value.kind === 'word'
         ? enumValue(expected.values, value.text)
         : new Problem(`expected a name, got ${show(value)}`);
-    case 'message':
-      throw new Error('bug: a message is no scalar');
   }
 }
 

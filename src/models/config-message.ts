@@ -32,21 +32,20 @@ export function emptyMessage(type: protobuf.Type): Fields {
 }
 
 function initialValue(field: protobuf.FieldBase): unknown {
-  const { kind, ...rest } = fieldKind(field);
-  switch (kind) {
+  const expected = fieldKind(field);
+  switch (expected.kind) {
     case 'text':
       return '';
     case 'bool':
       return false;
-    case 'integer':
-    case 'float':
-      return 0;
     case 'bytes':
       return Buffer.alloc(0);
     case 'enum':
-      return 'values' in rest ? enumName(rest.values, 0) : undefined;
+      return enumName(expected.values, 0);
     case 'message':
       return undefined;
+    default:
+      return 0;
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ServingError } from '../errors.ts';
 import type { OpenedModel, OpenModel } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
@@ -7,6 +8,7 @@ import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
 import type { Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
 import { checkBatching, type CompareRows } from './check-batching.ts';
+import { checkConfig } from './check-config.ts';
 import { checkSession } from './check-session.ts';
 import { completeConfig } from './complete-config.ts';
 import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
@@ -67,6 +69,8 @@ export async function loadVersion(
       defaultMaxBatchSize,
       logger,
     });
+    // Again: what was left out may not go with what was given.
+    checkConfig(config, source.name);
     checkSession(config, opened.metadata);
     const spec = await specOf(config, source, version.version, files);
     await warmUp(spec, config, opened.executors, {
@@ -82,7 +86,7 @@ export async function loadVersion(
       statistics: counters,
     };
     await checkRows(target, opened, tools);
-    return { target, config, opened, counters, source, stamp };
+    return { target, config, opened, counters, stamp };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
@@ -156,12 +160,21 @@ async function readSample(source: ModelSource, fileName: string): Promise<Uint8A
   }
 }
 
-/** Changes when any of the files, or the text of the configuration, may have changed. */
-export async function versionStamp(files: ModelFiles, configText: string): Promise<string> {
+/** Changes when any of the files that answers depend on, or the text of the configuration, may have changed. */
+export async function versionStamp(
+  { folder }: ModelSource,
+  { files }: ModelFiles,
+  config: ModelConfig,
+  configText: string,
+): Promise<string> {
   const hash = createHash('sha256').update(configText);
-  for (const file of files.files) {
-    const { size, mtimeMs, ino } = await stat(file);
-    hash.update(`\n${file}:${size}:${mtimeMs}:${ino}`);
+  const labels = config.output.flatMap(({ label_filename: file }) =>
+    file === '' ? [] : [join(folder, file)],
+  );
+  for (const file of [...files, ...labels]) {
+    // What is missing is refused when it is read.
+    const found = await stat(file).catch(() => undefined);
+    hash.update(`\n${file}:${found?.size}:${found?.mtimeMs}:${found?.ino}`);
   }
   return hash.digest('hex');
 }

@@ -5,14 +5,18 @@ import { configFromJson } from './config-from-json.ts';
 import { configFromPbtxt } from './config-from-pbtxt.ts';
 import type { ModelConfig } from './config.ts';
 import { loadVersion, versionStamp, type LoadTools } from './load-version.ts';
-import { findModelFiles, type ModelSource } from './model-source.ts';
+import { findModelFiles, type ModelSource, type VersionSource } from './model-source.ts';
+import type { ModelState } from './model-table.ts';
 import { chooseVersions } from './version-policy.ts';
 import type { ServedVersion, VersionState } from './version-state.ts';
 
 export interface ManagedModelTools extends LoadTools {
   /** Resolves when nothing of the target waits or runs. */
   readonly drained: (target: Target) => Promise<void>;
-  /** Runs one load at a time over all models: a load takes the machine, and those that serve need it too. */
+  /**
+   * Runs one load at a time over all models: a load takes the machine, and those that serve need it too. Rejects once the
+   * server stops.
+   */
   readonly oneAtATime: <T>(run: () => Promise<T>) => Promise<T>;
   /** States have changed: routing and readers must see it. */
   readonly changed: () => void;
@@ -26,27 +30,42 @@ export interface WantedModel {
   readonly configOverride: string | undefined;
 }
 
+type ManagedSource = WantedModel['source'];
+
 /**
  * One model's life: loads and unloads in the order asked for, one after the other. A version that serves goes on serving
  * while its successor is loaded and when that fails.
  */
-export class ManagedModel {
+export class ManagedModel implements ModelState {
   readonly name: string;
   readonly versions = new Map<string, VersionState>();
-  /** It should serve: asked for, and not unloaded on purpose. */
-  intended = false;
-  /** Why the last load failed before any version was tried; '' otherwise. */
-  problem = '';
-  readonly #tools: ManagedModelTools;
-  /** Whose files may still be read: an executor that restarts opens them again. */
-  readonly #sources = new Set<WantedModel['source']>();
+  #intended = false;
+  #problem = '';
+  /** A load has succeeded since the model was last unloaded. */
+  #complete = false;
   #closed = false;
+  readonly #tools: ManagedModelTools;
   #tail: Promise<unknown> = Promise.resolve();
+  /** What is open, with the files that it may read again: a crashed thread opens its model anew. */
+  readonly #open = new Map<ServedVersion, ManagedSource>();
   readonly #retiring = new Set<Promise<void>>();
 
   constructor(name: string, tools: ManagedModelTools) {
     this.name = name;
     this.#tools = tools;
+  }
+
+  get intended(): boolean {
+    return this.#intended;
+  }
+
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** Everything that the policy chose serves, or did until a later load failed, and still serves in the state before. */
+  get ready(): boolean {
+    return this.#complete && [...this.versions.values()].some(({ kind }) => kind === 'ready');
   }
 
   /** Resolves when all versions that the policy chooses serve. @throws (rejects with) ServingError; what served still does. */
@@ -59,25 +78,18 @@ export class ManagedModel {
     return this.#enqueue(() => this.#unload());
   }
 
-  /** It should serve but cannot be found, or must not be taken. A version that serves goes on. */
-  refuse(problem: string): void {
-    this.intended = true;
-    if (this.versions.size > 0 || this.problem === problem) return;
-    this.problem = problem;
-    this.#tools.logger.error({ model: this.name }, `model not loaded: ${problem}`);
-    this.#tools.changed();
-  }
-
-  /** Something loads or has never been tried: not yet a failure. */
-  get ready(): boolean {
-    const states = [...this.versions.values()];
-    return this.problem === '' && states.some(({ kind }) => kind === 'ready') && !states.some(isFailure);
-  }
-
   /** Unloads; loads that come later, or wait, are refused. */
   close(): Promise<void> {
     this.#closed = true;
     return this.unload();
+  }
+
+  /** It should serve but cannot be loaded for a reason that lies outside of it. What serves still does. */
+  refuse(problem: string): void {
+    this.#intended = true;
+    this.#problem = problem;
+    this.#tools.logger.error({ model: this.name, problem }, 'model not loaded');
+    this.#tools.changed();
   }
 
   #enqueue(run: () => Promise<void>): Promise<void> {
@@ -87,71 +99,84 @@ export class ManagedModel {
   }
 
   async #load(wanted: WantedModel): Promise<void> {
-    this.#sources.add(wanted.source);
+    const { source } = wanted;
+    if (this.#closed) {
+      await this.#discard(source);
+      throw serverStopping();
+    }
+    this.#intended = true;
+    this.#problem = '';
+    let tried = false;
     try {
-      if (this.#closed) throw stopping();
-      this.intended = true;
       const config = readConfig(wanted);
-      const chosen = chooseVersions(config.version_policy, [...wanted.source.versions.keys()]);
-      if (chosen.length === 0) throw noVersion(this.name);
-      this.problem = '';
+      const chosen = chooseVersions(config.version_policy, [...source.versions.keys()]);
+      if (chosen.length === 0) throw refused('no version to serve was found');
+      tried = true;
       const failures = await this.#loadVersions(chosen, config, wanted);
-      for (const version of this.versions.keys()) {
-        if (!chosen.includes(version)) await this.#retireVersion(version);
+      if (failures.length > 0) throw refused(failures.join('; '));
+      this.#complete = true;
+      for (const [version, state] of this.versions) {
+        if (!chosen.includes(version)) this.#retireVersion(version, state);
       }
-      if (failures.length > 0) throw loadFailed(this.name, failures);
     } catch (error) {
       const failure = ServingError.from(error);
-      if (this.versions.size === 0) this.problem = failure.message;
-      this.#tools.changed();
-      this.#tools.logger.error(
-        { model: this.name, ...(failure.cause === undefined ? {} : { cause: failure.cause }) },
-        failure.message,
-      );
-      throw failure;
+      // Otherwise the reason of each version stands in its state.
+      if (!tried) this.#problem = failure.message;
+      throw this.#failed(failure);
     } finally {
-      this.#letSourcesGo();
+      this.#tools.changed();
+      await this.#discard(source);
     }
   }
 
+  /** Logs a failed load and makes of it what the client is told. */
+  #failed({ message, cause, code, reason }: ServingError): ServingError {
+    this.#tools.logger.error(
+      { model: this.name, problem: message, ...(cause === undefined ? {} : { cause }) },
+      'model not loaded',
+    );
+    const clientCode = code === 'internal' ? 'invalid_argument' : code;
+    return new ServingError(clientCode, `load failed for model '${this.name}': ${message}`.slice(0, 1000), {
+      reason: reason ?? 'MODEL_LOAD_FAILED',
+    });
+  }
+
+  /** All of them are tried. @returns which could not be loaded, and why. */
   async #loadVersions(
     chosen: readonly string[],
     config: ModelConfig,
-    wanted: WantedModel,
+    { source, configOverride }: WantedModel,
   ): Promise<string[]> {
     const failures: string[] = [];
     for (const version of chosen) {
-      const failure = await this.#loadOne(version, config, wanted);
+      const place = source.versions.get(version);
+      if (place === undefined) throw new Error('bug: a version was chosen that does not exist');
+      const text = configOverride ?? source.configText ?? '';
+      const failure = await this.#loadOne(place, { source, config, text });
       if (failure !== '') failures.push(`version ${version}: ${failure}`);
     }
     return failures;
   }
 
   /** @returns '' or why the version could not be loaded. */
-  async #loadOne(
-    version: string,
-    config: ModelConfig,
-    { source, configOverride }: WantedModel,
-  ): Promise<string> {
+  async #loadOne(place: VersionSource, { source, config, text }: LoadInput): Promise<string> {
+    const { version } = place;
     const before = this.versions.get(version);
     const current = before?.kind === 'ready' ? before.served : undefined;
     try {
-      const place = source.versions.get(version);
-      if (place === undefined) throw noVersion(this.name);
       const files = await findModelFiles(source, place, config.default_model_filename || 'model.onnx');
-      const stamp = await versionStamp(files, configOverride ?? source.configText ?? '');
+      const stamp = await versionStamp(source, files, config, text);
       if (current?.stamp === stamp) {
-        this.versions.set(version, { kind: 'ready', served: current, problem: '' });
+        this.#become(version, { kind: 'ready', served: current, problem: '' });
         return '';
       }
       if (current === undefined) this.#become(version, { kind: 'loading' });
       const request = { source, version: place, config, files, stamp };
       const served = await this.#tools.oneAtATime(() => loadVersion(request, this.#tools));
+      this.#open.set(served, source);
       this.#become(version, { kind: 'ready', served, problem: '' });
-      this.#tools.logger.info(
-        { model: this.name, version },
-        current === undefined ? 'model loaded' : 'model reloaded',
-      );
+      const done = current === undefined ? 'model loaded' : 'model reloaded';
+      this.#tools.logger.info({ model: this.name, version }, done);
       if (current !== undefined) this.#retire(current);
       return '';
     } catch (error) {
@@ -168,60 +193,75 @@ export class ManagedModel {
   }
 
   async #unload(): Promise<void> {
-    this.intended = false;
-    this.problem = '';
-    for (const version of this.versions.keys()) await this.#retireVersion(version);
-    this.#letSourcesGo();
-    await Promise.all(this.#retiring);
+    this.#intended = false;
+    this.#problem = '';
+    this.#complete = false;
+    for (const [version, state] of this.versions) this.#retireVersion(version, state);
+    this.#tools.changed();
+    while (this.#retiring.size > 0) await Promise.all(this.#retiring);
   }
 
-  async #retireVersion(version: string): Promise<void> {
-    const state = this.versions.get(version);
-    if (state?.kind === 'ready') {
-      this.#become(version, { kind: 'unloading' });
-      this.#retire(state.served);
-      await Promise.all(this.#retiring);
-      this.#tools.logger.info({ model: this.name, version }, 'model unloaded');
+  #retireVersion(version: string, state: VersionState): void {
+    if (state.kind === 'unloading') return;
+    const unloaded: VersionState = { kind: 'unavailable', reason: 'unloaded' };
+    if (state.kind !== 'ready') {
+      this.#become(version, unloaded);
+      return;
     }
-    this.#become(version, { kind: 'unavailable', reason: 'unloaded' });
+    const unloading: VersionState = { kind: 'unloading' };
+    this.#become(version, unloading);
+    this.#retire(state.served, () => {
+      this.#tools.logger.info({ model: this.name, version }, 'model unloaded');
+      // It may have been loaded again meanwhile.
+      if (this.versions.get(version) === unloading) this.#become(version, unloaded);
+    });
   }
 
   /** Nothing routes to it any more; it is closed when its last request has been answered. */
-  #retire({ target, opened }: ServedVersion): void {
-    this.#closeLater(this.#tools.drained(target), opened);
-  }
-
-  #closeLater(when: Promise<unknown>, resource: AsyncDisposable): void {
-    const gone = when
-      .then(() => resource[Symbol.asyncDispose]())
-      .catch((error: unknown) => {
-        this.#tools.logger.error({ model: this.name, error }, 'a model could not be closed');
-      })
+  #retire(served: ServedVersion, closed: () => void = () => undefined): void {
+    const gone = this.#close(served)
+      .then(closed)
       .finally(() => this.#retiring.delete(gone));
     this.#retiring.add(gone);
+  }
+
+  async #close(served: ServedVersion): Promise<void> {
+    try {
+      await this.#tools.drained(served.target);
+      await served.opened[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#tools.logger.error({ model: this.name, cause: error }, 'a model could not be closed');
+    }
+    const source = this.#open.get(served);
+    this.#open.delete(served);
+    if (source !== undefined) await this.#discard(source);
+  }
+
+  /** The files of a load request live as long as something that is open may read them. */
+  async #discard(source: ManagedSource): Promise<void> {
+    if ([...this.#open.values()].includes(source)) return;
+    try {
+      await source[Symbol.asyncDispose]?.();
+    } catch (error) {
+      this.#tools.logger.warn({ model: this.name, cause: error }, 'files of a load could not be removed');
+    }
   }
 
   #become(version: string, state: VersionState): void {
     this.versions.set(version, state);
     this.#tools.changed();
   }
-
-  /** The files of an override live as long as a version that was loaded from them. */
-  #letSourcesGo(): void {
-    const used = new Set<WantedModel['source']>();
-    for (const state of this.versions.values()) if (state.kind === 'ready') used.add(state.served.source);
-    for (const source of this.#sources) {
-      if (used.has(source)) continue;
-      this.#sources.delete(source);
-      const remove = source[Symbol.asyncDispose]?.bind(source);
-      if (remove !== undefined)
-        this.#closeLater(Promise.all(this.#retiring), { [Symbol.asyncDispose]: remove });
-    }
-  }
 }
 
-function isFailure(state: VersionState): boolean {
-  return state.kind === 'unavailable' && state.reason !== 'unloaded';
+interface LoadInput {
+  readonly source: ModelSource;
+  readonly config: ModelConfig;
+  /** Of the configuration in force. */
+  readonly text: string;
+}
+
+export function serverStopping(): ServingError {
+  return new ServingError('unavailable', 'Server not ready', { reason: 'SERVER_STOPPING' });
 }
 
 function readConfig({ source, configOverride }: WantedModel): ModelConfig {
@@ -235,26 +275,6 @@ function readConfig({ source, configOverride }: WantedModel): ModelConfig {
   return config;
 }
 
-function stopping(): ServingError {
-  return new ServingError('unavailable', 'Server not ready', { reason: 'SERVER_STOPPING' });
-}
-
-function noVersion(model: string): ServingError {
-  return new ServingError(
-    'invalid_argument',
-    `load failed for model '${model}': no version to serve was found`,
-    {
-      reason: 'MODEL_LOAD_FAILED',
-    },
-  );
-}
-
-function loadFailed(model: string, failures: readonly string[]): ServingError {
-  return new ServingError(
-    'invalid_argument',
-    `load failed for model '${model}': ${failures.join('; ')}`.slice(0, 1000),
-    {
-      reason: 'MODEL_LOAD_FAILED',
-    },
-  );
+function refused(message: string): ServingError {
+  return new ServingError('invalid_argument', message, { reason: 'MODEL_LOAD_FAILED' });
 }

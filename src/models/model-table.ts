@@ -1,5 +1,6 @@
 import type { Target } from '../inference/target.ts';
 import type { AbsentVersion, ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
+import { compareVersions } from './version-policy.ts';
 import type { ServedVersion, VersionState } from './version-state.ts';
 
 /** What routing and readers need of one model. */
@@ -64,7 +65,7 @@ function routesOf(model: ModelState, served: Map<Target, ServedVersion>): ModelR
     const { target } = state.served;
     ready.set(version, target);
     served.set(target, state.served);
-    if (newest === undefined || Number(newest.spec.version) < Number(version)) newest = target;
+    if (newest === undefined || compareVersions(newest.spec.version, version) < 0) newest = target;
   }
   return { newest, ready, absent };
 }

@@ -32,9 +32,12 @@ export class PbtxtTokens {
   readonly #text: string;
   #at = 0;
   #start = 0;
+  /** The line that was asked for last, so that the positions of all fields cost one pass over the text. */
+  #line: { readonly number: number; readonly start: number; readonly end: number };
 
   constructor(text: string) {
     this.#text = text;
+    this.#line = this.#lineFrom(1, 0);
   }
 
   next(): PbtxtToken {
@@ -43,7 +46,10 @@ export class PbtxtTokens {
     const string = this.#match(quoted);
     if (string !== undefined) return { kind: 'string', bytes: this.#unescape(string.slice(1, -1)) };
     const digits = this.#match(number);
-    if (digits !== undefined) return { kind: 'number', text: digits };
+    if (digits !== undefined) {
+      if (this.#match(word) !== undefined) throw this.error('a number');
+      return { kind: 'number', text: digits };
+    }
     const name = this.#match(word);
     if (name !== undefined) return { kind: 'word', text: name };
     const text = this.#text.charAt(this.#at++);
@@ -67,9 +73,10 @@ export class PbtxtTokens {
 
   /** `line:column` of the token read last. */
   position(at = this.#start): string {
-    const before = this.#text.slice(0, at);
-    const line = before.split('\n').length;
-    return `${line}:${at - before.lastIndexOf('\n')}`;
+    let line = this.#line;
+    while (line.end < at) line = this.#lineFrom(line.number + 1, line.end + 1);
+    this.#line = line;
+    return `${line.number}:${at - line.start + 1}`;
   }
 
   /** The token read last is not what belongs there. */
@@ -81,6 +88,11 @@ export class PbtxtTokens {
   expected(expected: string): ServingError {
     this.#skipBlank();
     return this.#errorAt(this.#at, expected);
+  }
+
+  #lineFrom(number: number, start: number): { number: number; start: number; end: number } {
+    const end = this.#text.indexOf('\n', start);
+    return { number, start, end: end < 0 ? this.#text.length : end };
   }
 
   #errorAt(at: number, expected: string): ServingError {

@@ -39,9 +39,7 @@ export function parsePbtxt(text: string): PbtxtMessage {
       },
     );
   }
-  const tokens = new PbtxtTokens(text);
-  const message = parseFields(tokens, '', 0);
-  return message;
+  return parseFields(new PbtxtTokens(text), '', 0);
 }
 
 function parseFields(tokens: PbtxtTokens, closing: string, depth: number): PbtxtMessage {
@@ -54,9 +52,9 @@ function parseFields(tokens: PbtxtTokens, closing: string, depth: number): Pbtxt
       throw tokens.error(`"${closing}"`);
     }
     if (token.kind === 'mark' && token.text === closing && closing !== '') return entries;
-    if (token.kind === 'mark' && (token.text === ',' || token.text === ';') && entries.length > 0) continue;
     if (token.kind !== 'word') throw tokens.error('a field name');
     parseField(tokens, { name: token.text, at: tokens.position(), depth }, entries);
+    if (!tokens.take(',')) tokens.take(';');
   }
 }
 
@@ -67,16 +65,16 @@ interface FieldStart {
 }
 
 function parseField(tokens: PbtxtTokens, { name, at, depth }: FieldStart, into: PbtxtEntry[]): void {
-  const colon = tokens.take(':');
+  const wanted = tokens.take(':') ? 'value' : 'message';
   if (tokens.take('[')) {
     if (tokens.take(']')) return;
     do {
-      into.push({ name, at, value: parseValue(tokens, depth, 'value') });
+      into.push({ name, at, value: parseValue(tokens, depth, wanted) });
     } while (tokens.take(','));
     if (!tokens.take(']')) throw tokens.expected('"," or "]"');
     return;
   }
-  into.push({ name, at, value: parseValue(tokens, depth, colon ? 'value' : 'message') });
+  into.push({ name, at, value: parseValue(tokens, depth, wanted) });
 }
 
 function parseValue(tokens: PbtxtTokens, depth: number, wanted: 'value' | 'message'): PbtxtValue {

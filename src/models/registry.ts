@@ -1,10 +1,10 @@
-import { ServingError, type ErrorCode, type ServingErrorOptions } from '../errors.ts';
+import { ServingError } from '../errors.ts';
 import type { LoadOverrides, ModelCatalog, ModelControl } from '../inference/catalog.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
 import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import { createCatalog } from './catalog.ts';
-import { ManagedModel, type ManagedModelTools, type WantedModel } from './managed-model.ts';
+import { ManagedModel, serverStopping, type ManagedModelTools, type WantedModel } from './managed-model.ts';
 import { ModelTable, type ModelState } from './model-table.ts';
 import { contentStamp } from './content-digest.ts';
 import type { ModelSource } from './model-source.ts';
@@ -49,11 +49,15 @@ class Registry implements ModelRegistry {
   readonly #options: RegistryOptions;
   readonly models: ReadonlyMap<string, ModelState>;
   readonly #table = new ModelTable<ManagedModel>();
+  /** Contents when a model was last loaded from a repository; mode poll looks for differences. */
   readonly #stamps = new Map<string, string>();
+  /** Names that were in a repository; mode poll unloads those that no longer are. */
+  readonly #listed = new Set<string>();
+  #warned: ReadonlySet<string> = new Set();
   readonly #tools: ManagedModelTools;
-  #warnings: ReadonlySet<string> = new Set();
   #loads: Promise<unknown> = Promise.resolve();
   #timer: Disposable | undefined = undefined;
+  #polling: Promise<void> = Promise.resolve();
   #phase: 'starting' | 'serving' | 'stopped' = 'starting';
 
   constructor(options: RegistryOptions) {
@@ -79,12 +83,10 @@ class Registry implements ModelRegistry {
   async start(): Promise<void> {
     const { controlMode, load } = this.#options;
     const listing = await this.#list();
-    for (const name of [...listing.models.keys(), ...listing.refused.keys()]) this.#manage(name);
-    this.#table.changed();
     const all = controlMode !== 'explicit' || load.includes('*');
-    const wanted = all ? new Set([...listing.models.keys(), ...listing.refused.keys()]) : new Set(load);
-    await Promise.all([...wanted].map((name) => this.#loadFrom(listing, name)));
-    if (this.#phase === 'stopped') return;
+    const wanted = new Set(all ? namesIn(listing) : load);
+    await Promise.all(Array.from(wanted, (name) => this.#loadFrom(listing, name)));
+    if (this.#phase !== 'starting') return;
     this.#phase = 'serving';
     this.#table.changed();
     if (controlMode === 'poll') this.#pollLater();
@@ -94,16 +96,21 @@ class Registry implements ModelRegistry {
     this.#phase = 'stopped';
     this.#timer?.[Symbol.dispose]();
     this.#table.changed();
+    await this.#polling;
     await Promise.all(Array.from(this.#table.models.values(), (model) => model.close()));
   }
 
-  /** Each warning is told once for as long as it holds, however often the repositories are read. */
+  /** Reads the repositories; every name in them is in the index from then on. */
   async #list(): Promise<RepositoryListing> {
-    const listing = await listModels(this.#options.repositories, this.#options.configName);
-    for (const warning of listing.warnings) {
-      if (!this.#warnings.has(warning)) this.#options.logger.warn({}, warning);
+    const { repositories, configName, logger } = this.#options;
+    const listing = await listModels(repositories, configName);
+    for (const warning of listing.warnings) if (!this.#warned.has(warning)) logger.warn({}, warning);
+    this.#warned = new Set(listing.warnings);
+    for (const name of namesIn(listing)) {
+      this.#listed.add(name);
+      this.#manage(name);
     }
-    this.#warnings = new Set(listing.warnings);
+    this.#table.changed();
     return listing;
   }
 
@@ -121,47 +128,40 @@ class Registry implements ModelRegistry {
     const model = this.#manage(name);
     const source = listing.models.get(name);
     if (source === undefined) {
-      model.refuse(listing.refused.get(name) ?? 'is in no repository');
+      this.#stamps.delete(name);
+      model.refuse(listing.refused.get(name) ?? 'it is in no repository');
       return;
     }
     await this.#remember(source);
     await model.load({ source, configOverride: undefined }).catch(() => undefined);
   }
 
+  /** Before the load: what changes during it is seen as a change afterwards. */
   async #remember(source: ModelSource): Promise<void> {
-    this.#stamps.set(source.name, await contentStamp(source));
+    const stamp = await stampOf(source);
+    if (stamp !== undefined) this.#stamps.set(source.name, stamp);
   }
 
   async #load(name: string, overrides: LoadOverrides): Promise<void> {
-    const model = printable(name);
-    if (this.#phase === 'stopped') throw stopping();
-    if (overrides.files.size > 0 && overrides.config === undefined) {
-      throw new ServingError(
-        'invalid_argument',
-        `load failed for model '${model}': files are given without the configuration that they need (parameter 'config')`,
-        { reason: 'MODEL_LOAD_FAILED' },
-      );
-    }
+    if (this.#phase === 'stopped') throw serverStopping();
     const source = await this.#sourceFor(name, overrides);
     const wanted: WantedModel = { source, configOverride: overrides.config };
     await this.#manage(name).load(wanted);
   }
 
-  async #sourceFor(name: string, overrides: LoadOverrides): Promise<ModelSource & Partial<AsyncDisposable>> {
-    if (overrides.files.size > 0) return writeOverride(name, overrides.files);
+  async #sourceFor(name: string, overrides: LoadOverrides): Promise<WantedModel['source']> {
+    if (overrides.files.size > 0) {
+      if (overrides.config === undefined) throw filesNeedConfig(name);
+      return writeOverride(name, overrides.files);
+    }
     const listing = await this.#list().catch((cause: unknown) => {
       // Its own text names a path of this machine.
-      throw pollFailed(name, 'failed_precondition', { reason: 'MODEL_REPOSITORY', cause });
+      throw new ServingError('failed_precondition', pollFailed(name), { reason: 'MODEL_REPOSITORY', cause });
     });
-    for (const found of listing.models.keys()) this.#manage(found);
     const source = listing.models.get(name);
-    if (source !== undefined) {
-      await this.#remember(source);
-      return source;
-    }
-    const refused = listing.refused.get(name);
-    if (refused === undefined) throw pollFailed(name, 'not_found', { reason: 'MODEL_NOT_FOUND' });
-    throw pollFailed(name, 'invalid_argument', { reason: 'MODEL_LOAD_FAILED' }, refused);
+    if (source === undefined) throw notListed(name, listing.refused.get(name));
+    await this.#remember(source);
+    return source;
   }
 
   async #unload(name: string): Promise<void> {
@@ -175,7 +175,10 @@ class Registry implements ModelRegistry {
   }
 
   #oneAtATime<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#loads.then(run);
+    const result = this.#loads.then(() => {
+      if (this.#phase === 'stopped') throw serverStopping();
+      return run();
+    });
     this.#loads = result.catch(() => undefined);
     return result;
   }
@@ -183,11 +186,11 @@ class Registry implements ModelRegistry {
   #pollLater(): void {
     if (this.#phase === 'stopped') return;
     this.#timer = this.#options.clock.after(this.#options.pollSecs * 1000, () => {
-      void this.#poll()
-        .catch((error: unknown) =>
-          this.#options.logger.error({ error }, 'the repositories could not be read'),
-        )
-        .finally(() => this.#pollLater());
+      this.#polling = this.#poll()
+        .catch((cause: unknown) => {
+          this.#options.logger.error({ cause }, 'the repositories could not be read');
+        })
+        .then(() => this.#pollLater());
     });
   }
 
@@ -195,32 +198,54 @@ class Registry implements ModelRegistry {
   async #poll(): Promise<void> {
     const listing = await this.#list();
     for (const source of listing.models.values()) {
-      const before = this.#stamps.get(source.name);
-      const now = await contentStamp(source);
       if (this.#phase === 'stopped') return;
-      if (before !== now) await this.#loadFrom(listing, source.name);
+      const now = await stampOf(source);
+      if (now !== undefined && now !== this.#stamps.get(source.name)) {
+        await this.#loadFrom(listing, source.name);
+      }
     }
-    for (const [name, problem] of listing.refused) this.#manage(name).refuse(problem);
-    for (const [name, model] of this.#table.models) {
-      if (listing.models.has(name) || listing.refused.has(name)) continue;
-      await model.unload();
-      this.#table.models.delete(name);
-      this.#stamps.delete(name);
-      this.#table.changed();
+    for (const [name, problem] of listing.refused) {
+      if (this.#manage(name).problem !== problem) await this.#loadFrom(listing, name);
     }
+    const present = new Set(namesIn(listing));
+    for (const name of this.#listed) if (!present.has(name)) await this.#forget(name);
+  }
+
+  async #forget(name: string): Promise<void> {
+    this.#listed.delete(name);
+    this.#stamps.delete(name);
+    await this.#table.models.get(name)?.unload();
+    this.#table.models.delete(name);
+    this.#table.changed();
   }
 }
 
-function stopping(): ServingError {
-  return new ServingError('unavailable', 'Server not ready', { reason: 'SERVER_STOPPING' });
+function namesIn({ models, refused }: RepositoryListing): string[] {
+  return [...models.keys(), ...refused.keys()];
 }
 
-function pollFailed(
-  model: string,
-  code: ErrorCode,
-  options: ServingErrorOptions,
-  problem = '',
-): ServingError {
-  const text = `failed to load '${printable(model)}', failed to poll from model repository`;
-  return new ServingError(code, problem === '' ? text : `${text}: ${problem}`, options);
+/** undefined when the model's folder cannot be read just now: the next look tells more. */
+function stampOf(source: ModelSource): Promise<string | undefined> {
+  return contentStamp(source).catch(() => undefined);
+}
+
+function filesNeedConfig(model: string): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `load failed for model '${printable(model)}': files are given without the configuration that they need (parameter 'config')`,
+    { reason: 'MODEL_LOAD_FAILED' },
+  );
+}
+
+function pollFailed(model: string): string {
+  return `failed to load '${printable(model)}', failed to poll from model repository`;
+}
+
+/** @param problem why the model is refused; undefined when it is in no repository. */
+function notListed(model: string, problem: string | undefined): ServingError {
+  return problem === undefined
+    ? new ServingError('not_found', pollFailed(model), { reason: 'MODEL_NOT_FOUND' })
+    : new ServingError('invalid_argument', `${pollFailed(model)}: ${problem}`, {
+        reason: 'MODEL_LOAD_FAILED',
+      });
 }

@@ -2,7 +2,6 @@ import type { Target } from '../inference/target.ts';
 import type { StatisticsRecorder, StatisticsSnapshot } from '../inference/statistics.ts';
 import type { OpenedModel } from '../inference/executor.ts';
 import type { ModelConfig } from './config.ts';
-import type { ModelSource } from './model-source.ts';
 
 /** Statistics of one load of one version, as the registry needs them. */
 export type ModelCounters = StatisticsRecorder & { snapshot(): StatisticsSnapshot };
@@ -13,7 +12,6 @@ export interface ServedVersion {
   readonly config: ModelConfig;
   readonly opened: OpenedModel;
   readonly counters: ModelCounters;
-  readonly source: ModelSource;
   /** What it was made from: equal stamps need no reload. */
   readonly stamp: string;
 }
