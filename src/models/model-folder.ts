@@ -24,12 +24,21 @@ export async function readFolder(folder: string, root: string): Promise<FolderCo
   const strangers: string[] = [];
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.'));
   for (const name of names) {
+    if (!(await isFolder(join(folder, name)))) continue;
+    if (!isVersion(name)) {
+      if (!knownFolders.has(name) && name !== 'model.onnx') strangers.push(name);
+      continue;
+    }
     const path = await confinedPath(join(folder, name), [root], name);
-    if (path === undefined || !(await stat(path)).isDirectory() || knownFolders.has(name)) continue;
-    if (isVersion(name)) versions.set(name, path);
-    else if (name !== 'model.onnx') strangers.push(name);
+    if (path !== undefined) versions.set(name, path);
   }
   return { folder, versions, strangers, holdsModel: names.includes('model.onnx') };
+}
+
+/** False for what is gone, or a link to nothing. */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
 }
 
 /** The versions in ascending order. A model.onnx that lies in no version folder is version 1 of a model without any. */

@@ -13,12 +13,14 @@ const mostFiles = 1000;
  * Writes the files of a load request to a private folder that only this process may look into, laid out as a model's.
  *
  * @param files relative path (`1/model.onnx`) to content.
+ * @param parent where the private folder is made.
  * @returns a source that removes its folder when disposed.
  * @throws ServingError invalid_argument; nothing is left behind then.
  */
 export async function writeOverride(
   name: string,
   files: ReadonlyMap<string, Uint8Array>,
+  parent = tmpdir(),
 ): Promise<ModelSource & AsyncDisposable> {
   const paths = Array.from(files.keys(), (path) => ({ path, segments: pathSegments(path) }));
   if (!isModelName(name)) throw refused(`'${printable(name)}' cannot be the name of a model`);
@@ -26,7 +28,7 @@ export async function writeOverride(
     throw refused(`a load may bring ${mostFiles} files, this one brings ${paths.length}`);
   const versions = versionsIn(paths.map(({ segments }) => segments));
   // mkdtemp makes folders with mode 0700.
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'tensorgate-')));
+  const folder = await realpath(await mkdtemp(join(parent, 'tensorgate-')));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     for (const { path, segments } of paths) await write(join(folder, ...segments), files.get(path));
