@@ -98,9 +98,10 @@ function readScalar(field: protobuf.FieldBase, given: unknown): unknown {
       return floatOf(given) ?? new Problem(`expected a number, got ${shown(given)}`);
     case 'message':
       throw new Error('bug: a message is no scalar');
-    default:
-      return enumValue(expected.values, given);
+    case 'enum':
+      break;
   }
+  return enumValue(expected.values, given);
 }
 
 function floatOf(given: unknown): number | undefined {

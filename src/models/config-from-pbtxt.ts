@@ -110,12 +110,13 @@ function readScalar(field: protobuf.FieldBase, value: PbtxtValue): unknown {
       return floatOf(value) ?? new Problem(`expected a number, got ${show(value)}`);
     case 'message':
       throw new Error('bug: a message is no scalar');
-    default:
-      if (value.kind === 'number') return enumValue(expected.values, Number(value.text));
-      return value.kind === 'word'
-        ? enumValue(expected.values, value.text)
-        : new Problem(`expected a name, got ${show(value)}`);
+    case 'enum':
+      break;
   }
+  if (value.kind === 'number') return enumValue(expected.values, Number(value.text));
+  return value.kind === 'word'
+    ? enumValue(expected.values, value.text)
+    : new Problem(`expected a name, got ${show(value)}`);
 }
 
 function boolOf(value: PbtxtValue): boolean | undefined {

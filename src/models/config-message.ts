@@ -42,11 +42,13 @@ function initialValue(field: protobuf.FieldBase): unknown {
       return Buffer.alloc(0);
     case 'enum':
       return enumName(expected.values, 0);
-    case 'message':
-      return undefined;
-    default:
+    case 'integer':
+    case 'float':
       return 0;
+    case 'message':
+      break;
   }
+  return undefined;
 }
 
 export function enumName(values: Readonly<Record<string, number>>, number: number): string | undefined {

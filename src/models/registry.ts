@@ -19,7 +19,7 @@ export interface RegistryOptions extends Omit<ManagedModelTools, 'changed' | 'on
   readonly load: readonly string[];
   readonly pollSecs: number;
   /** Takes configs/<name>.pbtxt of a model that has one. */
-  readonly configName: string | undefined;
+  readonly configName?: string | undefined;
   /** The server is ready only while every model that should serve does. */
   readonly strictReadiness: boolean;
   readonly createRouter: (table: () => RoutingTable) => Router;
