@@ -23,13 +23,14 @@ export interface ListenContext {
 
 /** The gRPC listeners of `--grpc-address` and `--grpc-unix-socket`; none when gRPC is off. */
 export async function listenGrpc(
-  { grpc }: Options,
+  { grpc, server }: Options,
   methods: readonly GrpcMethod[],
   context: ListenContext,
 ): Promise<GrpcServer[]> {
   if (!grpc.enabled) return [];
   const start = await transport(grpc.transport);
-  const wanted: Listen[] = [{ host: grpc.address, port: grpc.port }];
+  const reusePort = server.ioThreads > 1;
+  const wanted: Listen[] = [{ host: grpc.address, port: grpc.port, reusePort }];
   if (grpc.unixSocket !== undefined) wanted.push({ unixPath: grpc.unixSocket });
   return startAll(wanted, (listen) =>
     start(serverOptions(grpc, { listen, methods, tls: tlsFiles(grpc), context })),

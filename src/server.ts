@@ -1,33 +1,24 @@
-import { createAdmission } from './admission/admit.ts';
 import { createAuthenticator, type Authenticator } from './admission/authenticate.ts';
 import { ByteBudget } from './admission/byte-budget.ts';
 import { disagreement } from './batching/agreement.ts';
-import { createBatcher } from './batching/create-batcher.ts';
-import { packageVersion } from './package-version.ts';
 import { resolveOptions } from './config/load.ts';
 import type { Options, PartialOptions } from './config/options.ts';
-import { createModelOpener } from './execution/model-opener.ts';
-import { listenAdmin, listenGrpc, type ListenContext } from './grpc-listeners.ts';
+import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
-import { createServerSettings } from './observability/settings.ts';
-import { ModelStatistics } from './observability/statistics.ts';
-import { createPipeline } from './pipeline.ts';
+import { packageVersion } from './package-version.ts';
 import { createRouter } from './routing/router.ts';
+import { createMainThreadHost, type HostContext, type Serving, type ServingHost } from './serving-host.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';
-import { createHealthService, type HealthService } from './transport/grpc/health.ts';
-import { createInferenceService } from './transport/grpc/inference-service.ts';
-import type { GrpcMethod, GrpcServer } from './transport/grpc/method.ts';
-import { inferenceService } from './transport/grpc/protocol-method.ts';
-import { createReflectionMethods } from './transport/grpc/reflection.ts';
+import type { GrpcServer } from './transport/grpc/method.ts';
 import { systemClock } from './util/clock.ts';
 
 /** What an embedder may bring along. */
 export interface ServerTools {
   readonly logger?: ServerLogger;
-  /** Applied once around the whole pipeline. */
+  /** Applied once around the whole pipeline. Functions cannot cross threads: not with `server.ioThreads` above 1. */
   readonly wrap?: Wrap;
 }
 
@@ -63,56 +54,49 @@ export async function createServer(
   const logger = tools.logger ?? createLogger({ level: options.log.level, format: options.log.format });
   await using undo = new AsyncDisposableStack();
 
-  const authenticator = createAuthenticator({
-    keysFile: options.security.apiKeysFile,
-    anonymousScopes: ['infer', 'admin'],
-    logger,
-    clock,
+  const authenticator = undo.use(
+    createAuthenticator({
+      keysFile: options.security.apiKeysFile,
+      anonymousScopes: ['infer', 'admin'],
+      logger,
+      clock,
+    }),
+  );
+  const budget = new ByteBudget({
+    limitBytes: options.server.byteBudget,
+    memory: ByteBudget.sharedMemory(options.server.ioThreads),
   });
-  undo.use(authenticator);
-  const batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
+  const host = await createHost({ options, clock, logger, authenticator, budget, wrap: tools.wrap });
+  undo.use(host);
   const registry = createModelRegistry({
     ...options.models,
     configName: options.models.configName,
-    openModel: createModelOpener({ clock, logger }),
-    createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
+    ...host.hosting,
     createRouter,
     compareRows: disagreement,
-    onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
-    drained: (target) => batcher.drained(target),
     clock,
     logger,
   });
   undo.defer(() => registry.stop());
-  const budget = new ByteBudget({ limitBytes: options.server.byteBudget });
-  const pipeline = createPipeline({
-    router: registry.router,
-    admission: createAdmission({ budget, clock }),
-    batcher,
-  });
-  const infer = tools.wrap === undefined ? pipeline : tools.wrap(pipeline);
-
-  const fronts: Fronts = { options, registry, logger, infer };
-  const health = createHealthService(registry.catalog);
-  const context: ListenContext = { authenticate: authenticator.authenticate, clock, logger };
-  const listeners = await listenGrpc(options, publicMethods(fronts, health), context);
-  for (const listener of listeners) undo.defer(() => listener.drain(0));
+  const serving = await host.serve(registry);
+  undo.defer(() => serving.drain(0));
 
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopping ??= stopServer({ options, health, listeners, admin, registry, authenticator }).then(
+    stopping ??= stopServer({ options, serving, admin, registry, host, authenticator }).then(
       stopped.resolve,
       stopped.reject,
     );
     return stopping;
   };
+  const context: ListenContext = { authenticate: authenticator.authenticate, clock, logger };
   const admin = await listenAdmin(
     options,
     createAdminMethods({
       catalog: registry.catalog,
-      control: registry.control,
-      batching: () => batcher.inspect(),
+      control: serving.control,
+      batching: () => serving.batching(),
       server: () => ({
         id: options.server.id,
         version: packageVersion(),
@@ -121,10 +105,10 @@ export async function createServer(
         residentBytes: process.memoryUsage.rss(),
         budgetUsedBytes: budget.heldBytes,
         budgetBytes: budget.limitBytes,
-        listeners: listeners.map(({ address }) => address),
+        listeners: serving.addresses,
       }),
       drain: () => void stop(),
-      log: logger,
+      log: serving.log,
       logger,
     }),
     context,
@@ -132,12 +116,13 @@ export async function createServer(
   if (admin !== undefined) undo.defer(() => admin.drain(0));
 
   await registry.start();
+  await serving.settled();
   undo.move();
   return {
-    infer,
+    infer: serving.infer,
     catalog: registry.catalog,
-    control: registry.control,
-    grpcAddress: listeners[0]?.address ?? '',
+    control: serving.control,
+    grpcAddress: serving.addresses[0] ?? '',
     adminAddress: admin?.address ?? '',
     stopped: stopped.promise,
     stop,
@@ -145,54 +130,29 @@ export async function createServer(
   };
 }
 
-interface Fronts {
-  readonly options: Options;
-  readonly registry: ModelRegistry;
-  readonly logger: ServerLogger;
-  readonly infer: Infer;
-}
-
-/** Everything on the main gRPC port. */
-function publicMethods({ options, registry, logger, infer }: Fronts, health: HealthService): GrpcMethod[] {
-  return [
-    ...createInferenceService({
-      infer,
-      catalog: registry.catalog,
-      control: options.models.controlMode === 'explicit' ? registry.control : undefined,
-      settings: createServerSettings({ logger, mayChange: options.security.allowSettings }),
-      serverName: options.server.id,
-      serverVersion: packageVersion(),
-      extensions: ['model_configuration', 'model_repository', 'schedule_policy', 'statistics', 'logging'],
-      maxMessageBytes: options.grpc.maxMessageBytes,
-      clock: systemClock,
-    }),
-    ...health.methods,
-    ...createReflectionMethods([inferenceService(), health.service]),
-  ];
+/** A server of one thread does not even load the code for more. */
+async function createHost(context: HostContext): Promise<ServingHost> {
+  if (context.options.server.ioThreads === 1) return createMainThreadHost(context);
+  const { startIoThreads } = await import('./io-threads/io-threads.ts');
+  return startIoThreads(context);
 }
 
 interface Running {
   readonly options: Options;
-  readonly health: HealthService;
-  readonly listeners: readonly GrpcServer[];
+  readonly serving: Serving;
   readonly admin: GrpcServer | undefined;
   readonly registry: ModelRegistry;
+  readonly host: ServingHost;
   readonly authenticator: Authenticator;
 }
 
-/** Probes learn first, then clients; running requests finish; models go last, when nobody uses them. */
-async function stopServer({
-  options,
-  health,
-  listeners,
-  admin,
-  registry,
-  authenticator,
-}: Running): Promise<void> {
+/** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
+async function stopServer(running: Running): Promise<void> {
+  const { options, serving, admin, registry, host, authenticator } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
-  health.shutdown();
-  await Promise.all(listeners.map((listener) => listener.drain(graceMs)));
+  await serving.drain(graceMs);
   await admin?.drain(graceMs);
   await registry.stop();
+  await host[Symbol.asyncDispose]();
   authenticator[Symbol.dispose]();
 }

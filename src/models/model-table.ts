@@ -1,12 +1,12 @@
 import type { Target } from '../inference/target.ts';
 import type { AbsentVersion, ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
 import { compareVersions } from './version-policy.ts';
-import type { ServedVersion, VersionState } from './version-state.ts';
+import type { ReadableVersion, VersionState } from './version-state.ts';
 
 /** What routing and readers need of one model. */
 export interface ModelState {
   readonly name: string;
-  readonly versions: ReadonlyMap<string, VersionState>;
+  readonly versions: ReadonlyMap<string, VersionState<ReadableVersion>>;
   /** It should serve: asked for, and not unloaded on purpose. */
   readonly intended: boolean;
   /** Why the last load failed before any version was tried; '' otherwise. */
@@ -19,7 +19,7 @@ export class ModelTable<Model extends ModelState = ModelState> {
   readonly models = new Map<string, Model>();
   readonly #listeners = new Set<() => void>();
   #routes: RoutingTable = new Map();
-  #served = new Map<Target, ServedVersion>();
+  #served = new Map<Target, ReadableVersion>();
 
   /** The table in force; never written to. */
   get routes(): RoutingTable {
@@ -27,7 +27,7 @@ export class ModelTable<Model extends ModelState = ModelState> {
   }
 
   /** What a target that can be routed to was made from. */
-  servedBy(target: Target): ServedVersion | undefined {
+  servedBy(target: Target): ReadableVersion | undefined {
     return this.#served.get(target);
   }
 
@@ -39,7 +39,7 @@ export class ModelTable<Model extends ModelState = ModelState> {
 
   /** States have changed: makes the new table and tells the listeners. */
   changed(): void {
-    const served = new Map<Target, ServedVersion>();
+    const served = new Map<Target, ReadableVersion>();
     const routes = new Map<string, ModelRoutes>();
     for (const model of this.models.values()) routes.set(model.name, routesOf(model, served));
     this.#served = served;
@@ -53,7 +53,7 @@ export class ModelTable<Model extends ModelState = ModelState> {
   }
 }
 
-function routesOf(model: ModelState, served: Map<Target, ServedVersion>): ModelRoutes {
+function routesOf(model: ModelState, served: Map<Target, ReadableVersion>): ModelRoutes {
   const ready = new Map<string, Target>();
   const absent = new Map<string, AbsentVersion>();
   let newest: Target | undefined;

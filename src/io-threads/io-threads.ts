@@ -1,0 +1,306 @@
+import { createServer as createSocketServer } from 'node:net';
+import type { TargetInspection } from '../batching/inspection.ts';
+import { ServingError } from '../errors.ts';
+import { defaultRestartLimits, restartDelayMs } from '../execution/restart-policy.ts';
+import type { CallContext } from '../inference/call-context.ts';
+import type { ModelControl } from '../inference/catalog.ts';
+import type { SessionPlan } from '../inference/executor.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { Target } from '../inference/target.ts';
+import type { ModelRegistry } from '../models/registry.ts';
+import type { ModelCounters } from '../models/version-state.ts';
+import { createSharedStatistics } from '../observability/shared-statistics.ts';
+import { ModelStatistics } from '../observability/statistics.ts';
+import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
+import type { Handlers } from './call-port.ts';
+import { mergeInspections } from './merge-inspections.ts';
+import type { IoThreadSetup, MainCalls } from './messages.ts';
+import { ProcessSettings } from './process-settings.ts';
+import { publicationOf } from './publication.ts';
+import { SpreadModel } from './spread-model.ts';
+import { ThreadLink } from './thread-link.ts';
+
+/**
+ * Serves on `server.ioThreads` threads, each with the whole data plane. The caller's thread keeps the control plane.
+ *
+ * @throws ServingError failed_precondition where the operating system cannot spread the connections of a port, or when the
+ * embedder wraps the pipeline.
+ */
+export function startIoThreads(context: HostContext): ServingHost {
+  if (process.platform === 'darwin' || process.platform === 'win32') {
+    throw new ServingError(
+      'failed_precondition',
+      '--io-threads above 1 needs an operating system that spreads the connections of one port, such as Linux',
+    );
+  }
+  if (context.wrap !== undefined) {
+    throw new ServingError('failed_precondition', 'a wrapped pipeline cannot run on I/O threads');
+  }
+  return new IoThreads(context);
+}
+
+class IoThreads implements ServingHost, Serving {
+  readonly hosting: ServingHost['hosting'];
+  readonly control: ModelControl;
+  readonly settings: ProcessSettings;
+  readonly #context: HostContext;
+  /** By index; undefined while a lost thread waits to be replaced. */
+  readonly #links: (ThreadLink | undefined)[] = [];
+  readonly #handlers: Handlers<MainCalls>;
+  readonly #models = new Set<SpreadModel>();
+  readonly #memories = new WeakMap<object, readonly SharedArrayBuffer[]>();
+  readonly #history: { crashesInRow: number; readonly restartedAt: number[] }[] = [];
+  readonly #timers = new Set<Disposable>();
+  #addresses: readonly string[] = [];
+  #port = 0;
+  #nextId = 0;
+  #nextRequest = 0;
+  #registry: ModelRegistry | undefined = undefined;
+  #dirty = false;
+  #phase: 'starting' | 'serving' | 'draining' | 'ended' = 'starting';
+
+  constructor(context: HostContext) {
+    this.#context = context;
+    this.settings = new ProcessSettings({
+      logger: context.logger,
+      mayChange: context.options.security.allowSettings,
+      tell: async (state) => {
+        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('settings', state))));
+      },
+    });
+    this.hosting = {
+      openModel: (plan) => this.#open(plan),
+      createStatistics: (name, version) => this.#createStatistics(name, version),
+      onNotBatchable: (target, reason) => {
+        this.#spreadOf(target).batchingOffReason = reason;
+      },
+      drained: (target) => this.#drained(target),
+    };
+    this.control = {
+      load: (model, overrides) => this.#thenSettle((registry) => registry.control.load(model, overrides)),
+      unload: (model, dependents) =>
+        this.#thenSettle((registry) => registry.control.unload(model, dependents)),
+    };
+    this.#handlers = {
+      load: ({ model, overrides }) => this.control.load(model, overrides),
+      unload: ({ model, unloadDependents }) => this.control.unload(model, unloadDependents),
+      changeLog: (change) => this.settings.changeLog(change),
+      changeTrace: ({ model, change }) => this.settings.changeTrace(model, change),
+      log: ({ level, fields, message }) => context.logger[level](fields, message),
+    };
+    for (let index = 0; index < context.options.server.ioThreads; index++) {
+      this.#history.push({ crashesInRow: 0, restartedAt: [] });
+      this.#links.push(this.#start(index));
+    }
+  }
+
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  get log(): Serving['log'] {
+    return this.settings.logLevel;
+  }
+
+  async serve(registry: ModelRegistry): Promise<Serving> {
+    const { grpc } = this.#context.options;
+    this.#registry = registry;
+    await checkFree(grpc.address, grpc.port);
+    const [first, ...others] = this.#alive();
+    if (first === undefined) throw noThread();
+    const { addresses, port } = await first.calls.ask('listen', { port: grpc.port });
+    this.#port = port;
+    this.#addresses = addresses;
+    await Promise.all(others.map((link) => link.calls.ask('listen', { port })));
+    this.#phase = 'serving';
+    for (const link of this.#alive()) link.serving = true;
+    registry.catalog.onChange(() => this.#publishSoon());
+    this.#publishSoon();
+    return this;
+  }
+
+  infer = async (request: InferRequest, call: CallContext): Promise<InferResponse> => {
+    const serving = this.#alive().filter((link) => link.serving);
+    const number = this.#nextRequest++;
+    const link = serving[number % Math.max(1, serving.length)];
+    if (link === undefined) throw noThread();
+    call.onCancelled(() => link.calls.tell('cancel', { number }));
+    try {
+      return await link.calls.ask('infer', {
+        number,
+        request,
+        principal: call.principal,
+        remainingMs: call.deadline - this.#context.clock.now(),
+        sizeBytes: call.sizeBytes,
+        streaming: call.streaming,
+      });
+    } finally {
+      call.onCancelled(undefined);
+    }
+  };
+
+  async batching(): Promise<readonly TargetInspection[]> {
+    const readings = this.#alive().map((link) => link.unlessLost(link.calls.ask('inspect', undefined)));
+    return mergeInspections((await Promise.all(readings)).map((reading) => reading ?? []));
+  }
+
+  async settled(): Promise<void> {
+    this.#publish();
+    await Promise.all(this.#alive().map((link) => link.settled));
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#phase = 'draining';
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('drain', { graceMs }))));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#phase = 'ended';
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    const alive = this.#alive();
+    for (const link of alive) link.calls.tell('end', undefined);
+    await Promise.all(alive.map((link) => link.exited));
+  }
+
+  #alive(): ThreadLink[] {
+    return this.#links.filter((link) => link !== undefined);
+  }
+
+  #start(index: number): ThreadLink {
+    const { options, budget } = this.#context;
+    const setup: IoThreadSetup = { index, options, budget: budget.memory, settings: this.settings.state() };
+    const link = new ThreadLink(setup, this.#handlers);
+    void link.exited.then((cause) => this.#onExit(link, cause));
+    return link;
+  }
+
+  #onExit(link: ThreadLink, cause: unknown): void {
+    const { index } = link;
+    const { logger, budget, clock } = this.#context;
+    this.#links[index] = undefined;
+    budget.releaseThread(index + 1);
+    if (this.#phase === 'ended') return;
+    logger.error({ thread: index, error: cause }, 'an I/O thread ended');
+    if (this.#phase !== 'serving') return;
+    const history = this.#history[index];
+    if (history === undefined) throw new Error('bug: a thread without a history');
+    history.crashesInRow += 1;
+    const delayMs = restartDelayMs(defaultRestartLimits, history, clock.now(), Math.random());
+    const timer = clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      history.restartedAt.push(clock.now());
+      if (history.restartedAt.length > defaultRestartLimits.budget) history.restartedAt.shift();
+      void this.#replace(index);
+    });
+    this.#timers.add(timer);
+  }
+
+  /** Ready models first, then connections. A thread that cannot have them all is ended, and tried again later. */
+  async #replace(index: number): Promise<void> {
+    const link = this.#start(index);
+    this.#links[index] = link;
+    try {
+      await Promise.all(Array.from(this.#models, (model) => link.open(model.id, model.plan)));
+      link.publish(this.#publication());
+      await link.settled;
+      await link.calls.ask('listen', { port: this.#port });
+      link.serving = true;
+      // What changed meanwhile was not sent to a thread that did not serve yet.
+      link.publish(this.#publication());
+      this.#context.logger.info({ thread: index }, 'an I/O thread was replaced');
+    } catch (error) {
+      if (link.lost || this.#phase !== 'serving') return;
+      this.#context.logger.error({ thread: index, error }, 'an I/O thread could not be replaced');
+      link.calls.tell('end', undefined);
+    }
+  }
+
+  async #open(plan: SessionPlan): Promise<SpreadModel> {
+    const model = new SpreadModel(
+      this.#nextId++,
+      plan,
+      () => this.#alive(),
+      (closed) => void this.#models.delete(closed),
+    );
+    this.#models.add(model);
+    try {
+      await model.open();
+      return model;
+    } catch (error) {
+      await model[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  #createStatistics(name: string, version: string): ModelCounters {
+    const memories = this.#links.map(() => new SharedArrayBuffer(ModelStatistics.sizeBytes));
+    const { clock } = this.#context;
+    const counters = createSharedStatistics({ name, version, clock, memories, writer: undefined });
+    this.#memories.set(counters, memories);
+    return counters;
+  }
+
+  #spreadOf(target: Target): SpreadModel {
+    for (const model of this.#models) if (model.executors === target.executors) return model;
+    throw new Error('bug: a target has sessions that no thread opened');
+  }
+
+  async #drained(target: Target): Promise<void> {
+    this.#publish();
+    const { id } = this.#spreadOf(target);
+    await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('drained', { id }))));
+  }
+
+  async #thenSettle(run: (registry: ModelRegistry) => Promise<void>): Promise<void> {
+    if (this.#registry === undefined) throw noThread();
+    try {
+      await run(this.#registry);
+    } finally {
+      await this.settled();
+    }
+  }
+
+  /** Changes come in bursts; one publication carries all of a turn. */
+  #publishSoon(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    queueMicrotask(() => this.#publish());
+  }
+
+  #publish(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const publication = this.#publication();
+    for (const link of this.#alive()) if (link.serving) link.publish(publication);
+  }
+
+  #publication(): ReturnType<typeof publicationOf> {
+    if (this.#registry === undefined) throw new Error('bug: there are no models to publish yet');
+    const { catalog, models } = this.#registry;
+    return publicationOf({
+      ready: catalog.ready(),
+      models,
+      spreadOf: (target) => this.#spreadOf(target),
+      memoriesOf: (target) => this.#memories.get(target.statistics) ?? [],
+    });
+  }
+}
+
+/** Threads that share a port also share it with other processes that would: a second server must be refused. */
+function checkFree(host: string, port: number): Promise<void> {
+  if (port === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const probe = createSocketServer();
+    probe.once('error', reject);
+    probe.listen({ host, port }, () => probe.close(() => resolve()));
+  });
+}
+
+function noThread(): ServingError {
+  return new ServingError('unavailable', 'no I/O thread serves now', {
+    reason: 'IO_THREAD_LOST',
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,128 @@
+import type { TargetInspection } from '../batching/inspection.ts';
+import type { Options } from '../config/options.ts';
+import type { LoadOverrides } from '../inference/catalog.ts';
+import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
+import type { ModelSpec } from '../inference/model-spec.ts';
+import type { Principal } from '../inference/principal.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { LogSettings, TraceSettings } from '../inference/server-settings.ts';
+import type { Scheduling } from '../inference/target.ts';
+import type { ReadableVersion, VersionState } from '../models/version-state.ts';
+import type { LogLevel } from '../observability/log.ts';
+
+/** What an I/O thread is started with. */
+export interface IoThreadSetup {
+  /** From 0. */
+  readonly index: number;
+  readonly options: Options;
+  /** Of the ByteBudget that all threads share. */
+  readonly budget: SharedArrayBuffer;
+  readonly settings: SettingsState;
+}
+
+/** What the main thread calls in an I/O thread. */
+export interface ThreadCalls {
+  /** Opens the thread's listeners. */
+  listen(asked: { readonly port: number }): Listening;
+  /** Opens sessions of its own, to be known by a number that the main thread chose. */
+  open(asked: { readonly id: number; readonly plan: SessionPlan }): Opened;
+  /** Closes them. Nothing may use them any more. */
+  close(asked: { readonly id: number }): void;
+  /** Runs one batch on one executor of a model that nothing is routed to yet. */
+  run(asked: { readonly id: number; readonly executor: number; readonly batch: Batch }): BatchResult;
+  /** Answered once later requests are routed by it. */
+  publish(publication: Publication): void;
+  /** Answered once nothing of a model that is out of routing waits or runs. */
+  drained(asked: { readonly id: number }): void;
+  settings(state: SettingsState): void;
+  infer(asked: ForwardedRequest): InferResponse;
+  /** Nobody waits for a forwarded request any more. */
+  cancel(asked: { readonly number: number }): void;
+  inspect(asked: undefined): readonly TargetInspection[];
+  drain(asked: { readonly graceMs: number }): void;
+  /** The last call: the thread ends by itself once it has nothing left. */
+  end(asked: undefined): void;
+}
+
+/** What an I/O thread calls in the main thread. */
+export interface MainCalls {
+  load(asked: { readonly model: string; readonly overrides: LoadOverrides }): void;
+  unload(asked: { readonly model: string; readonly unloadDependents: boolean }): void;
+  /** Answered once all threads have it. */
+  changeLog(change: Partial<LogSettings>): void;
+  changeTrace(asked: {
+    readonly model: string;
+    readonly change: ReadonlyMap<string, readonly string[] | undefined>;
+  }): void;
+  log(line: LogLine): void;
+}
+
+export interface Listening {
+  readonly addresses: readonly string[];
+  readonly port: number;
+}
+
+export interface Opened {
+  readonly metadata: SessionMetadata;
+  /** How many. */
+  readonly executors: number;
+}
+
+/** All models as they are now. A target is described once to each thread and referred to by the number of its sessions. */
+export interface Publication {
+  /** The server's readiness. */
+  readonly ready: boolean;
+  readonly models: readonly PublishedModel[];
+  readonly added: readonly NewTarget[];
+}
+
+export interface PublishedModel {
+  readonly name: string;
+  readonly intended: boolean;
+  readonly problem: string;
+  readonly ready: boolean;
+  readonly versions: ReadonlyMap<string, PublishedState>;
+}
+
+/** A version's state, with the sessions' number in place of what only its own thread can hold. */
+export type PublishedState =
+  | { readonly kind: 'ready'; readonly id: number; readonly problem: string }
+  | Exclude<VersionState, { readonly kind: 'ready' }>;
+
+export interface NewTarget {
+  readonly id: number;
+  readonly spec: ModelSpec;
+  readonly scheduling: Scheduling;
+  readonly config: ReadableVersion['config'];
+  /** Of the statistics, one for each thread. */
+  readonly memories: readonly SharedArrayBuffer[];
+  /** '' when requests may share a batch. */
+  readonly batchingOffReason: string;
+}
+
+/** Log and trace settings of the process: the main thread owns them. */
+export interface SettingsState {
+  readonly level: LogLevel;
+  readonly muted: ReadonlySet<LogLevel>;
+  readonly log: LogSettings;
+  /** By model; '' is all models that have none of their own. */
+  readonly trace: ReadonlyMap<string, TraceSettings>;
+}
+
+export interface ForwardedRequest {
+  /** Chosen by the main thread, to cancel it by. */
+  readonly number: number;
+  readonly request: InferRequest;
+  readonly principal: Principal;
+  /** Until its deadline; clocks of threads have different origins. */
+  readonly remainingMs: number;
+  readonly sizeBytes: number;
+  readonly streaming: boolean;
+}
+
+export interface LogLine {
+  readonly level: Exclude<LogLevel, 'silent'>;
+  readonly fields: object;
+  readonly message: string;
+}

@@ -1,0 +1,33 @@
+import type { Target } from '../inference/target.ts';
+import type { ModelState } from '../models/model-table.ts';
+import type { ReadableVersion, VersionState } from '../models/version-state.ts';
+import type { NewTarget, Publication, PublishedModel, PublishedState } from './messages.ts';
+import type { SpreadModel } from './spread-model.ts';
+
+export interface PublicationSources {
+  readonly ready: boolean;
+  readonly models: ReadonlyMap<string, ModelState>;
+  readonly spreadOf: (target: Target) => SpreadModel;
+  readonly memoriesOf: (target: Target) => readonly SharedArrayBuffer[];
+}
+
+/** The models as they are now, in a form that crosses threads; every ready target is among `added`. */
+export function publicationOf({ ready, models, spreadOf, memoriesOf }: PublicationSources): Publication {
+  const added: NewTarget[] = [];
+  const publish = (state: VersionState<ReadableVersion>): PublishedState => {
+    if (state.kind !== 'ready') return state;
+    const { target, config } = state.served;
+    const { id, batchingOffReason } = spreadOf(target);
+    const { spec, scheduling } = target;
+    added.push({ id, spec, scheduling, config, memories: memoriesOf(target), batchingOffReason });
+    return { kind: 'ready', id, problem: state.problem };
+  };
+  const published = Array.from(models.values(), (model): PublishedModel => ({
+    name: model.name,
+    intended: model.intended,
+    problem: model.problem,
+    ready: model.ready,
+    versions: new Map(Array.from(model.versions, ([version, state]) => [version, publish(state)])),
+  }));
+  return { ready, models: published, added };
+}

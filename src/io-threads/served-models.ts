@@ -1,0 +1,96 @@
+import { ServingError } from '../errors.ts';
+import type { ModelCatalog } from '../inference/catalog.ts';
+import type { BatchResult, OpenedModel, OpenModel } from '../inference/executor.ts';
+import type { Router, Target } from '../inference/target.ts';
+import { createCatalog } from '../models/catalog.ts';
+import { ModelTable } from '../models/model-table.ts';
+import type { ReadableVersion, VersionState } from '../models/version-state.ts';
+import { createSharedStatistics } from '../observability/shared-statistics.ts';
+import { createRouter } from '../routing/router.ts';
+import type { Clock } from '../util/clock.ts';
+import type { NewTarget, Opened, Publication, PublishedState, ThreadCalls } from './messages.ts';
+
+export interface ServedModelsOptions {
+  /** The thread's index: which memory of statistics it writes. */
+  readonly index: number;
+  readonly openModel: OpenModel;
+  readonly clock: Clock;
+  readonly onNotBatchable: (target: Target, reason: string) => void;
+}
+
+/** The models of one I/O thread: its own sessions, and targets over them as the main thread publishes them. */
+export class ServedModels implements AsyncDisposable {
+  readonly router: Router;
+  readonly catalog: ModelCatalog;
+  readonly #options: ServedModelsOptions;
+  readonly #table = new ModelTable();
+  readonly #opened = new Map<number, OpenedModel>();
+  readonly #served = new Map<number, ReadableVersion>();
+  #ready = false;
+
+  constructor(options: ServedModelsOptions) {
+    this.#options = options;
+    this.router = createRouter(() => this.#table.routes);
+    this.catalog = createCatalog({ table: this.#table, router: this.router, ready: () => this.#ready });
+  }
+
+  /** The target over the sessions of that number, while they are open and published. */
+  target(id: number): Target | undefined {
+    return this.#served.get(id)?.target;
+  }
+
+  async open({ id, plan }: Parameters<ThreadCalls['open']>[0]): Promise<Opened> {
+    const opened = await this.#options.openModel(plan);
+    this.#opened.set(id, opened);
+    return { metadata: opened.metadata, executors: opened.executors.length };
+  }
+
+  async close(id: number): Promise<void> {
+    const opened = this.#opened.get(id);
+    this.#opened.delete(id);
+    this.#served.delete(id);
+    await opened?.[Symbol.asyncDispose]();
+  }
+
+  async run({ id, executor, batch }: Parameters<ThreadCalls['run']>[0]): Promise<BatchResult> {
+    const found = this.#opened.get(id)?.executors[executor];
+    if (found === undefined) throw new ServingError('unavailable', 'the model is not open here');
+    return found.run(batch);
+  }
+
+  /** Swaps what is routed to as a whole. */
+  publish({ ready, models, added }: Publication): void {
+    for (const target of added) this.#serve(target);
+    this.#ready = ready;
+    this.#table.models.clear();
+    for (const { versions, ...model } of models) {
+      const states = new Map(Array.from(versions, ([version, state]) => [version, this.#stateOf(state)]));
+      this.#table.models.set(model.name, { ...model, versions: states });
+    }
+    this.#table.changed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Array.from(this.#opened.keys(), (id) => this.close(id)));
+  }
+
+  #serve({ id, spec, scheduling, config, memories, batchingOffReason }: NewTarget): void {
+    const opened = this.#opened.get(id);
+    if (opened === undefined) throw new Error('bug: a target was published before its sessions were open');
+    const { index, clock, onNotBatchable } = this.#options;
+    const { name, version } = spec;
+    const counters = createSharedStatistics({ name, version, clock, memories, writer: index });
+    // An earlier thread of this number may have been lost with requests in its queue.
+    counters.setPending(0);
+    const target: Target = { spec, scheduling, executors: opened.executors, statistics: counters };
+    if (batchingOffReason !== '') onNotBatchable(target, batchingOffReason);
+    this.#served.set(id, { target, config, counters });
+  }
+
+  #stateOf(state: PublishedState): VersionState<ReadableVersion> {
+    if (state.kind !== 'ready') return state;
+    const served = this.#served.get(state.id);
+    if (served === undefined) throw new Error('bug: a state was published before its target');
+    return { kind: 'ready', served, problem: state.problem };
+  }
+}

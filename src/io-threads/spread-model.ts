@@ -1,0 +1,98 @@
+import { ServingError } from '../errors.ts';
+import type {
+  Batch,
+  BatchResult,
+  Executor,
+  OpenedModel,
+  SessionMetadata,
+  SessionPlan,
+} from '../inference/executor.ts';
+import type { Opened } from './messages.ts';
+import type { ThreadLink } from './thread-link.ts';
+
+/** Runs on one executor of one I/O thread: how the main thread warms models up. Requests never come this way. */
+class ThreadExecutor implements Executor {
+  readonly inline = false;
+  readonly #model: SpreadModel;
+  readonly #thread: number;
+  readonly #executor: number;
+
+  constructor(model: SpreadModel, thread: number, executor: number) {
+    this.#model = model;
+    this.#thread = thread;
+    this.#executor = executor;
+  }
+
+  get idle(): boolean {
+    return this.#model.linkOf(this.#thread) !== undefined;
+  }
+
+  run(batch: Batch): Promise<BatchResult> {
+    const link = this.#model.linkOf(this.#thread);
+    if (link === undefined) {
+      return Promise.reject(new ServingError('unavailable', 'an I/O thread was lost; try again'));
+    }
+    return link.run(this.#model.id, this.#executor, batch);
+  }
+
+  onIdle(): Disposable {
+    return { [Symbol.dispose]: () => undefined };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** One model version with sessions in every I/O thread, also in threads that start later. */
+export class SpreadModel implements OpenedModel {
+  readonly id: number;
+  readonly plan: SessionPlan;
+  metadata: SessionMetadata = { inputs: [], outputs: [] };
+  executors: readonly Executor[] = [];
+  /** Why requests of the model must not share a batch; '' when they may. */
+  batchingOffReason = '';
+  readonly #links: () => readonly ThreadLink[];
+  readonly #onClosed: (model: SpreadModel) => void;
+
+  constructor(
+    id: number,
+    plan: SessionPlan,
+    links: () => readonly ThreadLink[],
+    onClosed: (model: SpreadModel) => void,
+  ) {
+    this.id = id;
+    this.plan = plan;
+    this.#links = links;
+    this.#onClosed = onClosed;
+  }
+
+  linkOf(thread: number): ThreadLink | undefined {
+    return this.#links().find(({ index }) => index === thread);
+  }
+
+  /** One thread first, so that a model that cannot be opened fails once; the others beside each other. */
+  async open(): Promise<void> {
+    const [first, ...others] = this.#links();
+    if (first === undefined)
+      throw new ServingError('unavailable', 'no I/O thread runs', { retryAfterMs: 1000 });
+    const opened = await first.open(this.id, this.plan);
+    const rest = await Promise.all(others.map((link) => link.open(this.id, this.plan)));
+    this.metadata = opened.metadata;
+    this.executors = [first, ...others].flatMap(({ index }, at) =>
+      executorsOf(this, index, at === 0 ? opened : rest[at - 1]),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#onClosed(this);
+    await Promise.all(this.#links().map((link) => link.close(this.id)));
+  }
+}
+
+function executorsOf(model: SpreadModel, thread: number, opened: Opened | undefined): ThreadExecutor[] {
+  return Array.from(
+    { length: opened?.executors ?? 0 },
+    (_, executor) => new ThreadExecutor(model, thread, executor),
+  );
+}

@@ -1,0 +1,82 @@
+import type { Authenticator } from './admission/authenticate.ts';
+import type { ByteBudget } from './admission/byte-budget.ts';
+import { createBatcher } from './batching/create-batcher.ts';
+import type { TargetInspection } from './batching/inspection.ts';
+import type { Options } from './config/options.ts';
+import { openDataPlane } from './data-plane.ts';
+import { createModelOpener } from './execution/model-opener.ts';
+import type { ModelControl } from './inference/catalog.ts';
+import type { Infer, Wrap } from './inference/infer.ts';
+import type { ModelRegistry, RegistryOptions } from './models/registry.ts';
+import type { LogLevel, ServerLogger } from './observability/log.ts';
+import { createServerSettings } from './observability/settings.ts';
+import { ModelStatistics } from './observability/statistics.ts';
+import type { Clock } from './util/clock.ts';
+
+export interface HostContext {
+  readonly options: Options;
+  readonly clock: Clock;
+  readonly logger: ServerLogger;
+  readonly authenticator: Authenticator;
+  readonly budget: ByteBudget;
+  readonly wrap: Wrap | undefined;
+}
+
+/** Where models run and requests are served: the main thread, or I/O threads. Disposed after the registry has stopped. */
+export interface ServingHost extends AsyncDisposable {
+  /** What the registry needs of whoever runs its models. */
+  readonly hosting: Pick<RegistryOptions, 'openModel' | 'createStatistics' | 'onNotBatchable' | 'drained'>;
+  /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */
+  serve(registry: ModelRegistry): Promise<Serving>;
+}
+
+/** A host that serves. */
+export interface Serving {
+  readonly infer: Infer;
+  /** Resolves only when every request that comes later meets what was loaded or unloaded. */
+  readonly control: ModelControl;
+  /** Bound addresses, in the order of the options; none when gRPC is off. */
+  readonly addresses: readonly string[];
+  readonly log: { level: LogLevel };
+  batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
+  /** Resolves when every request that comes later meets the models as the registry has them now. */
+  settled(): Promise<void>;
+  /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Serves on the thread that calls, beside the control plane. */
+export function createMainThreadHost(context: HostContext): ServingHost {
+  const { options, clock, logger } = context;
+  const batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
+  return {
+    hosting: {
+      openModel: createModelOpener({ clock, logger }),
+      createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
+      onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
+      drained: (target) => batcher.drained(target),
+    },
+    async serve({ router, catalog, control }) {
+      const settings = createServerSettings({ logger, mayChange: options.security.allowSettings });
+      const plane = await openDataPlane({
+        ...context,
+        authenticate: context.authenticator.authenticate,
+        router,
+        catalog,
+        control,
+        settings,
+        batcher,
+      });
+      return {
+        infer: plane.infer,
+        control,
+        addresses: plane.addresses,
+        log: logger,
+        batching: () => batcher.inspect(),
+        settled: () => Promise.resolve(),
+        drain: (graceMs) => plane.drain(graceMs),
+      };
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
