@@ -33,6 +33,8 @@ export class Output {
   #start = 0;
   #end = 0;
   #pieces: Uint8Array[] = [];
+  /** Buffers that were filled since the socket last had taken everything. */
+  #full: Buffer[] = [];
 
   constructor(buffers: OutputBuffers) {
     this.#buffers = buffers;
@@ -42,6 +44,7 @@ export class Output {
   reserve(sizeBytes: number): number {
     if (this.#end + sizeBytes > this.buffer.length) {
       this.#seal();
+      if (this.buffer !== noBuffer) this.#full.push(this.buffer);
       this.buffer = this.#buffers.take();
       this.#start = 0;
       this.#end = 0;
@@ -81,7 +84,13 @@ export class Output {
       socket.uncork();
     }
     if (socket.writableLength === 0) this.#giveBack();
-    else if (this.buffer.length - this.#end < usefulRestBytes) this.#forgetBuffer();
+    else this.#retire();
+  }
+
+  /** The socket still reads from the buffers; the full ones are left to it. */
+  #retire(): void {
+    if (this.#full.length > 0) this.#full = [];
+    if (this.buffer.length - this.#end < usefulRestBytes) this.#forgetBuffer();
   }
 
   /** Returns the buffer once the socket has taken all of it. */
@@ -96,6 +105,8 @@ export class Output {
   }
 
   #giveBack(): void {
+    for (const buffer of this.#full) this.#buffers.give(buffer);
+    if (this.#full.length > 0) this.#full = [];
     if (this.buffer !== noBuffer) this.#buffers.give(this.buffer);
     this.#forgetBuffer();
   }
