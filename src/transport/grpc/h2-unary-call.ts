@@ -123,7 +123,7 @@ export class UnaryCall extends H2Call implements MessageTarget {
     this.settle();
     if (this.stream.localClosed) return;
     if (!this.isPlain) {
-      void this.#sendWithMetadata(reply);
+      this.#sendWithMetadata(reply).catch((error: unknown) => this.fail(error));
       return;
     }
     this.headersSent = true;
