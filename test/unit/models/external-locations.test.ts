@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ServingError } from '../../../src/errors.ts';
 import { externalLocations } from '../../../src/models/external-locations.ts';
 import { buildOnnx, externalTensor, wireMessage } from '../../support/build-onnx.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ServingError } from '../../../src/errors.ts';
 import { isModelName, pathSegments } from '../../../src/models/confined-path.ts';
 import { writeOverride } from '../../../src/models/override-files.ts';

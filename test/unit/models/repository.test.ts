@@ -41,7 +41,7 @@ test('folders that are no versions are ignored with a warning, known ones withou
   folder.put('m/1/model.onnx');
   const { models, warnings } = await list(folder);
   assert.deepEqual([...(models.get('m')?.versions.keys() ?? [])], ['1']);
-  assert.deepEqual(warnings.map((warning) => /folder '([^']*)'/.exec(warning)?.[1]).sort(), [
+  assert.deepEqual(warnings.map((warning) => /folder '([^']*)'/.exec(warning)?.[1] ?? '').toSorted(), [
     '-1',
     '0',
     '01',
