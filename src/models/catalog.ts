@@ -12,7 +12,7 @@ import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import type { ModelState, ModelTable } from './model-table.ts';
 import { compareVersions } from './version-policy.ts';
-import type { ServedVersion, VersionState } from './version-state.ts';
+import type { ReadableVersion, VersionState } from './version-state.ts';
 
 export interface CatalogOptions {
   readonly table: ModelTable;
@@ -22,7 +22,7 @@ export interface CatalogOptions {
 
 /** What the fronts may ask about models. */
 export function createCatalog({ table, router, ready }: CatalogOptions): ModelCatalog {
-  const find = (model: string, version: string): ServedVersion => {
+  const find = (model: string, version: string): ReadableVersion => {
     const served = table.servedBy(router.route(model, version));
     if (served === undefined) throw new Error('bug: the routing table and its states disagree');
     return served;
@@ -48,7 +48,7 @@ function isReady(router: Router, model: string, version: string): boolean {
   }
 }
 
-function metadataOf(table: ModelTable, { target: { spec } }: ServedVersion, asked: string): ModelMetadata {
+function metadataOf(table: ModelTable, { target: { spec } }: ReadableVersion, asked: string): ModelMetadata {
   const ready = [...(table.routes.get(spec.name)?.ready.keys() ?? [])];
   const describe = (tensor: TensorSpec): TensorMetadata => ({
     name: tensor.name,
@@ -68,7 +68,7 @@ function statistics(
   table: ModelTable,
   model: string,
   version: string,
-  find: (model: string, version: string) => ServedVersion,
+  find: (model: string, version: string) => ReadableVersion,
 ): readonly StatisticsSnapshot[] {
   if (model === '') {
     return [...table.models.values()].flatMap(({ versions }) => readyOf(versions));
@@ -82,7 +82,7 @@ function statistics(
   return version === '' ? readyOf(managed.versions) : [find(model, version).counters.snapshot()];
 }
 
-function readyOf(versions: ReadonlyMap<string, VersionState>): StatisticsSnapshot[] {
+function readyOf(versions: ReadonlyMap<string, VersionState<ReadableVersion>>): StatisticsSnapshot[] {
   return [...versions.values()].flatMap((state) =>
     state.kind === 'ready' ? [state.served.counters.snapshot()] : [],
   );
@@ -117,7 +117,7 @@ function entries({ name, versions, problem }: ModelState): IndexEntry[] {
 }
 
 /** @param problem of the last load, when it failed before any version was tried. */
-function reasonOf(state: VersionState, problem: string): string {
+function reasonOf(state: VersionState<ReadableVersion>, problem: string): string {
   if (state.kind === 'unavailable') return problem || state.reason;
   return state.kind === 'ready' ? problem || state.problem : '';
 }

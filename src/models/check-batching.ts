@@ -7,7 +7,7 @@ import { ServingError } from '../errors.ts';
 /** Compares a batch's outputs with those of its rows alone; '' when they agree, else the reason. */
 export type CompareRows = (batched: readonly Tensor[], single: readonly (readonly Tensor[])[]) => string;
 
-const rows = 3;
+const mostRows = 3;
 const maxRowBytes = 4 * 1024 * 1024;
 
 /**
@@ -26,7 +26,8 @@ export async function checkBatching(
     (sum, input) => sum + elementCount(rowDims(input)) * (datatypeSizeBytes[input.datatype] || 4),
     0,
   );
-  if (rows > spec.maxBatchSize || rowBytes > maxRowBytes || inputs.length === 0) return '';
+  const rows = Math.min(mostRows, spec.maxBatchSize);
+  if (rows < 2 || rowBytes > maxRowBytes || inputs.length === 0) return '';
   const samples = Array.from({ length: rows }, (_, row) => inputs.map((input) => sampleRow(input, row)));
   const outputs = spec.outputs.map(({ name }) => name);
   const batchOf = (chosen: readonly (readonly Uint8Array[])[]): Batch => ({

@@ -1,12 +1,16 @@
 import { ServingError } from '../errors.ts';
 import type {
   DynamicBatchingConfig,
+  InstanceGroupConfig,
   ModelConfig,
   ModelInputConfig,
   ModelOutputConfig,
   QueuePolicyConfig,
 } from './config.ts';
 import { configError } from './config-message.ts';
+
+/** Each is a session with memory and a thread of its own; beyond this somebody mistyped. */
+const mostInstances = 64;
 
 /**
  * Checks what a configuration says, without the model: Triton's rules for its fields.
@@ -40,9 +44,9 @@ export function checkConfig(config: ModelConfig, model: string): void {
     (name) => wrong('output', `'${name}' is given twice`),
   );
   if (config.dynamic_batching !== undefined) checkDynamicBatching(config, config.dynamic_batching, wrong);
-  config.instance_group.forEach((group, index) => {
-    if (group.count < 0) throw wrong(`instance_group[${index}].count`, 'must be 0 (the default) or more');
-  });
+  config.instance_group.forEach((group, index) =>
+    checkInstances(group, (problem) => wrong(`instance_group[${index}]`, problem)),
+  );
   const policy = config.version_policy;
   if (policy?.specific?.versions.length === 0) throw wrong('version_policy.specific', 'names no version');
   if (config.response_cache?.enable === true && config.model_transaction_policy?.decoupled === true) {
@@ -66,6 +70,14 @@ export function refuseUnsupported(config: ModelConfig, model: string): void {
     [config.batch_output.length > 0, 'batch_output'],
     [config.input.some((input) => input.allow_ragged_batch), 'input.allow_ragged_batch'],
     [config.input.some((input) => input.is_shape_tensor), 'input.is_shape_tensor'],
+    [config.output.some((output) => output.is_shape_tensor), 'output.is_shape_tensor'],
+    [config.input.some((input) => input.is_non_linear_format_io), 'input.is_non_linear_format_io'],
+    [config.output.some((output) => output.is_non_linear_format_io), 'output.is_non_linear_format_io'],
+    [(config.model_operations?.op_library_filename.length ?? 0) > 0, 'model_operations.op_library_filename'],
+    [
+      (config.optimization?.execution_accelerators?.cpu_execution_accelerator.length ?? 0) > 0,
+      'optimization.execution_accelerators.cpu_execution_accelerator',
+    ],
     [(config.model_repository_agents?.agents.length ?? 0) > 0, 'model_repository_agents'],
     [config.response_cache?.enable === true, 'response_cache'],
   ];
@@ -101,6 +113,19 @@ function checkTensor(
     dims.reduce((count, dim) => (dim === -1 ? count : count * dim), 1);
   if (wildcards(reshape) !== wildcards(tensor.dims)) throw wrong('reshape must have as many -1 as dims');
   if (fixed(reshape) !== fixed(tensor.dims)) throw wrong('reshape must have as many elements as dims');
+}
+
+function checkInstances(
+  { kind, count, gpus }: InstanceGroupConfig,
+  wrong: (problem: string) => ServingError,
+): void {
+  if (count < 0 || count > mostInstances) {
+    throw wrong(`count must be 0 (the default) to ${mostInstances}, got ${count}`);
+  }
+  if (gpus.some((gpu) => gpu < 0)) throw wrong('gpus are numbers of 0 or more');
+  if (gpus.length > 0 && (kind === 'KIND_CPU' || kind === 'KIND_MODEL')) {
+    throw wrong(`has kind ${kind} but specifies one or more GPUs`);
+  }
 }
 
 function checkUnique(names: readonly string[], wrong: (name: string) => ServingError): void {

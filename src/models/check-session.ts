@@ -48,24 +48,30 @@ function checkDatatype(
   }
 }
 
-function checkDims(config: ModelConfig, input: ModelInputConfig, own: SessionTensor): void {
-  const whole = shapeOf(own);
-  const where = `model '${config.name}', tensor '${input.name}'`;
-  if (config.max_batch_size > 0 && whole[0] !== -1) {
+/** Every size that the configuration allows must be one that the model takes. */
+function checkDims(
+  { name, max_batch_size: maxBatchSize }: ModelConfig,
+  input: ModelInputConfig,
+  own: SessionTensor,
+): void {
+  const model = shapeOf(own);
+  const where = `model '${name}', tensor '${input.name}'`;
+  if (maxBatchSize > 0 && model[0] !== -1) {
     throw mismatch(
-      `${where}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${shownShape(whole)}`,
+      `${where}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${shownShape(model)}`,
     );
   }
-  const expected = whole.slice(config.max_batch_size > 0 ? 1 : 0);
   const dims = input.reshape?.shape ?? input.dims;
-  const fits =
-    dims.length === expected.length &&
-    dims.every((dim, index) => dim === -1 || expected[index] === -1 || dim === expected[index]);
-  if (!fits) {
-    throw mismatch(
-      `${where}: the model expects ${expected.length} dimensions (shape ${shownShape(expected)}) but the model configuration specifies ${dims.length} dimensions (${shownShape(dims)})`,
-    );
-  }
+  const configured = maxBatchSize > 0 ? [-1, ...dims] : dims;
+  if (configured.length === model.length && model.every((dim, at) => dim === -1 || dim === configured[at]))
+    return;
+  const shape =
+    maxBatchSize > 0
+      ? `an initial batch dimension because max_batch_size > 0 followed by the explicit tensor shape, making complete shape ${shownShape(configured)}`
+      : `shape ${shownShape(configured)}`;
+  throw mismatch(
+    `${where}: the model expects ${model.length} dimensions (shape ${shownShape(model)}) but the model configuration specifies ${configured.length} dimensions (${shape})`,
+  );
 }
 
 function mismatch(message: string): ServingError {

@@ -1,7 +1,14 @@
 import { ServingError } from '../errors.ts';
 import type { SessionMetadata, SessionTensor } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
-import type { DynamicBatchingConfig, ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
+import type {
+  DynamicBatchingConfig,
+  InstanceGroupConfig,
+  ModelConfig,
+  ModelInputConfig,
+  ModelOutputConfig,
+} from './config.ts';
+import { instanceKind } from './session-plan.ts';
 import { configDatatype, couldBatch, shapeOf } from './model-shape.ts';
 
 export interface CompletionOptions {
@@ -36,7 +43,7 @@ export function completeConfig(
   if (!complete && given.max_batch_size > 0 && !batches) {
     throw new ServingError(
       'invalid_argument',
-      `autofill failed for model '${model}': max_batch_size is ${given.max_batch_size}, but not every input and output of the model has a first dimension of any size`,
+      `autofill failed for model '${model}': model does not support batching while non-zero max_batch_size is specified`,
       { reason: 'MODEL_CONFIG' },
     );
   }
@@ -55,14 +62,25 @@ export function completeConfig(
     max_batch_size: maxBatchSize,
     version_policy: given.version_policy ?? { latest: { num_versions: 1 } },
     default_model_filename: given.default_model_filename === '' ? 'model.onnx' : given.default_model_filename,
-    instance_group:
-      given.instance_group.length > 0
-        ? given.instance_group.map((group) => ({ ...group, count: Math.max(1, group.count) }))
-        : [{ name: model, kind: 'KIND_CPU', count: 1, gpus: [], passive: false }],
+    instance_group: completeGroups(given, model),
     input: completeInputs(given, metadata, maxBatchSize, model),
     output: completeOutputs(given, metadata, maxBatchSize, { model, logger }),
     ...(scheduled === undefined && maxBatchSize > 1 ? { dynamic_batching: plainBatching } : {}),
   };
+}
+
+/** One instance by default: ONNX Runtime uses all cores for one, and a second would halve them. */
+function completeGroups(given: ModelConfig, model: string): InstanceGroupConfig[] {
+  const groups: readonly InstanceGroupConfig[] =
+    given.instance_group.length > 0
+      ? given.instance_group
+      : [{ name: model, kind: 'KIND_AUTO', count: 1, gpus: [], passive: false }];
+  return groups.map((group, index) => ({
+    ...group,
+    name: group.name === '' ? `${model}_${index}` : group.name,
+    kind: instanceKind(given, group),
+    count: Math.max(1, group.count),
+  }));
 }
 
 function completeInputs(

@@ -21,6 +21,7 @@ export interface ModelConfig {
   readonly ensemble_scheduling?: object;
   readonly parameters: Readonly<Record<string, { readonly string_value: string }>>;
   readonly model_warmup: readonly WarmupConfig[];
+  readonly model_operations?: { readonly op_library_filename: readonly string[] };
   readonly model_transaction_policy?: { readonly decoupled: boolean };
   readonly response_cache?: { readonly enable: boolean };
   readonly model_repository_agents?: { readonly agents: readonly object[] };

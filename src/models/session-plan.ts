@@ -25,12 +25,12 @@ export function sessionPlanOf(
   return {
     modelPath,
     instances: instances(config),
-    intraOpThreads: integerParameter(config, 'intra_op_thread_count', 0),
-    interOpThreads: integerParameter(config, 'inter_op_thread_count', 0),
-    executionMode: integerParameter(config, 'execution_mode', 0) === 1 ? 'parallel' : 'sequential',
+    intraOpThreads: integerParameter(config, 'intra_op_thread_count'),
+    interOpThreads: integerParameter(config, 'inter_op_thread_count'),
+    executionMode: switchParameter(config, 'execution_mode', '0') ? 'parallel' : 'sequential',
     graphOptimization: graphOptimization(config),
-    memoryArena: switchParameter(config, 'enable_mem_arena'),
-    memoryPattern: switchParameter(config, 'enable_mem_pattern'),
+    memoryArena: switchParameter(config, 'enable_mem_arena', '1'),
+    memoryPattern: switchParameter(config, 'enable_mem_pattern', '1'),
     configEntries: configEntries(config),
     placement,
     allowProviderFallback,
@@ -44,17 +44,28 @@ function instances(config: ModelConfig): readonly ProviderPlan[] {
 }
 
 /**
- * KIND_AUTO is a GPU where the group names GPUs or the configuration asks for a GPU accelerator, and the CPU otherwise:
+ * Where the sessions of a group run. KIND_AUTO is a GPU where the group names GPUs or the configuration asks for a GPU accelerator, and the CPU otherwise:
  * whether a model runs on a GPU should not depend on which machine it was started on.
  */
+export function instanceKind(
+  config: ModelConfig,
+  { kind, gpus }: Pick<InstanceGroupConfig, 'kind' | 'gpus'>,
+): 'KIND_CPU' | 'KIND_GPU' {
+  const auto = gpus.length > 0 || gpuAccelerators(config).length > 0 ? 'KIND_GPU' : 'KIND_CPU';
+  if (kind === 'KIND_AUTO') return auto;
+  return kind === 'KIND_GPU' ? 'KIND_GPU' : 'KIND_CPU';
+}
+
+function gpuAccelerators({ optimization }: ModelConfig): readonly AcceleratorConfig[] {
+  return optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];
+}
+
 function providersOf(
   config: ModelConfig,
   group: Pick<InstanceGroupConfig, 'kind' | 'count' | 'gpus'>,
 ): ProviderPlan[] {
-  const accelerators = config.optimization?.execution_accelerators?.gpu_execution_accelerator ?? [];
-  const onGpu =
-    group.kind === 'KIND_GPU' ||
-    (group.kind === 'KIND_AUTO' && (group.gpus.length > 0 || accelerators.length > 0));
+  const accelerators = gpuAccelerators(config);
+  const onGpu = instanceKind(config, group) === 'KIND_GPU';
   const count = Math.max(1, group.count);
   if (!onGpu) return Array.from({ length: count }, () => ({ name: 'cpu', deviceId: 0, options: {} }));
   const { name, options } = gpuProvider(config, accelerators);
@@ -102,19 +113,15 @@ function configEntries(config: ModelConfig): Record<string, string> {
   return entries;
 }
 
-function integerParameter(config: ModelConfig, name: string, absent: number): number {
-  const text = config.parameters[name]?.string_value;
-  if (text === undefined) return absent;
-  if (!/^\d{1,4}$/.test(text))
-    throw configError(
-      config.name,
-      `parameters["${name}"]`,
-      `expected a number from 0 to 9999, got '${text}'`,
-    );
-  return Number(text);
+/** 0 when it is not given. */
+function integerParameter(config: ModelConfig, name: string): number {
+  const text = config.parameters[name]?.string_value ?? '0';
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw configError(config.name, `parameters["${name}"]`, `expected a number from 0 to 9999, got '${text}'`);
 }
 
-/** On unless given as 0. */
-function switchParameter(config: ModelConfig, name: string): boolean {
-  return integerParameter(config, name, 1) !== 0;
+function switchParameter(config: ModelConfig, name: string, absent: '0' | '1'): boolean {
+  const text = config.parameters[name]?.string_value ?? absent;
+  if (text === '0' || text === '1') return text === '1';
+  throw configError(config.name, `parameters["${name}"]`, `expected 0 or 1, got '${text}'`);
 }

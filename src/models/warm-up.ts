@@ -20,6 +20,8 @@ const defaultRuns = 5;
 const defaultBudgetMs = 500;
 /** A default sample that would be larger is not worth its memory. */
 const maxSampleBytes = 16 * 1024 * 1024;
+/** Of an input of a configured sample. */
+const maxGivenBytes = 256 * 1024 * 1024;
 
 /**
  * Runs every executor before the model is called ready: with the configuration's model_warmup if there is one, else with
@@ -82,16 +84,28 @@ function zeros(name: string, datatype: TensorSpec['datatype'], shape: readonly n
   return { name, datatype, shape, parts: [new Uint8Array(sizeBytes)], sizeBytes };
 }
 
+/** @throws ServingError invalid_argument when the model does not take the sample. */
 async function runSample(
   spec: ModelSpec,
   sample: WarmupConfig,
   executors: readonly Executor[],
   options: WarmUpOptions,
 ): Promise<void> {
-  const rows = Math.max(1, sample.batch_size);
-  const inputs = await Promise.all(
-    Object.entries(sample.inputs).map(([name, input]) => sampleInput(spec, { name, rows }, input, options)),
-  );
+  const rows = spec.maxBatchSize > 0 ? Math.max(1, sample.batch_size) : 1;
+  if (rows > Math.max(1, spec.maxBatchSize)) {
+    throw wrong(spec, sample, `batch_size ${rows} is more than max_batch_size ${spec.maxBatchSize}`);
+  }
+  const missing = spec.inputs.find(({ name, optional }) => !optional && sample.inputs[name] === undefined);
+  if (missing !== undefined) throw wrong(spec, sample, `there is no input '${missing.name}'`);
+  const inputs: BatchTensor[] = [];
+  for (const [name, input] of Object.entries(sample.inputs)) {
+    const tensor = await sampleInput(
+      { spec: spec.inputsByName.get(name), input, rows, batches: spec.maxBatchSize > 0 },
+      options,
+    );
+    if (typeof tensor === 'string') throw wrong(spec, sample, `input '${name}' ${tensor}`);
+    inputs.push(tensor);
+  }
   const batch: Batch = { inputs, outputs: spec.outputs.map(({ name }) => name), rows };
   await Promise.all(
     executors.map(async (executor) => {
@@ -100,35 +114,41 @@ async function runSample(
   );
 }
 
+interface SampleInput {
+  /** undefined when the model has no such input. */
+  readonly spec: TensorSpec | undefined;
+  readonly input: WarmupInputConfig;
+  readonly rows: number;
+  /** The model has a batch dimension before the dims. */
+  readonly batches: boolean;
+}
+
+/** @returns what is wrong, instead of the tensor, when it cannot be the model's. */
 async function sampleInput(
-  spec: ModelSpec,
-  { name, rows }: { readonly name: string; readonly rows: number },
-  input: WarmupInputConfig,
+  { spec, input, rows, batches }: SampleInput,
   { readSample }: WarmUpOptions,
-): Promise<BatchTensor> {
-  const datatype = datatypeOf(input.data_type);
-  if (datatype === undefined || !spec.inputsByName.has(name)) {
-    throw new ServingError(
-      'invalid_argument',
-      `model_warmup of model '${spec.name}': input '${name}' is not as the model's`,
-      {
-        reason: 'MODEL_CONFIG',
-      },
-    );
-  }
-  const shape = spec.maxBatchSize > 0 ? [rows, ...input.dims] : [...input.dims];
-  const sizeBytes = elementCount(shape) * (datatypeSizeBytes[datatype] || 4);
-  if (!(sizeBytes <= maxSampleBytes * 16)) {
-    throw new ServingError(
-      'invalid_argument',
-      `model_warmup of model '${spec.name}': input '${name}' is too large`,
-      {
-        reason: 'MODEL_CONFIG',
-      },
-    );
-  }
+): Promise<BatchTensor | string> {
+  if (spec === undefined) return 'is not one of the model';
+  const { name, datatype } = spec;
+  if (datatypeOf(input.data_type) !== datatype)
+    return `has data_type ${input.data_type}, the model's is ${datatype}`;
+  if (input.dims.some((dim) => dim < 0)) return 'has a dimension below 0';
+  const dims = spec.reshape === undefined ? input.dims : reshaped(input.dims, spec.dims, spec.reshape);
+  const shape = batches ? [rows, ...dims] : dims;
+  const count = elementCount(shape);
+  const sizeBytes = count * (datatypeSizeBytes[datatype] || 4);
+  if (!(sizeBytes <= maxGivenBytes)) return `has more than ${maxGivenBytes} bytes`;
   const data = await sampleData(input, sizeBytes, readSample);
+  if (datatype !== 'BYTES' && data.byteLength !== sizeBytes) {
+    return `has ${data.byteLength} bytes of data, its dims need ${sizeBytes}`;
+  }
   return { name, datatype, shape, parts: [data], sizeBytes: data.byteLength };
+}
+
+/** The configuration's reshape for given dims: its -1 stand for those of the dims, in order. */
+function reshaped(given: readonly number[], dims: readonly number[], reshape: readonly number[]): number[] {
+  const free = given.filter((_, at) => dims[at] === -1);
+  return reshape.map((dim) => (dim === -1 ? (free.shift() ?? 1) : dim));
 }
 
 async function sampleData(
@@ -138,10 +158,16 @@ async function sampleData(
 ): Promise<Uint8Array> {
   if (input.input_data_file !== undefined) return readSample(input.input_data_file);
   const data = new Uint8Array(sizeBytes);
-  // Small positive values for every fixed-size type: random bits would be NaN and infinities.
+  // Small positive values, and only where any bits are a number; zeros serve for the other types.
   if (input.random_data === true && input.data_type === 'TYPE_FP32') {
-    const values = new Float32Array(data.buffer, 0, Math.floor(sizeBytes / 4));
+    const values = new Float32Array(data.buffer);
     for (let i = 0; i < values.length; i++) values[i] = Math.random();
   }
   return data;
+}
+
+function wrong({ name: model }: ModelSpec, { name }: WarmupConfig, problem: string): ServingError {
+  return new ServingError('invalid_argument', `model_warmup '${name}' of model '${model}': ${problem}`, {
+    reason: 'MODEL_CONFIG',
+  });
 }
