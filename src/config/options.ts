@@ -110,7 +110,7 @@ const grpc = z
       value: 'path',
       about: 'Listen on this Unix socket as well.',
     }),
-    transport: choice('grpc-js', ['grpc-js', 'h2'], {
+    transport: choice('h2', ['h2', 'grpc-js'], {
       flag: 'grpc-transport',
       about: 'Which HTTP/2 implementation carries gRPC.',
     }),
