@@ -12,7 +12,7 @@ export type Handlers<F extends Calls<F>> = {
 
 /** One end of a channel between threads; a Worker and a MessagePort both are. */
 export interface MessageEnd {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer: never[]): void;
   on(event: 'message', listener: (message: PortMessage) => void): unknown;
 }
 
@@ -63,14 +63,14 @@ export class CallPort<Remote extends Calls<Remote>, Local extends Calls<Local>> 
     const answer = new Promise<ReturnType<Remote[Name]>>((resolve, reject) => {
       this.#waiting.set(call, { resolve: resolve as Waiting['resolve'], reject });
     });
-    this.#end.postMessage({ kind: 'ask', call, name, asked } satisfies PortMessage);
+    this.#end.postMessage({ kind: 'ask', call, name, asked } satisfies PortMessage, []);
     return answer;
   }
 
   /** Calls without waiting for an answer, or for whether there is one. */
   tell<Name extends keyof Remote & string>(name: Name, asked: Asked<Remote, Name>): void {
     if (this.#lost !== undefined) return;
-    this.#end.postMessage({ kind: 'tell', name, asked } satisfies PortMessage);
+    this.#end.postMessage({ kind: 'tell', name, asked } satisfies PortMessage, []);
   }
 
   /** The other side is gone: whoever waits for it gets `error`, now and later. */
@@ -107,7 +107,7 @@ export class CallPort<Remote extends Calls<Remote>, Local extends Calls<Local>> 
   }
 
   #reply(message: PortMessage): void {
-    if (this.#lost === undefined) this.#end.postMessage(message);
+    if (this.#lost === undefined) this.#end.postMessage(message, []);
   }
 
   #take(call: number): Waiting | undefined {

@@ -4,9 +4,19 @@ import { serveThread } from './serve-thread.ts';
 if (parentPort === null) throw new Error('bug: an I/O thread was started as a program');
 const server = serveThread(workerData, parentPort);
 
-let failed = false;
-process.on('uncaughtException', (error) => {
-  if (failed) return;
-  failed = true;
-  void server.abandon(error).finally(() => process.exit(1));
-});
+/** A thread with a fault ends as soon as that is safe; the main thread starts another one. */
+async function endFor(error: unknown): Promise<void> {
+  process.off('uncaughtException', onFault);
+  process.on('uncaughtException', () => undefined);
+  try {
+    await server.abandon(error);
+  } finally {
+    process.exit(1);
+  }
+}
+
+function onFault(error: unknown): void {
+  void endFor(error);
+}
+
+process.on('uncaughtException', onFault);

@@ -19,7 +19,7 @@ import type { IoThreadSetup, MainCalls } from './messages.ts';
 import { ProcessSettings } from './process-settings.ts';
 import { publicationOf } from './publication.ts';
 import { SpreadModel } from './spread-model.ts';
-import { ThreadLink } from './thread-link.ts';
+import { ThreadLink, threadLost } from './thread-link.ts';
 
 /**
  * Serves on `server.ioThreads` threads, each with the whole data plane. The caller's thread keeps the control plane.
@@ -108,7 +108,7 @@ class IoThreads implements ServingHost, Serving {
     this.#registry = registry;
     await checkFree(grpc.address, grpc.port);
     const [first, ...others] = this.#alive();
-    if (first === undefined) throw noThread();
+    if (first === undefined) throw threadLost();
     const { addresses, port } = await first.calls.ask('listen', { port: grpc.port });
     this.#port = port;
     this.#addresses = addresses;
@@ -124,7 +124,7 @@ class IoThreads implements ServingHost, Serving {
     const serving = this.#alive().filter((link) => link.serving);
     const number = this.#nextRequest++;
     const link = serving[number % Math.max(1, serving.length)];
-    if (link === undefined) throw noThread();
+    if (link === undefined) throw threadLost();
     call.onCancelled(() => link.calls.tell('cancel', { number }));
     try {
       return await link.calls.ask('infer', {
@@ -205,6 +205,7 @@ class IoThreads implements ServingHost, Serving {
       await Promise.all(Array.from(this.#models, (model) => link.open(model.id, model.plan)));
       link.publish(this.#publication());
       await link.settled;
+      if (this.#phase !== 'serving') return;
       await link.calls.ask('listen', { port: this.#port });
       link.serving = true;
       // What changed meanwhile was not sent to a thread that did not serve yet.
@@ -254,7 +255,7 @@ class IoThreads implements ServingHost, Serving {
   }
 
   async #thenSettle(run: (registry: ModelRegistry) => Promise<void>): Promise<void> {
-    if (this.#registry === undefined) throw noThread();
+    if (this.#registry === undefined) throw threadLost();
     try {
       await run(this.#registry);
     } finally {
@@ -295,12 +296,5 @@ function checkFree(host: string, port: number): Promise<void> {
     const probe = createSocketServer();
     probe.once('error', reject);
     probe.listen({ host, port }, () => probe.close(() => resolve()));
-  });
-}
-
-function noThread(): ServingError {
-  return new ServingError('unavailable', 'no I/O thread serves now', {
-    reason: 'IO_THREAD_LOST',
-    retryAfterMs: 1000,
   });
 }

@@ -47,12 +47,19 @@ export function serveThread(setup: IoThreadSetup, end: ThreadEnd): ThreadServer 
     clock,
   });
   let state = setup.settings;
-  let plane: DataPlane | undefined;
+  /** Set as soon as the listeners are being opened: a drain meanwhile must find them. */
+  let plane: Promise<DataPlane> | undefined;
+  const drain = async (graceMs: number): Promise<void> => {
+    // Listeners that could not be opened leave nothing behind.
+    const opened = await plane?.catch(() => undefined);
+    await opened?.drain(graceMs);
+  };
   const forwarded = new ForwardedCalls();
   const handlers: Handlers<ThreadCalls> = {
     async listen({ port }) {
-      plane = await openDataPlane({ ...parts, options: threadOptions(setup, port) });
-      return { addresses: plane.addresses, port: plane.port };
+      plane = openDataPlane({ ...parts, options: threadOptions(setup, port) });
+      const { addresses, port: bound } = await plane;
+      return { addresses, port: bound };
     },
     open: (asked) => models.open(asked),
     close: ({ id }) => models.close(id),
@@ -67,12 +74,12 @@ export function serveThread(setup: IoThreadSetup, end: ThreadEnd): ThreadServer 
       logger.level = next.level;
       logger.muted = next.muted;
     },
-    infer: (asked) => forwarded.run(plane, asked),
+    infer: async (asked) => forwarded.run(await plane, asked),
     cancel: ({ number }) => forwarded.cancel(number),
     inspect: () => batcher.inspect(),
-    drain: async ({ graceMs }) => plane?.drain(graceMs),
+    drain: ({ graceMs }) => drain(graceMs),
     async end() {
-      await plane?.drain(0);
+      await drain(0);
       await models[Symbol.asyncDispose]();
       authenticator[Symbol.dispose]();
       end.close();
@@ -108,7 +115,7 @@ export function serveThread(setup: IoThreadSetup, end: ThreadEnd): ThreadServer 
   return {
     async abandon(error) {
       logger.error({ thread: index, error }, 'an I/O thread failed; its connections are lost');
-      await plane?.drain(0);
+      await drain(0);
       await models[Symbol.asyncDispose]();
     },
   };

@@ -1,4 +1,3 @@
-import { ServingError } from '../errors.ts';
 import type {
   Batch,
   BatchResult,
@@ -8,7 +7,7 @@ import type {
   SessionPlan,
 } from '../inference/executor.ts';
 import type { Opened } from './messages.ts';
-import type { ThreadLink } from './thread-link.ts';
+import { threadLost, type ThreadLink } from './thread-link.ts';
 
 /** Runs on one executor of one I/O thread: how the main thread warms models up. Requests never come this way. */
 class ThreadExecutor implements Executor {
@@ -29,9 +28,7 @@ class ThreadExecutor implements Executor {
 
   run(batch: Batch): Promise<BatchResult> {
     const link = this.#model.linkOf(this.#thread);
-    if (link === undefined) {
-      return Promise.reject(new ServingError('unavailable', 'an I/O thread was lost; try again'));
-    }
+    if (link === undefined) return Promise.reject(threadLost());
     return link.run(this.#model.id, this.#executor, batch);
   }
 
@@ -74,8 +71,7 @@ export class SpreadModel implements OpenedModel {
   /** One thread first, so that a model that cannot be opened fails once; the others beside each other. */
   async open(): Promise<void> {
     const [first, ...others] = this.#links();
-    if (first === undefined)
-      throw new ServingError('unavailable', 'no I/O thread runs', { retryAfterMs: 1000 });
+    if (first === undefined) throw threadLost();
     const opened = await first.open(this.id, this.plan);
     const rest = await Promise.all(others.map((link) => link.open(this.id, this.plan)));
     this.metadata = opened.metadata;

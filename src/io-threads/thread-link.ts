@@ -95,7 +95,8 @@ export class ThreadLink {
   }
 }
 
-function threadLost(): ServingError {
+/** For whoever waits for a thread that is gone, or finds none that serves. */
+export function threadLost(): ServingError {
   return new ServingError('unavailable', 'an I/O thread was lost; try again', {
     reason: 'IO_THREAD_LOST',
     retryAfterMs: 100,
