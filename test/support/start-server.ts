@@ -25,6 +25,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly grpcPort: number;
   /** Everything it has printed so far. */
   output(): string;
+  /** Resolves when a line that matches has been printed. Rejects after ten seconds, or when the process ends. */
+  printed(pattern: RegExp): Promise<void>;
   /** Sends SIGTERM and resolves with the exit code; null when it had to be killed. Idempotent. */
   stop(): Promise<number | null>;
 }
@@ -46,6 +48,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       grpcAddress,
       grpcPort: Number(grpcAddress.split(':').at(-1)),
       output: () => lines.join('\n'),
+      printed: (pattern) => printed(child, lines, pattern),
       stop,
       async [Symbol.asyncDispose]() {
         const code = await stop();
@@ -89,6 +92,14 @@ function readAddress(child: Child, lines: string[], timeoutMs: number): Promise<
       fail('the server ended');
     });
   });
+}
+
+async function printed(child: Child, lines: readonly string[], pattern: RegExp): Promise<void> {
+  const signal = AbortSignal.timeout(10_000);
+  while (!lines.some((line) => pattern.test(line))) {
+    if (child.exitCode !== null) throw new Error(`the server ended before it printed ${pattern.source}`);
+    await once(child.stdout, 'data', { signal });
+  }
 }
 
 function servingAddress(line: string): string | undefined {
