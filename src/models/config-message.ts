@@ -91,7 +91,7 @@ export function integerValue(field: protobuf.FieldBase, given: unknown): number 
 }
 
 function integerText(text: string): number | undefined {
-  if (!/^[-+]?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text)) return undefined;
+  if (!/^[-+]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)$/.test(text)) return undefined;
   const digits = text.replace(/^[-+]/, '');
   const octal = /^0[0-7]+$/.test(digits);
   const size = octal ? Number.parseInt(digits, 8) : Number(digits);
