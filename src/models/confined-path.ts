@@ -39,7 +39,7 @@ export async function confinedPath(
 ): Promise<string | undefined> {
   const real = await realOf(path);
   if (real === undefined || folders.some((folder) => isWithin(real, folder))) return real;
-  throw refused(`'${printable(shownName)}' leads out of the model's place`);
+  throw refused(`'${printable(shownName)}' leads out of the folder that it must lie in`);
 }
 
 function isWithin(path: string, folder: string): boolean {

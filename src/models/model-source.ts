@@ -57,16 +57,24 @@ export async function findModelFiles(
   }
   if (path === undefined) throw refused(`there is no '${printable(wanted)}'${await hint(folder)}`);
   await checkRegular(path, wanted);
-  const inside = [source.folder, dirname(path)];
   const files = [path];
-  for (const location of await externalLocations(path)) {
-    files.push(await externalFile(join(dirname(path), ...pathSegments(location)), inside, location));
-  }
+  for (const location of await locationsIn(path, wanted))
+    files.push(await externalFile(dirname(path), location));
   return { modelPath: path, files };
 }
 
-async function externalFile(path: string, inside: readonly string[], location: string): Promise<string> {
-  const real = await confinedPath(path, inside, location);
+async function locationsIn(path: string, shownName: string): Promise<ReadonlySet<string>> {
+  try {
+    return await externalLocations(path);
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    throw refused(`'${printable(shownName)}' cannot be read`, error);
+  }
+}
+
+/** ONNX Runtime, too, takes external data from the folder of the model's file only, once all links are followed. */
+async function externalFile(folder: string, location: string): Promise<string> {
+  const real = await confinedPath(join(folder, ...pathSegments(location)), [folder], location);
   if (real === undefined) throw refused(`the external data '${printable(location)}' is missing`);
   const { nlink } = await checkRegular(real, location);
   // A hard link can be to any file of the disk, and its real path does not show it.
@@ -115,6 +123,6 @@ export async function readLabels(source: ModelSource, fileName: string): Promise
   return lines;
 }
 
-function refused(message: string): ServingError {
-  return new ServingError('invalid_argument', message, { reason: 'MODEL_LOAD_FAILED' });
+function refused(message: string, cause?: unknown): ServingError {
+  return new ServingError('invalid_argument', message, { reason: 'MODEL_LOAD_FAILED', cause });
 }

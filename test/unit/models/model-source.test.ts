@@ -118,12 +118,20 @@ test('external data that is a hard link is refused', async () => {
   await assert.rejects(filesIn(folder), /'weights' is a hard link/);
 });
 
-test('external data that versions of one model share by a link is taken', async () => {
+test('external data outside of the folder of its model is refused, even in the same model', async () => {
   using folder = new RepositoryFolder();
   folder.put('m/1/model.onnx', buildOnnx('weights'));
   folder.put('m/shared/weights', 'w');
   symlinkSync('../shared/weights', join(folder.path, 'm/1/weights'));
-  assert.deepEqual(await filesIn(folder), ['m/1/model.onnx', 'm/shared/weights']);
+  await assert.rejects(filesIn(folder), /'weights' leads out/);
+});
+
+test('a version that is a link, with its data, is taken where it really lies', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('..data/m/1/model.onnx', buildOnnx('weights'));
+  folder.put('..data/m/1/weights', 'w');
+  symlinkSync('..data/m', join(folder.path, 'm'));
+  assert.deepEqual(await filesIn(folder), ['..data/m/1/model.onnx', '..data/m/1/weights']);
 });
 
 test('external data that is a folder is refused', async () => {
