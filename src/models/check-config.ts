@@ -101,7 +101,8 @@ function checkTensor(
 ): void {
   if (tensor.name === '') throw wrong('needs a name');
   for (const dim of tensor.dims) {
-    if (dim < -1 || dim === 0) throw wrong(`dims must be 1 or more, or -1 for any size, got ${dim}`);
+    // Zero is a size like another: ONNX files declare empty lists of axes so.
+    if (dim < -1) throw wrong(`dims must be 0 or more, or -1 for any size, got ${dim}`);
   }
   const reshape = tensor.reshape?.shape;
   if (reshape === undefined) return;

@@ -78,10 +78,15 @@ function wholeShape(spec: ModelSpec, input: TensorSpec, rows: number): number[] 
   return spec.maxBatchSize > 0 ? [rows, ...dims] : dims;
 }
 
-/** An empty string's wire form is a length of zero, so zeros serve for text as well. */
+/**
+ * An empty string's wire form is a length of zero, so zeros serve for text as well. A lone integer is 1: it is an axis, a
+ * size or a rate, and ONNX Runtime never comes back from some operators (an inverse DFT along an axis of one) when it is 0.
+ */
 function zeros(name: string, datatype: TensorSpec['datatype'], shape: readonly number[]): BatchTensor {
   const sizeBytes = elementCount(shape) * (datatypeSizeBytes[datatype] || 4);
-  return { name, datatype, shape, parts: [new Uint8Array(sizeBytes)], sizeBytes };
+  const data = new Uint8Array(sizeBytes);
+  if (shape.length === 0 && /^U?INT/.test(datatype)) data[0] = 1;
+  return { name, datatype, shape, parts: [data], sizeBytes };
 }
 
 /** @throws ServingError invalid_argument when the model does not take the sample. */

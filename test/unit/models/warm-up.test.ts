@@ -63,6 +63,17 @@ test('optional inputs are left out, reshaped ones have the shape of the model, t
   );
 });
 
+test('a lone integer is 1: as an axis, a size or a rate zero may never end', async () => {
+  const inputs = [
+    buildTensorSpec('axis', { datatype: 'INT64', dims: [] }),
+    buildTensorSpec('ids', { datatype: 'INT64', dims: [2] }),
+    buildTensorSpec('scale', { datatype: 'FP32', dims: [] }),
+  ];
+  const { batches } = await warmed(buildSpec({ maxBatchSize: 0, inputs }));
+  const bytes = batches[0]?.inputs.map(({ parts }) => Buffer.concat(parts).toString('hex'));
+  assert.deepEqual(bytes, ['0100000000000000', '0'.repeat(32), '00000000']);
+});
+
 test('a model that takes no zeros loads all the same', async () => {
   const compute = (): never => {
     throw new ServingError('invalid_argument', 'zero is not a year');
