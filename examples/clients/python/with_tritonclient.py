@@ -21,11 +21,11 @@ def classify_digits(client: triton.InferenceServerClient) -> list[str]:
     return [row[0].decode().split(":")[2] for row in answer.as_numpy("probability")]
 
 
-def predict_species(client: triton.InferenceServerClient) -> numpy.ndarray:
+def predict_species(client: triton.InferenceServerClient) -> list[int]:
     flower = numpy.array([[6.2, 3.4, 5.4, 2.3]], numpy.float32)
     features = triton.InferInput("features", flower.shape, "FP32")
     features.set_data_from_numpy(flower)
-    return client.infer("iris", [features], client_timeout=5).as_numpy("label")
+    return client.infer("iris", [features], client_timeout=5).as_numpy("label").ravel().tolist()
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     with triton.InferenceServerClient(address) as client:
         print("models:", [model.name for model in client.get_model_repository_index().models])
         print("digits:", classify_digits(client))
-        print("iris species:", predict_species(client).tolist())
+        print("iris species:", predict_species(client))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""make_onnx_cases.py FOLDER: ONNX's own backend test cases as a model repository, with their inputs and outputs.
+"""make_onnx_cases.py FOLDER: ONNX's own backend test cases as model repositories, with their inputs and outputs.
 
-FOLDER/models is the repository, FOLDER/data/<case>.pickle holds (inputs by name, expected outputs by name, rtol, atol),
-FOLDER/left-out.json counts the cases that cannot be served, by reason.
+Each FOLDER/<number> has a sample of all cases: `models` is the repository, `data/<case>.pickle` holds (inputs by name,
+expected outputs by name, rtol, atol). FOLDER/left-out.json counts the cases that cannot be served, by reason.
 """
 
 import collections
@@ -10,6 +10,7 @@ import os
 import pickle
 import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from pathlib import Path
 os.environ["ALLOW_RELEASED_ONNX_OPSET_ONLY"] = "0"
 warnings.filterwarnings("ignore")
 
+import numpy
 import onnxruntime
+from onnx import TensorProto, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 onnxruntime.set_default_logger_severity(4)
+PARTS = 15
 NUMBERS = ["float", "double", "float16", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
 SERVED = {f"tensor({name})" for name in [*NUMBERS, "string"]}
 
@@ -41,10 +45,18 @@ def why_left_out(model: bytes) -> str | None:
     return None
 
 
+def named(declared, values) -> dict[str, numpy.ndarray]:
+    """The cases hold arrays, scalars and serialized tensors."""
+    arrays = (
+        numpy_helper.to_array(value) if isinstance(value, TensorProto) else numpy.asarray(value) for value in values
+    )
+    return {each.name: array for each, array in zip(declared, arrays)}
+
+
 def main() -> None:
-    folder = Path(sys.argv[1])
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "data").mkdir(parents=True)
+    finished = Path(sys.argv[1])
+    folder = Path(tempfile.mkdtemp(prefix="onnx-cases-", dir=finished.parent))
+    served = 0
     left_out: collections.Counter = collections.Counter()
     for case in collect_testcases(None):
         model = case.model.SerializeToString()
@@ -52,15 +64,22 @@ def main() -> None:
         if reason is not None:
             left_out[reason] += 1
             continue
-        target = folder / "models" / case.name / "1"
+        part = folder / f"{served % PARTS:02d}"
+        served += 1
+        target = part / "models" / case.name / "1"
         target.mkdir(parents=True)
         (target / "model.onnx").write_bytes(model)
         ((inputs, outputs), *_) = case.data_sets
-        named_inputs = dict(zip((value.name for value in case.model.graph.input), inputs))
-        named_outputs = dict(zip((value.name for value in case.model.graph.output), outputs))
-        content = (named_inputs, named_outputs, case.rtol, case.atol)
-        (folder / "data" / f"{case.name}.pickle").write_bytes(pickle.dumps(content))
+        graph = case.model.graph
+        content = (named(graph.input, inputs), named(graph.output, outputs), case.rtol, case.atol)
+        (part / "data").mkdir(exist_ok=True)
+        (part / "data" / f"{case.name}.pickle").write_bytes(pickle.dumps(content))
     (folder / "left-out.json").write_text(json.dumps(left_out, indent=2))
+    try:
+        folder.rename(finished)
+    except OSError:
+        # Another run was faster.
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
