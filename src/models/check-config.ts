@@ -66,6 +66,7 @@ export function refuseUnsupported(config: ModelConfig, model: string): void {
   const unsupported: readonly (readonly [boolean, string])[] = [
     [config.sequence_batching !== undefined, 'sequence_batching'],
     [config.ensemble_scheduling !== undefined, 'ensemble_scheduling'],
+    [Object.keys(config.cc_model_filenames).length > 0, 'cc_model_filenames'],
     [config.batch_input.length > 0, 'batch_input'],
     [config.batch_output.length > 0, 'batch_output'],
     [config.input.some((input) => input.allow_ragged_batch), 'input.allow_ragged_batch'],

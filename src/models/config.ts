@@ -15,6 +15,7 @@ export interface ModelConfig {
   readonly batch_output: readonly object[];
   readonly instance_group: readonly InstanceGroupConfig[];
   readonly default_model_filename: string;
+  readonly cc_model_filenames: Readonly<Record<string, string>>;
   readonly optimization?: OptimizationConfig;
   readonly dynamic_batching?: DynamicBatchingConfig;
   readonly sequence_batching?: object;
