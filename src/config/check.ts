@@ -3,11 +3,7 @@ import type { Options } from './options.ts';
 import { isLoopback, parseAddress } from './address.ts';
 
 /** What is wrong with values that are each fine alone. */
-export function checkTogether(
-  options: Options,
-  given: ReadonlyMap<string, Given>,
-  cores: number,
-): string[] {
+export function checkTogether(options: Options, given: ReadonlyMap<string, Given>, cores: number): string[] {
   const problems: string[] = [];
   const from = (path: string): string => {
     const origin = given.get(path)?.origin;

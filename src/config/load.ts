@@ -75,7 +75,9 @@ function combine(readings: readonly Reading[], surroundings: Surroundings): Effe
   for (const given of detected) winners.set(given.path, given);
   const options = assemble(winners);
   // Where a single value is wrong, what it means for the others is not known yet.
-  problems.push(...(wrongValues.length > 0 ? wrongValues : checkTogether(options, winners, surroundings.cores())));
+  problems.push(
+    ...(wrongValues.length > 0 ? wrongValues : checkTogether(options, winners, surroundings.cores())),
+  );
   if (problems.length > 0) return { kind: 'refused', problems };
   return {
     kind: 'effective',

@@ -90,7 +90,7 @@ export class CallPort<Remote extends Calls<Remote>, Local extends Calls<Local>> 
         );
         return;
       case 'tell':
-        void this.#handle(message.name, message.asked);
+        this.#handle(message.name, message.asked).catch(() => undefined);
         return;
       case 'answer':
         this.#take(message.call)?.resolve(message.value);

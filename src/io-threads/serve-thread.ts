@@ -79,10 +79,13 @@ export function serveThread(setup: IoThreadSetup, end: ThreadEnd): ThreadServer 
     inspect: () => batcher.inspect(),
     drain: ({ graceMs }) => drain(graceMs),
     async end() {
-      await drain(0);
-      await models[Symbol.asyncDispose]();
-      authenticator[Symbol.dispose]();
-      end.close();
+      try {
+        await drain(0);
+        await models[Symbol.asyncDispose]();
+      } finally {
+        authenticator[Symbol.dispose]();
+        end.close();
+      }
     },
   };
   const main = new CallPort<MainCalls, ThreadCalls>(end, handlers);

@@ -147,10 +147,10 @@ describe('two I/O threads', { skip }, () => {
       'iris',
     ]);
     using crowd = await Crowd.open(server.grpcPort);
-    let reloading = true;
+    const reloading = new AbortController();
     let answered = 0;
     const load = async (connection: GrpcConnection): Promise<void> => {
-      while (reloading) {
+      while (!reloading.signal.aborted) {
         await connection.call('ModelInfer', flower());
         answered++;
       }
@@ -166,7 +166,7 @@ describe('two I/O threads', { skip }, () => {
         assert.equal((answer as { config: { max_batch_size: number } }).config.max_batch_size, rows);
       }
     }
-    reloading = false;
+    reloading.abort();
     await Promise.all(loads);
   });
 

@@ -67,10 +67,10 @@ export class GrpcConnection implements Disposable {
     const chunks: Buffer[] = [];
     let status = 14;
     let text = 'no status';
-    const readStatus = (headers: Readonly<Record<string, unknown>>): void => {
+    const readStatus = (headers: Readonly<Record<string, string | undefined>>): void => {
       if (headers['grpc-status'] === undefined) return;
       status = Number(headers['grpc-status']);
-      text = decodeURIComponent(String(headers['grpc-message'] ?? ''));
+      text = decodeURIComponent(headers['grpc-message'] ?? '');
     };
     stream.on('response', readStatus).on('trailers', readStatus);
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk));

@@ -46,3 +46,21 @@ test('a limit beyond what the count can hold is lowered instead of overflowing',
   assert.equal(budget.take(kib), false);
   assert.ok(budget.heldBytes > 0);
 });
+
+test('what a lost thread held can be had back, and what others hold stays', () => {
+  const shared = { limitBytes: 8 * kib, memory: ByteBudget.sharedMemory(2) };
+  const main = new ByteBudget(shared);
+  const first = new ByteBudget({ ...shared, thread: 1 });
+  const second = new ByteBudget({ ...shared, thread: 2 });
+  first.take(3 * kib);
+  first.take(2 * kib);
+  first.release(2 * kib);
+  second.take(4 * kib);
+  assert.equal(first.take(2 * kib), false);
+  main.releaseThread(1);
+  assert.equal(main.heldBytes, 4 * kib);
+  main.releaseThread(1);
+  assert.equal(main.heldBytes, 4 * kib);
+  second.release(4 * kib);
+  assert.equal(main.heldBytes, 0);
+});

@@ -18,6 +18,11 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
     /^models\.load needs models\.controlMode explicit, got "none" \(--load-model\)$/,
   ],
   ['no listener at all', ['--no-allow-grpc'], /^grpc\.enabled must be true/],
+  [
+    'more I/O threads than cores',
+    ['--io-threads', '5'],
+    /^server\.ioThreads must be at most the 4 cores of this machine, got 5 \(--io-threads\)$/,
+  ],
   ['TLS without a key', ['--grpc-use-ssl', '--grpc-server-cert', 'c'], /^grpc\.tls\.key must name a file/],
   [
     'a certificate without TLS',
