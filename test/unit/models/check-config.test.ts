@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { checkConfig, refuseUnsupported } from '../../../src/models/check-config.ts';
+import { configFromPbtxt } from '../../../src/models/config-from-pbtxt.ts';
+import { refusalOf } from '../../support/refusal.ts';
+
+function check(text: string): void {
+  const config = configFromPbtxt(text, 'm');
+  checkConfig(config, 'm');
+  refuseUnsupported(config, 'm');
+}
+
+const accepted = [
+  '',
+  'name: "m" platform: "onnxruntime_onnx"',
+  'backend: "onnxruntime"',
+  'input { name: "a" dims: [ 1, -1, 3 ] reshape { shape: [ 3, -1 ] } }',
+  'max_batch_size: 2 input { name: "a" dims: 1 reshape { shape: [ ] } }',
+  'input { name: "a" } output { name: "a" }',
+  'max_batch_size: 8 dynamic_batching { preferred_batch_size: [ 1, 8 ] }',
+  'dynamic_batching { priority_levels: 2 default_priority_level: 1 priority_queue_policy { key: 2 value { } } }',
+  'dynamic_batching { preserve_ordering: true priority_levels: 1 default_priority_level: 1 }',
+  'instance_group { count: 64 } instance_group { kind: KIND_GPU gpus: [ 0, 3 ] } instance_group { gpus: 1 }',
+  'version_policy { latest { } }',
+  'response_cache { enable: false }',
+  'model_transaction_policy { decoupled: true }',
+];
+
+for (const text of accepted) {
+  test(`'${text}' is a configuration`, () => {
+    check(text);
+  });
+}
+
+const wrong: readonly (readonly [text: string, problem: RegExp])[] = [
+  ['name: "other"', /name: is 'other', but the model's folder is 'm'/],
+  ['backend: "python"', /backend: this server runs ONNX models/],
+  ['platform: "tensorrt_plan"', /backend: this server runs ONNX models/],
+  ['max_batch_size: -1', /max_batch_size: must be 0 or more/],
+  ['input { }', /input\[0\]: needs a name/],
+  ['input { name: "a" } input { name: "a" }', /input: 'a' is given twice/],
+  ['output { name: "a" } output { name: "a" }', /output: 'a' is given twice/],
+  ['input { name: "a" dims: 0 }', /input\[0\]: dims must be 1 or more, or -1 for any size, got 0/],
+  ['output { name: "a" dims: -2 }', /output\[0\]: dims must be .* got -2/],
+  ['input { name: "a" dims: [ 2, 3 ] reshape { shape: 5 } }', /reshape must have as many elements as dims/],
+  ['input { name: "a" dims: [ 2, -1 ] reshape { shape: 2 } }', /reshape must have as many -1 as dims/],
+  ['input { name: "a" dims: 3 reshape { } }', /empty reshape needs dims of one element/],
+  ['max_batch_size: 4 dynamic_batching { preferred_batch_size: 8 }', /at most max_batch_size 4, got 8/],
+  ['dynamic_batching { preferred_batch_size: 0 }', /must be 1 or more, got 0/],
+  [
+    'dynamic_batching { priority_levels: 2 }',
+    /default_priority_level: must be 1 to priority_levels 2, got 0/,
+  ],
+  [
+    'dynamic_batching { priority_levels: 2 default_priority_level: 3 }',
+    /must be 1 to priority_levels 2, got 3/,
+  ],
+  [
+    'dynamic_batching { priority_queue_policy { key: 1 value { } } }',
+    /level 1 is not 1 to priority_levels 0/,
+  ],
+  [
+    'dynamic_batching { preserve_ordering: true priority_levels: 2 default_priority_level: 1 }',
+    /preserve_ordering: cannot stand beside more than one priority level/,
+  ],
+  [
+    'dynamic_batching { preserve_ordering: true default_queue_policy { timeout_action: DELAY } }',
+    /preserve_ordering: cannot stand beside timeout_action DELAY/,
+  ],
+  [
+    'instance_group { } instance_group { count: -1 }',
+    /instance_group\[1\]: count must be 0 \(the default\) to 64/,
+  ],
+  ['instance_group { count: 1000000000 }', /count must be 0 \(the default\) to 64, got 1000000000/],
+  ['instance_group { kind: KIND_CPU gpus: 0 }', /has kind KIND_CPU but specifies one or more GPUs/],
+  ['instance_group { kind: KIND_GPU gpus: -1 }', /gpus are numbers of 0 or more/],
+  ['version_policy { specific { } }', /version_policy\.specific: names no version/],
+  ['response_cache { enable: true } sequence_batching { }', /cannot be enabled beside sequence_batching/],
+  [
+    'response_cache { enable: true } model_transaction_policy { decoupled: true }',
+    /cannot be enabled for a decoupled model/,
+  ],
+];
+
+describe('what is wrong in itself', () => {
+  for (const [text, problem] of wrong) {
+    test(`'${text}' is refused`, () => {
+      const refusal = refusalOf(() => check(text));
+      assert.deepEqual([refusal.code, refusal.reason], ['invalid_argument', 'MODEL_CONFIG']);
+      assert.match(refusal.message, problem);
+      assert.match(refusal.message, /^configuration of model 'm': /);
+    });
+  }
+});
+
+const unsupported: readonly (readonly [text: string, field: string])[] = [
+  ['sequence_batching { }', 'sequence_batching'],
+  ['ensemble_scheduling { }', 'ensemble_scheduling'],
+  ['batch_input { }', 'batch_input'],
+  ['batch_output { }', 'batch_output'],
+  ['input { name: "a" allow_ragged_batch: true }', 'input.allow_ragged_batch'],
+  ['input { name: "a" is_shape_tensor: true }', 'input.is_shape_tensor'],
+  ['output { name: "a" is_shape_tensor: true }', 'output.is_shape_tensor'],
+  ['input { name: "a" is_non_linear_format_io: true }', 'input.is_non_linear_format_io'],
+  ['output { name: "a" is_non_linear_format_io: true }', 'output.is_non_linear_format_io'],
+  ['model_operations { op_library_filename: "x.so" }', 'model_operations.op_library_filename'],
+  ['model_repository_agents { agents { name: "x" } }', 'model_repository_agents'],
+  ['response_cache { enable: true }', 'response_cache'],
+  [
+    'optimization { execution_accelerators { cpu_execution_accelerator { name: "openvino" } } }',
+    'optimization.execution_accelerators.cpu_execution_accelerator',
+  ],
+];
+
+describe('what this server does not do', () => {
+  for (const [text, field] of unsupported) {
+    test(`'${text}' is refused instead of ignored`, () => {
+      const refusal = refusalOf(() => check(text));
+      assert.deepEqual([refusal.code, refusal.reason], ['invalid_argument', 'MODEL_CONFIG_UNSUPPORTED']);
+      assert.equal(refusal.message, `configuration of model 'm': ${field} is not supported by this server`);
+    });
+  }
+});
