@@ -1,15 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { serveThread } from './serve-thread.ts';
+import { ServingThread } from './serving-thread.ts';
 
 if (parentPort === null) throw new Error('bug: an I/O thread was started as a program');
-const server = serveThread(workerData, parentPort);
+const thread = new ServingThread(workerData, parentPort);
 
 /** A thread with a fault ends as soon as that is safe; the main thread starts another one. */
 async function endFor(error: unknown): Promise<void> {
   process.off('uncaughtException', onFault);
   process.on('uncaughtException', () => undefined);
   try {
-    await server.abandon(error);
+    await thread.abandon(error);
   } finally {
     process.exit(1);
   }

@@ -1,0 +1,184 @@
+import { createAuthenticator, type Authenticator } from '../admission/authenticate.ts';
+import { ByteBudget } from '../admission/byte-budget.ts';
+import type { Batcher } from '../batching/batcher.ts';
+import { createBatcher } from '../batching/create-batcher.ts';
+import type { BatcherInspection } from '../batching/inspection.ts';
+import { openDataPlane, type DataPlane } from '../data-plane.ts';
+import { ServingError } from '../errors.ts';
+import { readCpuQuota } from '../execution/cpu-quota.ts';
+import { createModelOpener } from '../execution/model-opener.ts';
+import type { ModelControl } from '../inference/catalog.ts';
+import { silentLogger } from '../inference/logger.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { ServerSettings } from '../inference/server-settings.ts';
+import type { ServerLogger } from '../observability/log.ts';
+import { systemClock } from '../util/clock.ts';
+import { CallPort, type Handlers, type MessageEnd } from './call-port.ts';
+import { ForwardedCalls } from './forwarded-calls.ts';
+import type {
+  ForwardedRequest,
+  IoThreadSetup,
+  Listening,
+  MainCalls,
+  SettingsState,
+  ThreadCalls,
+} from './messages.ts';
+import { createPortLogger } from './port-logger.ts';
+import { ServedModels } from './served-models.ts';
+
+/** The thread's end of the channel. Closing it lets the thread end. */
+export interface ThreadEnd extends MessageEnd {
+  close(): void;
+}
+
+const clock = systemClock;
+
+/** An I/O thread's whole life: the data plane of its connections, as the main thread directs. */
+export class ServingThread {
+  readonly #setup: IoThreadSetup;
+  readonly #end: ThreadEnd;
+  readonly #main: CallPort<MainCalls, ThreadCalls>;
+  readonly #logger: ServerLogger;
+  readonly #batcher: Batcher & BatcherInspection;
+  readonly #models: ServedModels;
+  readonly #authenticator: Authenticator;
+  readonly #forwarded = new ForwardedCalls(clock);
+  #settings: SettingsState;
+  /** Set as soon as the listeners are being opened: a drain meanwhile must find them. */
+  #plane: Promise<DataPlane> | undefined = undefined;
+
+  /** @param end is owned from here on. */
+  constructor(setup: IoThreadSetup, end: ThreadEnd) {
+    const { options, settings, index } = setup;
+    this.#setup = setup;
+    this.#end = end;
+    this.#settings = settings;
+    this.#logger = createPortLogger(settings.level, (line) => this.#main.tell('log', line));
+    const logger = this.#logger;
+    this.#batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
+    this.#models = new ServedModels({
+      index,
+      clock,
+      // The cores are shared among the threads; each divides its own part among the instances of a model.
+      openModel: createModelOpener({ clock, logger, cpuQuota: readCpuQuota() / options.server.ioThreads }),
+      onNotBatchable: (target, reason) => this.#batcher.switchBatchingOff(target, reason),
+    });
+    // The main thread watches the same file and says all there is to say of it.
+    this.#authenticator = createAuthenticator({
+      keysFile: options.security.apiKeysFile,
+      anonymousScopes: ['infer', 'admin'],
+      logger: silentLogger,
+      clock,
+    });
+    this.#main = new CallPort<MainCalls, ThreadCalls>(end, this.#handlers());
+    this.#logger.muted = settings.muted;
+  }
+
+  /** Cuts connections off, waits for running batches and closes the sessions: a busy session thread must not be ended. */
+  async abandon(error: unknown): Promise<void> {
+    this.#logger.error(
+      { thread: this.#setup.index, error },
+      'an I/O thread failed; its connections are lost',
+    );
+    await this.#drain(0);
+    await this.#models[Symbol.asyncDispose]();
+  }
+
+  #handlers(): Handlers<ThreadCalls> {
+    return {
+      listen: ({ port }) => this.#listen(port),
+      open: (asked) => this.#models.open(asked),
+      close: ({ id }) => this.#models.close(id),
+      run: (asked) => this.#models.run(asked),
+      publish: (publication) => this.#models.publish(publication),
+      drained: ({ id }) => this.#drained(id),
+      settings: (state) => this.#changeSettings(state),
+      infer: (asked) => this.#infer(asked),
+      cancel: ({ number }) => this.#forwarded.cancel(number),
+      inspect: () => this.#batcher.inspect(),
+      drain: ({ graceMs }) => this.#drain(graceMs),
+      end: () => this.#finish(),
+    };
+  }
+
+  async #listen(port: number): Promise<Listening> {
+    const { index, options, budget } = this.#setup;
+    this.#plane = openDataPlane({
+      options: withPort(this.#setup, port),
+      router: this.#models.router,
+      catalog: this.#models.catalog,
+      control: this.#modelControl(),
+      settings: this.#serverSettings(),
+      batcher: this.#batcher,
+      budget: new ByteBudget({
+        limitBytes: options.server.byteBudget,
+        memory: budget,
+        thread: index + 1,
+      }),
+      wrap: undefined,
+      authenticate: this.#authenticator.authenticate,
+      clock,
+      logger: this.#logger,
+    });
+    const { addresses, port: bound } = await this.#plane;
+    return { addresses, port: bound };
+  }
+
+  /** Models are managed in the main thread. */
+  #modelControl(): ModelControl {
+    return {
+      load: (model, overrides) => this.#main.ask('load', { model, overrides }),
+      unload: (model, unloadDependents) => this.#main.ask('unload', { model, unloadDependents }),
+    };
+  }
+
+  #serverSettings(): ServerSettings {
+    return {
+      mayChange: this.#setup.options.security.allowSettings,
+      log: () => this.#settings.log,
+      changeLog: (change) => this.#main.ask('changeLog', change),
+      trace: (model) => this.#settings.trace.get(model) ?? this.#settings.trace.get('') ?? new Map(),
+      changeTrace: (model, change) => this.#main.ask('changeTrace', { model, change }),
+    };
+  }
+
+  #changeSettings(state: SettingsState): void {
+    this.#settings = state;
+    this.#logger.level = state.level;
+    this.#logger.muted = state.muted;
+  }
+
+  async #drained(id: number): Promise<void> {
+    const target = this.#models.target(id);
+    if (target !== undefined) await this.#batcher.drained(target);
+  }
+
+  async #infer(asked: ForwardedRequest): Promise<InferResponse> {
+    const plane = await this.#plane;
+    if (plane === undefined) throw new ServingError('unavailable', 'Server not ready');
+    return this.#forwarded.run(plane.infer, asked);
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    // Listeners that could not be opened leave nothing behind.
+    const plane = await this.#plane?.catch(() => undefined);
+    await plane?.drain(graceMs);
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      await this.#drain(0);
+      await this.#models[Symbol.asyncDispose]();
+    } finally {
+      this.#authenticator[Symbol.dispose]();
+      this.#end.close();
+    }
+  }
+}
+
+/** One port for all threads; a Unix socket has no way to be shared and belongs to the first. */
+function withPort({ index, options }: IoThreadSetup, port: number): IoThreadSetup['options'] {
+  const { unixSocket, ...grpc } = options.grpc;
+  const own = index > 0 || unixSocket === undefined ? {} : { unixSocket };
+  return { ...options, grpc: { ...grpc, ...own, port } };
+}
