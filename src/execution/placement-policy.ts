@@ -16,7 +16,10 @@ export function placementLimits(inlineBelowMs = 0.3): PlacementLimits {
 }
 
 const smoothing = 0.1;
-/** A run this many times dearer than usual counts as no more than that: it was interrupted. */
+/**
+ * A run this many times dearer than usual counts as no more than that: it was interrupted. Two in a row were not: the work
+ * has changed, as when inputs of any length have become long, and each more would hold up everybody.
+ */
 const outlier = 4;
 const fewestRuns = 3;
 /** A batch size not seen for so many runs no longer counts. */
@@ -26,6 +29,8 @@ interface Cost {
   runs: number;
   ms: number;
   lastRun: number;
+  /** Cost of the run before, when it was an outlier; else 0. */
+  outlierMs: number;
 }
 
 /** Learns what batches cost by size and says where they should run. A model is as dear as its dearest batch size. */
@@ -44,13 +49,19 @@ export class PlacementPolicy {
     const bucket = 32 - Math.clz32(Math.max(rows, 1) - 1);
     const cost = this.#costs.get(bucket);
     if (cost === undefined) {
-      this.#costs.set(bucket, { runs: 1, ms: inferMs, lastRun: this.#runs });
+      this.#costs.set(bucket, { runs: 1, ms: inferMs, lastRun: this.#runs, outlierMs: 0 });
       return;
     }
     cost.runs += 1;
     cost.lastRun = this.#runs;
     // The first runs of a size are cold: until some have been seen the cheapest is the best estimate.
-    if (cost.runs <= fewestRuns) cost.ms = Math.min(cost.ms, inferMs);
+    if (cost.runs <= fewestRuns) {
+      cost.ms = Math.min(cost.ms, inferMs);
+      return;
+    }
+    const before = cost.outlierMs;
+    cost.outlierMs = inferMs > outlier * cost.ms ? inferMs : 0;
+    if (before > 0 && cost.outlierMs > 0) cost.ms = Math.min(before, inferMs);
     else cost.ms += smoothing * (Math.min(inferMs, outlier * cost.ms) - cost.ms);
   }
 

@@ -43,6 +43,12 @@ test('one interrupted run changes nothing', () => {
   assert.equal(learned([8, 0.1, 50], [8, 500], [8, 0.1]).decide('inline'), 'inline');
 });
 
+test('two dear runs in a row are no interruption: the model leaves at once', () => {
+  assert.equal(learned([1, 0.05, 5], [1, 500]).decide('inline'), 'inline');
+  assert.equal(learned([1, 0.05, 5], [1, 500, 2]).decide('inline'), 'thread');
+  assert.equal(learned([1, 0.05, 5], [1, 500], [1, 0.05], [1, 500]).decide('inline'), 'inline');
+});
+
 test('a batch size long unseen is forgotten', () => {
   assert.equal(learned([32, 3, 5], [1, 0.1, 9_000]).decide('thread'), 'thread');
   assert.equal(learned([32, 3, 5], [1, 0.1, 11_000]).decide('thread'), 'inline');
