@@ -50,6 +50,16 @@ function start(
   });
 }
 
+/** The first I/O thread of a server with this environment throws once the file is there. */
+function planCrash(repository: RepositoryFolder): {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+} {
+  const file = join(repository.path, 'crash-now');
+  const preload = new URL('../support/crash-io-threads.ts', import.meta.url);
+  return { file, env: { NODE_OPTIONS: `--import=${preload.href}`, CRASH_FILE: file } };
+}
+
 /** Connections of their own, which close together. */
 class Crowd implements Disposable {
   readonly connections: readonly GrpcConnection[];
@@ -172,15 +182,11 @@ describe('two I/O threads', { skip }, () => {
 
   test('a thread that is lost takes only its own connections, and is replaced', async () => {
     using repository = irisRepository();
-    const crash = join(repository.path, 'crash-now');
-    const preload = new URL('../support/crash-io-threads.ts', import.meta.url);
-    await using server = await start(repository, [], {
-      NODE_OPTIONS: `--import=${preload.href}`,
-      CRASH_FILE: crash,
-    });
+    const crash = planCrash(repository);
+    await using server = await start(repository, [], crash.env);
     using crowd = await Crowd.open(server.grpcPort);
     await crowd.call('ModelInfer', flower());
-    writeFileSync(crash, '');
+    writeFileSync(crash.file, '');
     await server.printed(/an I\/O thread was replaced/);
     assert.match(server.output(), /a fault that a test planted/);
     const left = crowd.connections.filter(({ closed }) => !closed);
@@ -192,6 +198,32 @@ describe('two I/O threads', { skip }, () => {
     for (const answer of await next.call('ModelStatistics', { name: 'iris' })) {
       assert.deepEqual(counts(answer), [all, all]);
     }
+  });
+
+  test('a thread that is lost while its sessions compute in threads of their own fails no request of the others', async () => {
+    using repository = irisRepository();
+    const crash = planCrash(repository);
+    await using server = await start(repository, ['--placement', 'thread'], crash.env);
+    using crowd = await Crowd.open(server.grpcPort);
+    const enough = new AbortController();
+    let lost = 0;
+    const load = async (connection: GrpcConnection): Promise<void> => {
+      while (!enough.signal.aborted) {
+        try {
+          await connection.call('ModelInfer', flower());
+        } catch {
+          await assert.rejects(connection.ping(), 'a request failed on a connection that is open');
+          lost++;
+          return;
+        }
+      }
+    };
+    const loads = crowd.connections.map(load);
+    writeFileSync(crash.file, '');
+    await server.printed(/an I\/O thread was replaced/);
+    enough.abort();
+    await Promise.all(loads);
+    assert.ok(lost > 0 && lost < connectionCount, `${lost} connections were lost`);
   });
 
   test('a change of the log settings on one connection holds for all', async () => {
