@@ -5,7 +5,7 @@ import type { ModelSource, VersionSource } from './model-source.ts';
 import { compareVersions, isVersion } from './version-policy.ts';
 
 /** Folders of a model that are no versions and are known. */
-const knownFolders: ReadonlySet<string> = new Set(['configs', 'warmup', 'initial_state']);
+const knownFolders: ReadonlySet<string> = new Set(['configs', 'warmup', 'initial_state', 'lost+found']);
 
 /** What the folder of one model holds. */
 export interface FolderContent {

@@ -42,7 +42,7 @@ const maxLabelsBytes = 16 * 1024 * 1024;
  * Finds the files of a version and checks every one of them before anything opens them: a file outside, reached by a name
  * or by a link, would end up in the answers of the model.
  *
- * @param fileName the configuration's default_model_filename; a folder of that name holds a `model.onnx`.
+ * @param fileName the configuration's default_model_filename; a folder of that name holds a `model.onnx`, or one .onnx file.
  * @throws ServingError invalid_argument
  */
 export async function findModelFiles(
@@ -53,7 +53,8 @@ export async function findModelFiles(
   const wanted = file ?? fileName;
   let path = await confinedPath(join(folder, ...pathSegments(wanted)), [source.root], wanted);
   if (path !== undefined && (await stat(path)).isDirectory()) {
-    path = await confinedPath(join(path, 'model.onnx'), [source.root], `${wanted}/model.onnx`);
+    const inside = await onnxInside(path, wanted);
+    path = await confinedPath(join(path, inside), [source.root], `${wanted}/${inside}`);
   }
   if (path === undefined) throw refused(`there is no '${printable(wanted)}'${await hint(folder)}`);
   await checkRegular(path, wanted);
@@ -61,6 +62,17 @@ export async function findModelFiles(
   for (const location of await locationsIn(path, wanted))
     files.push(await externalFile(dirname(path), location));
   return { modelPath: path, files };
+}
+
+/** Which file is the model in a folder that stands in its place. */
+async function onnxInside(folder: string, shownName: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.onnx') && !name.startsWith('.'));
+  if (names.includes('model.onnx')) return 'model.onnx';
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return only;
+  throw refused(
+    `the folder '${printable(shownName)}' holds ${names.length} .onnx files, and none is 'model.onnx'`,
+  );
 }
 
 async function locationsIn(path: string, shownName: string): Promise<ReadonlySet<string>> {

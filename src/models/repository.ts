@@ -30,21 +30,42 @@ export async function listModels(
   const found = new Findings();
   const seen = new Set<string>();
   for (const repository of repositories) {
-    const path = await realpath(repository).catch((cause: unknown) => {
-      throw new ServingError('failed_precondition', `the model repository '${repository}' cannot be read`, {
-        reason: 'MODEL_REPOSITORY',
-        cause,
-      });
-    });
+    const { path, names } = await openRepository(repository);
     if (seen.has(path)) continue;
     seen.add(path);
-    if ((await stat(path)).isDirectory()) await listFolder(resolve(repository), path, { found, configName });
+    if (names !== undefined)
+      await listFolder({ shownPath: resolve(repository), root: path, names }, { found, configName });
     else
       await found.take(fileName(repository), () =>
         fileModel(dirname(path), basename(path), fileName(repository)),
       );
   }
   return found;
+}
+
+interface OpenedRepository {
+  /** Real path. */
+  readonly path: string;
+  /** What lies in it, in alphabetical order; undefined when it is a file. */
+  readonly names: readonly string[] | undefined;
+}
+
+async function openRepository(repository: string): Promise<OpenedRepository> {
+  try {
+    const path = await realpath(repository);
+    const isFolder = (await stat(path)).isDirectory();
+    return { path, names: isFolder ? (await readdir(path)).filter(counts).sort() : undefined };
+  } catch (cause) {
+    throw new ServingError('failed_precondition', `the model repository '${repository}' cannot be read`, {
+      reason: 'MODEL_REPOSITORY',
+      cause,
+    });
+  }
+}
+
+/** False for what is hidden and for what every ext4 volume has: only root may read that folder. */
+function counts(name: string): boolean {
+  return !name.startsWith('.') && name !== 'lost+found';
 }
 
 /** A model that was named on the command line keeps that name, wherever a link leads. */
@@ -57,8 +78,16 @@ interface Listing {
   readonly configName: string | undefined;
 }
 
-async function listFolder(shownPath: string, root: string, { found, configName }: Listing): Promise<void> {
-  const names = (await readdir(root)).filter((name) => !name.startsWith('.')).sort();
+interface RepositoryContent {
+  readonly shownPath: string;
+  readonly root: string;
+  readonly names: readonly string[];
+}
+
+async function listFolder(
+  { shownPath, root, names }: RepositoryContent,
+  { found, configName }: Listing,
+): Promise<void> {
   if (await isModelFolder(root, names)) {
     const text = await readConfigText({ root, folder: root, configName }).catch(() => undefined);
     const name = nameInConfig(text) ?? basename(shownPath);
@@ -66,7 +95,8 @@ async function listFolder(shownPath: string, root: string, { found, configName }
     return;
   }
   for (const name of names) {
-    const flat = name.endsWith('.onnx') && (await isFlat(root, name));
+    // A folder that cannot be read is refused below, alone; the others are served.
+    const flat = name.endsWith('.onnx') && (await isFlat(root, name).catch(() => false));
     const model = flat ? fileName(name) : name;
     if (flat) {
       await found.take(model, async () => {

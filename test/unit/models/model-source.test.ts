@@ -37,6 +37,15 @@ test('a folder model.onnx holds the model and its data', async () => {
   assert.deepEqual(await filesIn(folder), ['m/1/model.onnx/model.onnx', 'm/1/model.onnx/weights']);
 });
 
+test('a folder in the place of the model holds one .onnx file of any name, or says that it does not', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('m/1/model.onnx/net.onnx', buildOnnx('weights'));
+  folder.put('m/1/model.onnx/weights', 'w');
+  assert.deepEqual(await filesIn(folder), ['m/1/model.onnx/net.onnx', 'm/1/model.onnx/weights']);
+  folder.put('m/1/model.onnx/other.onnx');
+  await assert.rejects(filesIn(folder), /the folder 'model\.onnx' holds 2 \.onnx files/);
+});
+
 test("the configuration's file name is taken", async () => {
   using folder = new RepositoryFolder();
   folder.put('m/1/other.onnx');

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ServingError } from '../../../src/errors.ts';
 import { listModels, type RepositoryListing } from '../../../src/models/repository.ts';
 import { RepositoryFolder } from '../../support/repository-folder.ts';
+import { withoutPrivileges } from '../../support/without-privileges.ts';
 
 /** Model names with their versions. */
 function shown({ models }: RepositoryListing): Record<string, readonly string[]> {
@@ -205,6 +206,50 @@ test('a repository that is not there is an error that names it', async () => {
     assert.equal(error.reason, 'MODEL_REPOSITORY');
     return error.message.includes('/no/such/folder');
   });
+});
+
+test('lost+found, which only root may read on a volume, is neither a model nor a version', async () => {
+  using folder = new RepositoryFolder();
+  chmodSync(folder.path, 0o755);
+  folder.put('m/1/model.onnx');
+  for (const place of ['lost+found', 'm/lost+found']) {
+    mkdirSync(join(folder.path, place));
+    chmodSync(join(folder.path, place), 0);
+  }
+  const listing = await withoutPrivileges(() => list(folder));
+  for (const place of ['lost+found', 'm/lost+found']) chmodSync(join(folder.path, place), 0o700);
+  assert.deepEqual(shown(listing), { m: ['1'] });
+  assert.deepEqual([...listing.refused], []);
+  assert.deepEqual(listing.warnings, []);
+});
+
+test('models that may not be read are refused alone', async () => {
+  using folder = new RepositoryFolder();
+  chmodSync(folder.path, 0o755);
+  folder.put('good/1/model.onnx');
+  for (const name of ['closed', 'flat.onnx']) {
+    mkdirSync(join(folder.path, name));
+    chmodSync(join(folder.path, name), 0);
+  }
+  const listing = await withoutPrivileges(() => list(folder));
+  for (const name of ['closed', 'flat.onnx']) chmodSync(join(folder.path, name), 0o700);
+  assert.deepEqual([...listing.models.keys()], ['good']);
+  assert.deepEqual([...listing.refused.keys()].sort(), ['closed', 'flat.onnx']);
+  assert.ok([...listing.refused.values()].every((reason) => !reason.includes(folder.path)));
+});
+
+test('a repository that may not be read is an error that names it', async () => {
+  using folder = new RepositoryFolder();
+  chmodSync(folder.path, 0);
+  await assert.rejects(
+    withoutPrivileges(() => list(folder)),
+    (error) => {
+      assert.ok(error instanceof ServingError);
+      assert.equal(error.reason, 'MODEL_REPOSITORY');
+      return error.message.includes(folder.path);
+    },
+  );
+  chmodSync(folder.path, 0o700);
 });
 
 test('an empty repository has no models', async () => {
