@@ -67,6 +67,7 @@ test('groups, of old protobuf, are skipped', async () => {
 const malformed: readonly (readonly [string, Uint8Array])[] = [
   ['a length beyond the end', Buffer.from([0x3a, 0x10, 0x00])],
   ['a message that ends inside a field', Buffer.from([0x3a, 0x03, 0x2a, 0x02, 0x00])],
+  ['a field that reaches into what follows its message', Buffer.from([0x3a, 0x03, 0x2a, 0x02, 0, 0x08, 1])],
   ['field number 0', Buffer.from([0x02, 0x00])],
   ['an unknown wire type', Buffer.from([0x0f])],
   ['a number that does not end', Buffer.from([0x08, ...new Uint8Array(12).fill(0xff)])],
@@ -91,8 +92,10 @@ test('subgraphs nested beyond what protobuf readers take are refused', async () 
   await assert.rejects(locationsOf(modelOf(inside)), /nested too deep/);
 });
 
-test('groups nested without end are refused', async () => {
-  await assert.rejects(locationsOf(new Uint8Array(10_000).fill(0x0b)), /no ONNX model/);
+test('groups nested without end, or deeper than protobuf readers take, are refused', async () => {
+  const opened = new Uint8Array(200).fill(0x0b);
+  await assert.rejects(locationsOf(opened), /no ONNX model/);
+  await assert.rejects(locationsOf(Buffer.concat([opened, new Uint8Array(200).fill(0x0c)])), /no ONNX model/);
 });
 
 test('mutated models give locations or a refusal, nothing else', async () => {

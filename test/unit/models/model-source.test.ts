@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, realpathSync, symlinkSync, truncateSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { findModelFiles, readLabels, type ModelSource } from '../../../src/models/model-source.ts';
@@ -184,4 +184,19 @@ test('labels that are missing, lead out or are a folder are refused', async () =
   await assert.rejects(readLabels(source, '../m/linked.txt'), /plain names/);
   await assert.rejects(readLabels(source, 'linked.txt'), /leads out/);
   await assert.rejects(readLabels(source, '1'), /is not a file/);
+});
+
+test('a folder whose name only begins as that of the version is another one', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('m/1/model.onnx', buildOnnx('weights'));
+  folder.put('m/10/weights', 'w');
+  symlinkSync('../10/weights', join(folder.path, 'm/1/weights'));
+  await assert.rejects(filesIn(folder), /'weights' leads out/);
+});
+
+test('labels that fill more than 16 MiB are refused unread', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('m/1/model.onnx');
+  truncateSync(folder.put('m/labels.txt', ''), 16 * 1024 * 1024 + 1);
+  await assert.rejects(readLabels(await sourceIn(folder), 'labels.txt'), /has more than 16777216 bytes/);
 });

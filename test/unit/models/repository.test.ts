@@ -256,3 +256,10 @@ test('an empty repository has no models', async () => {
   using folder = new RepositoryFolder();
   assert.deepEqual(shown(await list(folder)), {});
 });
+
+test('a model.onnx beside another .onnx file is one of two models', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('model.onnx');
+  folder.put('zebra.onnx');
+  assert.deepEqual(shown(await list(folder)), { model: ['1'], zebra: ['1'] });
+});
