@@ -50,7 +50,8 @@ class IoThreads implements ServingHost, Serving {
   readonly #handlers: Handlers<MainCalls>;
   readonly #models = new Set<SpreadModel>();
   readonly #memories = new WeakMap<object, readonly SharedArrayBuffer[]>();
-  readonly #history: { crashesInRow: number; readonly restartedAt: number[] }[] = [];
+  /** When the threads of each index were replaced, as far back as the budget of restarts looks. */
+  readonly #restartedAt = new Map<number, readonly number[]>();
   readonly #timers = new Set<Disposable>();
   #addresses: readonly string[] = [];
   #port = 0;
@@ -90,7 +91,6 @@ class IoThreads implements ServingHost, Serving {
       log: ({ level, fields, message }) => context.logger[level](fields, message),
     };
     for (let index = 0; index < context.options.server.ioThreads; index++) {
-      this.#history.push({ crashesInRow: 0, restartedAt: [] });
       this.#links.push(this.#start(index));
     }
   }
@@ -184,14 +184,13 @@ class IoThreads implements ServingHost, Serving {
     if (this.#phase === 'ended') return;
     logger.error({ thread: index, error: cause }, 'an I/O thread ended');
     if (this.#phase !== 'serving') return;
-    const history = this.#history[index];
-    if (history === undefined) throw new Error('bug: a thread without a history');
-    history.crashesInRow += 1;
+    const restartedAt = this.#restartedAt.get(index) ?? [];
+    const recent = restartedAt.filter((at) => clock.now() - at < defaultRestartLimits.budgetWindowMs);
+    const history = { crashesInRow: recent.length + 1, restartedAt: recent };
     const delayMs = restartDelayMs(defaultRestartLimits, history, clock.now(), Math.random());
     const timer = clock.after(delayMs, () => {
       this.#timers.delete(timer);
-      history.restartedAt.push(clock.now());
-      if (history.restartedAt.length > defaultRestartLimits.budget) history.restartedAt.shift();
+      this.#restartedAt.set(index, [...recent, clock.now()]);
       void this.#replace(index);
     });
     this.#timers.add(timer);
