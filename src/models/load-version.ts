@@ -77,6 +77,8 @@ export async function loadVersion(
       clock: tools.clock,
       logger,
       readSample: (fileName) => readSample(source, fileName),
+      // TensorRT may build its engine in the first run, for as long as that takes.
+      ...(plan.instances.some(({ name }) => name === 'tensorrt') ? { runLimitMs: Infinity } : {}),
     });
     const counters = tools.createStatistics(spec.name, spec.version);
     const target: Target = {

@@ -13,11 +13,14 @@ export interface WarmUpOptions {
   readonly logger: Logger;
   /** Reads a model_warmup's input_data_file below the model's folder `warmup`. */
   readonly readSample: (fileName: string) => Promise<Uint8Array>;
+  /** How long a run with zeros may take before the load fails: other loads wait for this one. 2 min; Infinity for no limit. */
+  readonly runLimitMs?: number;
 }
 
 /** Enough runs for lazy set-up to be over and for placement to be decided; fewer when they are slow. */
 const defaultRuns = 5;
 const defaultBudgetMs = 500;
+const defaultRunLimitMs = 120_000;
 /** A default sample that would be larger is not worth its memory. */
 const maxSampleBytes = 16 * 1024 * 1024;
 /** Of an input of a configured sample. */
@@ -42,7 +45,7 @@ export async function warmUp(
     const sizes = spec.maxBatchSize > 1 ? [1, spec.maxBatchSize] : [1];
     for (const rows of sizes) {
       const batch = zeroBatch(spec, rows);
-      if (batch !== undefined) await runDefault(batch, executors, options.clock);
+      if (batch !== undefined) await runDefault(batch, executors, options);
     }
   } catch (error) {
     const { message, code } = ServingError.from(error);
@@ -54,14 +57,41 @@ export async function warmUp(
   }
 }
 
-async function runDefault(batch: Batch, executors: readonly Executor[], clock: Clock): Promise<void> {
+async function runDefault(
+  batch: Batch,
+  executors: readonly Executor[],
+  options: WarmUpOptions,
+): Promise<void> {
+  const { clock } = options;
   await Promise.all(
     executors.map(async (executor) => {
       const end = clock.now() + defaultBudgetMs;
       for (let run = 0; run < defaultRuns && (run === 0 || clock.now() < end); run++)
-        await executor.run(batch);
+        await withinLimit(executor.run(batch), options);
     }),
   );
+}
+
+/** A run that has begun cannot be ended: its thread is left behind when the model is closed. */
+async function withinLimit(
+  run: Promise<unknown>,
+  { clock, runLimitMs = defaultRunLimitMs }: WarmUpOptions,
+): Promise<void> {
+  if (runLimitMs === Infinity) {
+    await run;
+    return;
+  }
+  const late = Promise.withResolvers<never>();
+  using _timer = clock.after(runLimitMs, () =>
+    late.reject(
+      new ServingError(
+        'unavailable',
+        `a first run, with zeros, did not end within ${runLimitMs / 1000} s; give the model a model_warmup`,
+        { reason: 'MODEL_LOAD_FAILED' },
+      ),
+    ),
+  );
+  await Promise.race([run, late.promise]);
 }
 
 function zeroBatch(spec: ModelSpec, rows: number): Batch | undefined {

@@ -90,6 +90,20 @@ test('an executor that dies over zeros fails the load', async () => {
   });
 });
 
+test('a run with zeros that does not end fails the load, and a long one that does is waited for', async () => {
+  const clock = new FakeClock();
+  const options = { clock, logger: silentLogger, readSample: () => Promise.resolve(new Uint8Array()) };
+  const executor = new PuppetExecutor();
+  const stuck = warmUp(buildSpec({ maxBatchSize: 0 }), configFromPbtxt('', 'm'), [executor], options);
+  clock.advance(120_000);
+  await assert.rejects(stuck, { code: 'unavailable', message: /did not end within 120 s/ });
+  const slow = new PuppetExecutor({ clock, serviceMs: () => 119_000 });
+  const warm = warmUp(buildSpec({ maxBatchSize: 0 }), configFromPbtxt('', 'm'), [slow], options);
+  await clock.advanceSettling(600_000);
+  await warm;
+  assert.deepEqual([slow.rows, clock.pending], [[1], 0]);
+});
+
 test('zeros that would be very large are not made', async () => {
   const { batches } = await warmed(
     buildSpec({ maxBatchSize: 8, inputs: [buildTensorSpec('x', { dims: [1024, 1024] })] }),
