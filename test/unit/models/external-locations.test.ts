@@ -67,7 +67,10 @@ test('groups, of old protobuf, are skipped', async () => {
 const malformed: readonly (readonly [string, Uint8Array])[] = [
   ['a length beyond the end', Buffer.from([0x3a, 0x10, 0x00])],
   ['a message that ends inside a field', Buffer.from([0x3a, 0x03, 0x2a, 0x02, 0x00])],
-  ['a field that reaches into what follows its message', Buffer.from([0x3a, 0x03, 0x2a, 0x02, 0, 0x08, 1])],
+  [
+    'a field that reaches into what follows its message',
+    Buffer.from([0x3a, 0x03, 0x2a, 0x02, 0x08, 0x08, 1]),
+  ],
   ['field number 0', Buffer.from([0x02, 0x00])],
   ['an unknown wire type', Buffer.from([0x0f])],
   ['a number that does not end', Buffer.from([0x08, ...new Uint8Array(12).fill(0xff)])],
