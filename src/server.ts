@@ -6,6 +6,7 @@ import type { Options, PartialOptions } from './config/options.ts';
 import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
+import { ServingError } from './errors.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
@@ -152,7 +153,20 @@ async function stopServer(running: Running): Promise<void> {
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await admin?.drain(graceMs);
-  await registry.stop();
-  await host[Symbol.asyncDispose]();
   authenticator[Symbol.dispose]();
+  await withinLimit(registry.stop().then(() => host[Symbol.asyncDispose]()));
+}
+
+/** By now nobody waits for an answer: a run ends within this time, or it is stuck. */
+const closeLimitMs = 5000;
+
+/** @throws ServingError internal when a run of a model does not end; only the end of the process ends it then. */
+async function withinLimit(closing: Promise<void>): Promise<void> {
+  const limit = Promise.withResolvers<never>();
+  using _timer = systemClock.after(closeLimitMs, () => {
+    limit.reject(
+      new ServingError('internal', 'stopped, but a run of a model does not end', { reason: 'RUN_STUCK' }),
+    );
+  });
+  await Promise.race([closing, limit.promise]);
 }

@@ -1,6 +1,6 @@
 import { renderFlags } from '../config/help.ts';
 import { loadOptions } from '../config/load.ts';
-import { exitCodes, type Command } from './command.ts';
+import { exitCodes, type Command, type Terminal } from './command.ts';
 import { serveUntilStopped, type SignalSource } from './serving.ts';
 
 const head = `Usage: tensorgate serve [model repository | folder of .onnx files | model.onnx]... [flags]
@@ -15,7 +15,8 @@ SIGTERM and SIGINT let running requests finish; a second one stops at once.
 const processSignals: SignalSource = {
   on: (signal, listener) => process.on(signal, listener),
   off: (signal, listener) => process.off(signal, listener),
-  exit: (code) => process.exit(code),
+  // process.exit waits for threads, and one inside ONNX Runtime may take long or never end.
+  kill: () => process.kill(process.pid, 'SIGKILL'),
 };
 
 export const serveCommand: Command = {
@@ -29,6 +30,28 @@ export const serveCommand: Command = {
     }
     const { createServer } = await import('../server.ts');
     const command = import.meta.filename.endsWith('.ts') ? 'npm run tensorgate --' : 'npx tensorgate';
-    return serveUntilStopped({ start: createServer, effective, terminal, signals: processSignals, command });
+    const code = await serveUntilStopped({
+      start: createServer,
+      effective,
+      terminal,
+      signals: processSignals,
+      command,
+    });
+    killIfStuck(terminal);
+    return code;
   },
 };
+
+/** Everything is closed by then, but for a run of ONNX Runtime that does not end. */
+const stuckAfterMs = 3000;
+
+/**
+ * A thread inside ONNX Runtime can neither be ended nor exited from: both abort the process with a core dump. When one
+ * keeps the process alive after the server has stopped, a clean kill is what is left. The timer itself keeps nothing alive.
+ */
+function killIfStuck({ stderr }: Terminal): void {
+  setTimeout(() => {
+    stderr.write('tensorgate: a run of a model does not end; ending the process by SIGKILL\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, stuckAfterMs).unref();
+}

@@ -24,7 +24,7 @@ export interface SignalSource {
   on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
   off(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
   /** Ends the process at once. */
-  exit(code: number): void;
+  kill(): void;
 }
 
 export interface ServingOptions {
@@ -52,7 +52,7 @@ export async function serveUntilStopped({
   let asked = false;
   const onSignal = (): void => {
     if (asked || server === undefined) {
-      signals.exit(exitCodes.failed);
+      signals.kill();
       return;
     }
     asked = true;

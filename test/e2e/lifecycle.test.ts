@@ -403,3 +403,21 @@ test('a stop is heard by watchers first, and a request that runs is answered', {
   assert.equal(await stopped, 0);
   assert.deepEqual(events, ['not serving', 'answered']);
 });
+
+test('a second signal ends a process at once, also while a run never ends', { timeout }, async () => {
+  using folder = new RepositoryFolder();
+  folder.put('busy/1/model.onnx', fixture('busy'));
+  const args = ['--placement', 'thread', '--exit-timeout-secs', '1'];
+  const server = await startServer({ repository: folder.path, args });
+  using client = createClient({ address: server.grpcAddress });
+  const lost = client
+    .infer({ model: 'busy', inputs: [{ name: 'rounds', shape: [], data: BigInt64Array.of(2n ** 50n) }] })
+    .then(
+      () => 'answered',
+      () => 'failed',
+    );
+  await client.live();
+  process.kill(server.pid, 'SIGTERM');
+  assert.equal(await lost, 'failed');
+  assert.equal(await server.stop(), null, 'ended by a signal, not by an exit status');
+});
