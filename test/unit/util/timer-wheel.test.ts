@@ -40,7 +40,10 @@ describe('TimerWheel', () => {
     for (const id of [0, 2, 4]) wheel.remove(entries[id]!);
     wheel.remove(entries[0]!);
     clock.advance(20);
-    assert.deepEqual(told.toSorted((a, b) => a - b), [1, 3]);
+    assert.deepEqual(
+      told.toSorted((a, b) => a - b),
+      [1, 3],
+    );
   });
 
   it('lets entries add and remove others while they are told', () => {
