@@ -1,8 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { copyInto } from './bytes.ts';
 
-const bufferBytes = 65_536;
-const keptBuffers = 16;
+/** A connection that multiplexes fills these; one that has a call at a time needs the small ones only. */
+const largeBytes = 65_536;
+const smallBytes = 4096;
+/** Buffers beyond these are left to the garbage collector, which pays for memory outside its heap with whole collections. */
+const keptLarge = 16;
+const keptSmall = 512;
 /** What is left of a buffer that the socket still reads from is used on while it is at least this. */
 const usefulRestBytes = 16_384;
 /** Larger pieces go to the socket as they are; copying smaller ones is cheaper than a piece of a vectored write. */
@@ -12,14 +16,21 @@ const noBuffer = Buffer.alloc(0);
 
 /** Output buffers that the connections of one listener share, so that idle connections hold none. */
 export class OutputBuffers {
-  readonly #free: Buffer[] = [];
+  readonly #small: Buffer[] = [];
+  readonly #large: Buffer[] = [];
 
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  takeSmall(): Buffer {
+    return this.#small.pop() ?? Buffer.allocUnsafeSlow(smallBytes);
+  }
+
+  takeLarge(): Buffer {
+    return this.#large.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
   }
 
   give(buffer: Buffer): void {
-    if (this.#free.length < keptBuffers) this.#free.push(buffer);
+    const isSmall = buffer.length === smallBytes;
+    const free = isSmall ? this.#small : this.#large;
+    if (free.length < (isSmall ? keptSmall : keptLarge)) free.push(buffer);
   }
 }
 
@@ -35,6 +46,8 @@ export class Output {
   #pieces: Uint8Array[] = [];
   /** Buffers that were filled since the socket last had taken everything. */
   #full: Buffer[] = [];
+  /** The last write was more than a small buffer holds, so the next one may be. */
+  #fillsSmall = false;
 
   constructor(buffers: OutputBuffers) {
     this.#buffers = buffers;
@@ -44,8 +57,10 @@ export class Output {
   reserve(sizeBytes: number): number {
     if (this.#end + sizeBytes > this.buffer.length) {
       this.#seal();
-      if (this.buffer !== noBuffer) this.#full.push(this.buffer);
-      this.buffer = this.#buffers.take();
+      const isFirst = this.buffer === noBuffer;
+      if (!isFirst) this.#full.push(this.buffer);
+      const smallWillDo = isFirst && !this.#fillsSmall && sizeBytes <= smallBytes;
+      this.buffer = smallWillDo ? this.#buffers.takeSmall() : this.#buffers.takeLarge();
       this.#start = 0;
       this.#end = 0;
     }
@@ -73,6 +88,7 @@ export class Output {
     this.#seal();
     const pieces = this.#pieces;
     if (pieces.length === 0) return;
+    this.#fillsSmall = this.pendingBytes > smallBytes;
     this.pendingBytes = 0;
     this.#pieces = [];
     const [first] = pieces;
