@@ -1,4 +1,5 @@
 import { ServingError } from '../../errors.ts';
+import { sharedMemoryDisabled } from '../../inference/protocol-rules.ts';
 import { noParameters, type InferRequest, type Parameters } from '../../inference/request.ts';
 import type { Tensor } from '../../inference/tensor.ts';
 import { readRequestFields, requestTag, type RequestFields } from './infer-request-fields.ts';
@@ -206,11 +207,8 @@ function assemble(message: Buffer, fields: RequestFields, maxMessageBytes: numbe
 
 function refuseSharedMemory(parameters: Parameters): void {
   if (parameters === noParameters || !parameters.has('shared_memory_region')) return;
-  throw new ServingError('unimplemented', sharedMemoryDisabled, { reason: 'SHARED_MEMORY_DISABLED' });
+  throw sharedMemoryDisabled();
 }
-
-/** What every use of client shared memory is answered with. */
-export const sharedMemoryDisabled = 'Client shared memory is disabled; send tensors in the message.';
 
 function mixedContents(name: string, model: string): ServingError {
   return new ServingError(

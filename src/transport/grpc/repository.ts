@@ -1,5 +1,6 @@
 import { ServingError } from '../../errors.ts';
 import type { LoadOverrides, ModelCatalog, ModelControl } from '../../inference/catalog.ts';
+import { namedRepository, requireControl } from '../../inference/protocol-rules.ts';
 import type { GrpcMethod } from './method.ts';
 import type { Message } from './proto.ts';
 import { field, mapEntries, protocolMethod } from './protocol-method.ts';
@@ -27,15 +28,6 @@ export function createRepositoryRpcs(
   ];
 }
 
-function requireControl(control: ModelControl | undefined): ModelControl {
-  if (control !== undefined) return control;
-  throw new ServingError(
-    'unavailable',
-    'explicit model load / unload is not allowed if polling is enabled or model control is off; use --model-control-mode explicit',
-    { reason: 'MODEL_CONTROL_OFF' },
-  );
-}
-
 /** KServe's clients put the model's name where Triton's put the repository's, which no server supports. */
 function modelName(request: Message): string {
   const model = field(request, 'model_name');
@@ -46,12 +38,6 @@ function modelName(request: Message): string {
   if (model === '') return repository;
   if (repository !== '') throw namedRepository();
   return model;
-}
-
-function namedRepository(): ServingError {
-  return new ServingError('unimplemented', "'repository_name' specification is not supported", {
-    reason: 'REPOSITORY_NAME_UNSUPPORTED',
-  });
 }
 
 const filePrefix = 'file:';

@@ -1,5 +1,4 @@
-import { ServingError } from '../../errors.ts';
-import { sharedMemoryDisabled } from './infer-request-decoder.ts';
+import { sharedMemoryDisabled } from '../../inference/protocol-rules.ts';
 import type { GrpcMethod } from './method.ts';
 import { protocolMethod } from './protocol-method.ts';
 
@@ -16,7 +15,7 @@ const rpcs = [
 export function createSharedMemoryRpcs(): readonly GrpcMethod[] {
   return rpcs.map((rpc) =>
     protocolMethod(rpc, 'infer', () => {
-      throw new ServingError('unimplemented', sharedMemoryDisabled, { reason: 'SHARED_MEMORY_DISABLED' });
+      throw sharedMemoryDisabled();
     }),
   );
 }

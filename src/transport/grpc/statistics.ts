@@ -1,5 +1,5 @@
-import { ServingError } from '../../errors.ts';
 import type { ModelCatalog } from '../../inference/catalog.ts';
+import { readStatistics } from '../../inference/protocol-rules.ts';
 import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
 import type { GrpcMethod } from './method.ts';
 import { field, protocolMethod } from './protocol-method.ts';
@@ -12,23 +12,6 @@ export function createStatisticsRpcs(catalog: ModelCatalog): readonly GrpcMethod
       return { model_stats: snapshots.map(toMessage) };
     }),
   ];
-}
-
-/** Unlike elsewhere in the protocol, an unknown model is an invalid argument here. */
-function readStatistics(
-  catalog: ModelCatalog,
-  model: string,
-  version: string,
-): readonly StatisticsSnapshot[] {
-  try {
-    return catalog.statistics(model, version);
-  } catch (thrown) {
-    if (!(thrown instanceof ServingError) || thrown.code !== 'not_found') throw thrown;
-    const which = version === '' ? `'${model}'` : `'${model}' version ${version}`;
-    throw new ServingError('invalid_argument', `requested model ${which} is not available`, {
-      reason: 'MODEL_NOT_FOUND',
-    });
-  }
 }
 
 function toMessage(snapshot: StatisticsSnapshot): object {
