@@ -1,0 +1,129 @@
+import { isUtf8 } from 'node:buffer';
+import { datatypeSizeBytes } from '../../inference/datatype.ts';
+import type { Tensor } from '../../inference/tensor.ts';
+import { maxFloatCharacters, writeFloat } from './float-text.ts';
+import { refuse } from './refuse.ts';
+
+/** Elements that become one piece of text: bounds what is allocated before its size is known. */
+const elementsPerPiece = 16_384;
+
+const comma = 0x2c;
+const separator = Buffer.from(',');
+
+/**
+ * Appends the elements of a tensor as JSON without the brackets around them: flat, row-major, comma-separated.
+ *
+ * @throws invalid_argument for FP16 and BF16, and for BYTES elements that are no UTF-8.
+ */
+export function appendElements(pieces: Uint8Array[], tensor: Tensor): void {
+  switch (tensor.datatype) {
+    case 'FP16':
+    case 'BF16':
+      throw refuse.halfOutput(tensor.datatype, tensor.name);
+    case 'FP32':
+      appendFloats(pieces, aligned(tensor));
+      break;
+    case 'BOOL':
+      appendPieces(pieces, tensor.data, (part) => Array.from(part, Boolean).join(','));
+      break;
+    case 'BYTES':
+      appendTexts(pieces, tensor);
+      break;
+    case 'INT8':
+    case 'INT16':
+    case 'INT32':
+    case 'INT64':
+    case 'UINT8':
+    case 'UINT16':
+    case 'UINT32':
+    case 'UINT64':
+    case 'FP64':
+      appendPieces(pieces, numbersOf(tensor), (part) => part.join(','));
+  }
+}
+
+type NumberArray =
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Float64Array;
+
+function numbersOf(tensor: Tensor): NumberArray {
+  const { buffer, byteOffset, byteLength } = aligned(tensor);
+  switch (tensor.datatype) {
+    case 'INT8':
+      return new Int8Array(buffer, byteOffset, byteLength);
+    case 'INT16':
+      return new Int16Array(buffer, byteOffset, byteLength / 2);
+    case 'INT32':
+      return new Int32Array(buffer, byteOffset, byteLength / 4);
+    case 'INT64':
+      return new BigInt64Array(buffer, byteOffset, byteLength / 8);
+    case 'UINT8':
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    case 'UINT16':
+      return new Uint16Array(buffer, byteOffset, byteLength / 2);
+    case 'UINT32':
+      return new Uint32Array(buffer, byteOffset, byteLength / 4);
+    case 'UINT64':
+      return new BigUint64Array(buffer, byteOffset, byteLength / 8);
+    case 'FP64':
+      return new Float64Array(buffer, byteOffset, byteLength / 8);
+    case 'BOOL':
+    case 'BYTES':
+    case 'FP16':
+    case 'BF16':
+    case 'FP32':
+      throw new Error(`bug: ${tensor.datatype} has no array of numbers`);
+  }
+}
+
+/** Typed arrays want elements at multiples of their size; tensors promise nothing. */
+function aligned({ data, datatype }: Tensor): Uint8Array {
+  return data.byteOffset % datatypeSizeBytes[datatype] === 0 ? data : new Uint8Array(data);
+}
+
+function appendPieces(
+  pieces: Uint8Array[],
+  elements: NumberArray,
+  textOf: (part: NumberArray) => string,
+): void {
+  for (let start = 0; start < elements.length; start += elementsPerPiece) {
+    if (start > 0) pieces.push(separator);
+    pieces.push(Buffer.from(textOf(elements.subarray(start, start + elementsPerPiece)), 'latin1'));
+  }
+}
+
+function appendFloats(pieces: Uint8Array[], { buffer, byteOffset, byteLength }: Uint8Array): void {
+  const floats = new Float32Array(buffer, byteOffset, byteLength / 4);
+  for (let start = 0; start < floats.length; start += elementsPerPiece) {
+    const end = Math.min(floats.length, start + elementsPerPiece);
+    const target = Buffer.allocUnsafe((end - start) * maxFloatCharacters);
+    let position = 0;
+    for (let index = start; index < end; index++) {
+      position = writeFloat(target, position, floats[index] ?? 0);
+      target[position++] = comma;
+    }
+    if (end === floats.length) position--;
+    pieces.push(target.subarray(0, position));
+  }
+}
+
+function appendTexts(pieces: Uint8Array[], { name, data }: Tensor): void {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (bytes.length === 0) return;
+  const texts: string[] = [];
+  let position = 0;
+  while (position < bytes.length) {
+    const end = position + 4 + bytes.readUInt32LE(position);
+    if (!isUtf8(bytes.subarray(position + 4, end))) throw refuse.notText(name);
+    texts.push(JSON.stringify(bytes.toString('utf8', position + 4, end)));
+    position = end;
+  }
+  pieces.push(Buffer.from(texts.join(',')));
+}

@@ -1,0 +1,245 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServingError } from '../../errors.ts';
+import { CallContext } from '../../inference/call-context.ts';
+import { anonymous, type Principal } from '../../inference/principal.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { TimerWheel, WheelEntry } from '../../util/timer-wheel.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { compress, inflateBody, replyEncoding, requestEncoding } from './content-encoding.ts';
+import type { CrossOrigin } from './cross-origin.ts';
+import { readTimeout } from './deadline.ts';
+import { findEndpoint, type Endpoints } from './endpoint-table.ts';
+import type { Endpoint, Handler, HttpCall, PathNames } from './http-call.ts';
+import type { HttpLimits, HttpServerOptions } from './http-server-options.ts';
+import { isHopeless, receiveBody, type ReceiveLimits } from './receive-body.ts';
+import { jsonReply, type HttpReply } from './reply.ts';
+import { errorReply } from './status.ts';
+
+/** Shorter replies gain nothing: what compression saves, it takes in time. */
+const compressFromBytes = 8 * 1024;
+
+/** What all exchanges of one server share. */
+export interface ExchangeServices {
+  readonly endpoints: Endpoints;
+  readonly authenticate: HttpServerOptions['authenticate'];
+  readonly crossOrigin: CrossOrigin;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly budget: BodyBudget;
+  readonly limits: HttpLimits;
+  /** From the start of draining requests are refused, also those that were on their way. */
+  draining: boolean;
+}
+
+/** A request to a path and method that exist. */
+interface Found {
+  readonly endpoint: Endpoint;
+  readonly handler: Handler;
+  readonly names: PathNames;
+}
+
+/**
+ * One request and its reply. It is over in two ways that come in any order: its handler has settled, and its response is
+ * closed. The context is finished, and what the request held given back, after both.
+ */
+export class Exchange implements WheelEntry {
+  dueAt = 0;
+  nextDue: WheelEntry | undefined = undefined;
+  previousDue: WheelEntry | undefined = undefined;
+  slot = -1;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #services: ExchangeServices;
+  #context: CallContext | undefined = undefined;
+  #heldBytes = 0;
+  #corsHeaders: readonly string[] = [];
+  /** The client waits for leave to send its body (`Expect: 100-continue`). */
+  #unsentBody: boolean;
+  #answered = false;
+  #working = true;
+  #closed = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    services: ExchangeServices,
+    body: 'sent' | 'awaits leave',
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#services = services;
+    this.#unsentBody = body === 'awaits leave';
+    response.once('close', () => this.#close());
+  }
+
+  /** Never rejects: whatever happens becomes the reply. */
+  async run(): Promise<void> {
+    try {
+      this.#answer(await this.#handle());
+    } catch (thrown) {
+      this.#answer(errorReply(thrown));
+    }
+    this.#working = false;
+    this.#leave();
+  }
+
+  onDue(): void {
+    const error = new ServingError('deadline_exceeded', 'deadline exceeded', { reason: 'DEADLINE_EXCEEDED' });
+    this.#answer(errorReply(error));
+    this.#context?.cancel();
+  }
+
+  async #handle(): Promise<HttpReply> {
+    const { crossOrigin, draining, limits } = this.#services;
+    this.#corsHeaders = crossOrigin.check(this.#request);
+    const preflight = crossOrigin.preflight(this.#request);
+    if (preflight !== undefined) return preflight;
+    const target = this.#find();
+    if ('status' in target) return target;
+    if (draining && target.endpoint.scope !== 'none') throw shuttingDown();
+    const principal = this.#authorize(target.endpoint);
+    const deadline = this.#startDeadline();
+    const encoding = requestEncoding(this.#header('content-encoding'));
+    const hasBody = this.#request.method === 'POST';
+    const receive: ReceiveLimits = {
+      maxBytes: limits.maxBodyBytes,
+      hold: (sizeBytes) => this.#hold(sizeBytes),
+    };
+    let body = hasBody ? await this.#receive(receive) : noBytes;
+    if (encoding !== 'identity' && body.length > 0) body = await inflateBody(encoding, body, receive);
+    // Answered or given up while the body was on its way.
+    if (this.#answered || this.#closed) throw clientGone();
+    const context = new CallContext(this.#services.clock.now(), deadline, principal, body.length);
+    this.#context = context;
+    const call: HttpCall = { context, path: target.names, body, header: (name) => this.#header(name) };
+    return target.handler(call);
+  }
+
+  #header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  #find(): Found | HttpReply {
+    const found = findEndpoint(this.#services.endpoints, this.#request.url ?? '');
+    if (found === undefined) return jsonReply({ error: 'Not Found' }, 404);
+    const { endpoint, names } = found;
+    const { method } = this.#request;
+    const handler =
+      method === 'POST' ? endpoint.post : method === 'GET' || method === 'HEAD' ? endpoint.get : undefined;
+    if (handler !== undefined) return { endpoint, handler, names };
+    const allowed = [endpoint.get && 'GET', endpoint.post && 'POST'].filter((name) => name !== undefined);
+    return jsonReply({ error: 'Method Not Allowed' }, 405, ['Allow', allowed.join(', ')]);
+  }
+
+  /** Endpoints that are open to everybody do not look at credentials at all, so that probes with stale ones work. */
+  #authorize({ scope }: Endpoint): Principal {
+    if (scope === 'none') return anonymous;
+    const principal = this.#services.authenticate((name) => this.#header(name));
+    if (principal.scopes.has(scope)) return principal;
+    throw new ServingError('permission_denied', `the scope '${scope}' is needed for this call`, {
+      reason: 'SCOPE_MISSING',
+    });
+  }
+
+  #startDeadline(): number {
+    const timeoutMs = readTimeout((name) => this.#header(name));
+    if (timeoutMs === Infinity) return Infinity;
+    const deadline = this.#services.clock.now() + timeoutMs;
+    this.#services.wheel.add(this, deadline);
+    return deadline;
+  }
+
+  #hold(sizeBytes: number): void {
+    this.#services.budget.take(sizeBytes);
+    this.#heldBytes += sizeBytes;
+  }
+
+  #receive(limits: ReceiveLimits): Promise<Buffer> {
+    const request = this.#request;
+    if (this.#unsentBody && !isHopeless(request, limits.maxBytes)) {
+      this.#unsentBody = false;
+      this.#response.writeContinue();
+    }
+    return receiveBody(request, limits);
+  }
+
+  #answer(reply: HttpReply): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#services.wheel.remove(this);
+    if (this.#closed) return;
+    const encoding = this.#encodingOf(reply);
+    if (encoding === 'identity') this.#send(reply, []);
+    else {
+      void compress(encoding, reply.pieces).then(
+        (piece) => this.#send({ ...reply, pieces: [piece] }, ['Content-Encoding', encoding]),
+        () => this.#send(reply, []),
+      );
+    }
+  }
+
+  #encodingOf({ compressible, pieces }: HttpReply): 'identity' | 'gzip' | 'deflate' {
+    if (!compressible || sizeOf(pieces) < compressFromBytes) return 'identity';
+    return replyEncoding(this.#header('accept-encoding'));
+  }
+
+  #send({ status, contentType, headers, pieces, compressible }: HttpReply, more: readonly string[]): void {
+    const response = this.#response;
+    if (this.#closed) return;
+    const fields = ['Content-Length', String(sizeOf(pieces)), ...headers, ...more, ...this.#corsHeaders];
+    if (contentType !== '') fields.push('Content-Type', contentType);
+    if (compressible) fields.push('Vary', 'Accept-Encoding');
+    // A body that nobody read, or will read, would be taken for the next request.
+    if (
+      this.#services.draining ||
+      this.#unsentBody ||
+      isHopeless(this.#request, this.#services.limits.maxBodyBytes)
+    ) {
+      fields.push('Connection', 'close');
+    }
+    response.writeHead(status, fields);
+    response.cork();
+    for (const piece of pieces) response.write(piece);
+    response.end();
+    response.uncork();
+    const { socket } = response;
+    if (socket !== null && socket.writableLength > 0) socket.setTimeout(this.#services.limits.stallMs);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    if (!this.#answered) this.#context?.cancel();
+    this.#services.wheel.remove(this);
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#working || !this.#closed) return;
+    this.#context?.finish();
+    this.#services.budget.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  let sizeBytes = 0;
+  for (const piece of pieces) sizeBytes += piece.length;
+  return sizeBytes;
+}
+
+function shuttingDown(): ServingError {
+  return new ServingError(
+    'unavailable',
+    'HTTP server is shutting down and has stopped accepting new requests.',
+    {
+      reason: 'SHUTTING_DOWN',
+    },
+  );
+}
+
+function clientGone(): ServingError {
+  return new ServingError('cancelled', 'the client is gone', { reason: 'CANCELLED' });
+}

@@ -1,0 +1,40 @@
+import type { CallContext } from '../../inference/call-context.ts';
+import type { Scope } from '../../inference/principal.ts';
+import type { HttpReply } from './reply.ts';
+
+/** What a handler sees of a request. */
+export interface HttpCall {
+  readonly context: CallContext;
+  /** Names in the path, decoded; '' where the path has none. */
+  readonly path: PathNames;
+  /** Received and decompressed as a whole; empty for GET. */
+  readonly body: Buffer;
+  /** By lower-case name. */
+  header(name: string): string | undefined;
+}
+
+export interface PathNames {
+  readonly model: string;
+  readonly version: string;
+  /** Of a model repository. */
+  readonly repository: string;
+}
+
+/** A thrown or rejected ServingError becomes the reply. */
+export type Handler = (call: HttpCall) => HttpReply | Promise<HttpReply>;
+
+/** What can be done at a path. */
+export interface Endpoint {
+  /** Which scope a caller needs; 'none' for probes. */
+  readonly scope: Scope | 'none';
+  readonly get: Handler | undefined;
+  readonly post: Handler | undefined;
+}
+
+export function reads(scope: Endpoint['scope'], get: Handler): Endpoint {
+  return { scope, get, post: undefined };
+}
+
+export function takes(scope: Endpoint['scope'], post: Handler): Endpoint {
+  return { scope, get: undefined, post };
+}

@@ -1,0 +1,246 @@
+import { datatypeSizeBytes, type Datatype } from '../../inference/datatype.ts';
+import { scanDecimal, scanned } from './json-number.ts';
+import { char, maxJsonDepth, type JsonReader } from './json-reader.ts';
+import { refuse } from './refuse.ts';
+
+/** The input whose data are read. */
+export interface ElementsWanted {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** As its shape says; a safe integer. */
+  readonly count: number;
+  /** What the result may take: `[1,1,1]` read as FP64 grows fourfold. */
+  readonly maxBytes: number;
+}
+
+/** Where elements go. One object per tensor. */
+interface Target {
+  readonly wanted: ElementsWanted;
+  data: Buffer;
+  view: DataView;
+  /** Elements so far. */
+  count: number;
+  /** Bytes so far. */
+  sizeBytes: number;
+}
+
+type TakeElement = (reader: JsonReader, target: Target) => void;
+
+/**
+ * Reads the `data` of an input, flat or nested, at the reader's position into the bytes of a tensor.
+ *
+ * @throws invalid_argument for elements that are not the datatype's or not as many as the shape says.
+ */
+export function readElements(reader: JsonReader, wanted: ElementsWanted): Buffer {
+  const { name, datatype, count, maxBytes } = wanted;
+  const take = takers[datatype];
+  if (take === undefined) throw refuse.half(datatype, name);
+  const sizeBytes = count * (datatype === 'BYTES' ? 4 : datatypeSizeBytes[datatype]);
+  // Each element takes a character at least, so this also bounds what is allocated by what was sent.
+  if (count > reader.bytes.length - reader.position) throw refuse.elementCount(name, count);
+  if (sizeBytes > maxBytes) throw refuse.tooLarge(maxBytes);
+  const data = Buffer.from(new ArrayBuffer(sizeBytes));
+  const target: Target = { wanted, data, view: viewOf(data), count: 0, sizeBytes: 0 };
+  walk(reader, target, take);
+  if (target.count !== count) throw refuse.elementCount(name, count);
+  return target.data.subarray(0, target.sizeBytes);
+}
+
+function viewOf(data: Buffer): DataView {
+  return new DataView(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Follows brackets and commas; how elements are nested is not compared with the shape, as in Triton. */
+function walk(reader: JsonReader, target: Target, take: TakeElement): void {
+  const { wanted } = target;
+  let open = 0;
+  let fresh = true;
+  let separated = true;
+  do {
+    const next = reader.peek();
+    if (next === char.comma) {
+      if (separated) reader.fail('an element is missing');
+      separated = true;
+      reader.position++;
+    } else if (next === char.closeBracket) {
+      if (open === 0 || (separated && !fresh)) reader.fail('an element is missing');
+      open--;
+      fresh = false;
+      separated = false;
+      reader.position++;
+    } else {
+      if (!separated) reader.fail('a comma is missing');
+      if (next === char.openBracket) {
+        if (reader.depth + ++open > maxJsonDepth) throw refuse.nesting(maxJsonDepth);
+        fresh = true;
+        reader.position++;
+      } else {
+        if (target.count === wanted.count) throw refuse.elementCount(wanted.name, wanted.count);
+        take(reader, target);
+        target.count++;
+        fresh = false;
+        separated = false;
+      }
+    }
+  } while (open > 0);
+}
+
+function takeFloat(reader: JsonReader, target: Target): void {
+  const value = scanDecimal(reader.bytes, reader.position, 'single');
+  if (scanned.end === reader.position) {
+    target.view.setFloat32(target.sizeBytes, namedNumber(reader, target), true);
+  } else {
+    if (!Number.isFinite(Math.fround(value))) throw outOfRange(reader, target);
+    reader.position = scanned.end;
+    target.view.setFloat32(target.sizeBytes, value, true);
+  }
+  target.sizeBytes += 4;
+}
+
+function takeDouble(reader: JsonReader, target: Target): void {
+  let value = scanDecimal(reader.bytes, reader.position, 'double');
+  if (scanned.end === reader.position) value = namedNumber(reader, target);
+  else {
+    if (!Number.isFinite(value)) throw outOfRange(reader, target);
+    reader.position = scanned.end;
+  }
+  target.view.setFloat64(target.sizeBytes, value, true);
+  target.sizeBytes += 8;
+}
+
+/** `NaN`, `Infinity` and `-Infinity`; a number in usual form has been ruled out. */
+function namedNumber(reader: JsonReader, { wanted }: Target): number {
+  for (const [word, value] of namedNumbers) {
+    const end = reader.position + word.length;
+    if (reader.bytes.toString('latin1', reader.position, end) !== word) continue;
+    reader.position = end;
+    return value;
+  }
+  throw refuse.element(wanted.name, `a number for ${wanted.datatype}`);
+}
+
+const namedNumbers = [
+  ['NaN', NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+] as const;
+
+function outOfRange(reader: JsonReader, { wanted }: Target): Error {
+  return refuse.outOfRange(wanted.name, wanted.datatype, reader.numberText());
+}
+
+interface IntegerForm {
+  readonly sizeBytes: 1 | 2 | 4;
+  readonly min: number;
+  readonly max: number;
+}
+
+function takeInteger({ sizeBytes, min, max }: IntegerForm): TakeElement {
+  return (reader, target) => {
+    const value = scanInteger(reader, target);
+    if (value < min || value > max) throw outOfRange(reader, target);
+    reader.position = scanned.end;
+    const { data } = target;
+    const position = target.sizeBytes;
+    data[position] = value;
+    if (sizeBytes > 1) data[position + 1] = value >> 8;
+    if (sizeBytes > 2) {
+      data[position + 2] = value >> 16;
+      data[position + 3] = value >> 24;
+    }
+    target.sizeBytes = position + sizeBytes;
+  };
+}
+
+function takeLong(min: bigint, max: bigint): TakeElement {
+  return (reader, target) => {
+    const value = scanInteger(reader, target);
+    if (Number.isSafeInteger(value) && (value >= 0 || min < 0n)) {
+      target.view.setInt32(target.sizeBytes, value | 0, true);
+      target.view.setInt32(target.sizeBytes + 4, Math.floor(value / 0x1_0000_0000), true);
+    } else {
+      const exact = exactInteger(reader, target);
+      if (exact < min || exact > max) throw outOfRange(reader, target);
+      target.view.setBigUint64(target.sizeBytes, BigInt.asUintN(64, exact), true);
+    }
+    reader.position = scanned.end;
+    target.sizeBytes += 8;
+  };
+}
+
+/** Longer ones are out of range, and cost time that grows with their square. */
+const maxLongDigits = 20;
+
+function exactInteger(reader: JsonReader, target: Target): bigint {
+  if (scanned.end - reader.position > maxLongDigits) throw outOfRange(reader, target);
+  return BigInt(reader.bytes.toString('latin1', reader.position, scanned.end));
+}
+
+/** The value is exact only where it is a safe integer; `scanned.end` is behind it. */
+function scanInteger(reader: JsonReader, { wanted }: Target): number {
+  const { bytes, position } = reader;
+  let end = position;
+  let value = 0;
+  let byte = bytes[end] ?? 0;
+  const negative = byte === char.minus;
+  if (negative) byte = bytes[++end] ?? 0;
+  const firstDigit = end;
+  while (byte >= char.zero && byte <= char.nine) {
+    value = value * 10 + (byte - char.zero);
+    byte = bytes[++end] ?? 0;
+  }
+  const digits = end - firstDigit;
+  const isOther = byte === char.point || byte === 0x65 || byte === 0x45;
+  if (digits === 0 || isOther || (digits > 1 && bytes[firstDigit] === char.zero)) {
+    throw refuse.element(wanted.name, `a whole number for ${wanted.datatype}`);
+  }
+  scanned.end = end;
+  return negative ? -value : value;
+}
+
+function takeBoolean(reader: JsonReader, target: Target): void {
+  const value = reader.value();
+  if (typeof value !== 'boolean' && value !== 0 && value !== 1) {
+    throw refuse.element(target.wanted.name, 'true or false for BOOL');
+  }
+  target.data[target.sizeBytes++] = Number(value);
+}
+
+function takeText(reader: JsonReader, target: Target): void {
+  if (reader.peek() !== char.quote) throw refuse.element(target.wanted.name, 'a string for BYTES');
+  const text = reader.string();
+  const length = Buffer.byteLength(text);
+  const end = target.sizeBytes + 4 + length;
+  // What the elements that follow need is there already; only their text needs more.
+  const rest = 4 * (target.wanted.count - target.count - 1);
+  if (end + rest > target.data.length) grow(target, end + rest);
+  target.view.setUint32(target.sizeBytes, length, true);
+  target.data.write(text, target.sizeBytes + 4, length);
+  target.sizeBytes = end;
+}
+
+function grow(target: Target, neededBytes: number): void {
+  const { maxBytes } = target.wanted;
+  if (neededBytes > maxBytes) throw refuse.tooLarge(maxBytes);
+  const larger = Buffer.from(new ArrayBuffer(Math.min(maxBytes, neededBytes * 2)));
+  larger.set(target.data.subarray(0, target.sizeBytes));
+  target.data = larger;
+  target.view = viewOf(larger);
+}
+
+const takers: Readonly<Record<Datatype, TakeElement | undefined>> = {
+  BOOL: takeBoolean,
+  INT8: takeInteger({ sizeBytes: 1, min: -0x80, max: 0x7f }),
+  INT16: takeInteger({ sizeBytes: 2, min: -0x8000, max: 0x7fff }),
+  INT32: takeInteger({ sizeBytes: 4, min: -0x8000_0000, max: 0x7fff_ffff }),
+  INT64: takeLong(-(2n ** 63n), 2n ** 63n - 1n),
+  UINT8: takeInteger({ sizeBytes: 1, min: 0, max: 0xff }),
+  UINT16: takeInteger({ sizeBytes: 2, min: 0, max: 0xffff }),
+  UINT32: takeInteger({ sizeBytes: 4, min: 0, max: 0xffff_ffff }),
+  UINT64: takeLong(0n, 2n ** 64n - 1n),
+  FP32: takeFloat,
+  FP64: takeDouble,
+  BYTES: takeText,
+  FP16: undefined,
+  BF16: undefined,
+};
