@@ -3,6 +3,7 @@ import type { ByteBudget } from './admission/byte-budget.ts';
 import type { Batcher } from './batching/batcher.ts';
 import type { Options } from './config/options.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
+import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
@@ -33,6 +34,8 @@ export interface DataPlane {
   readonly addresses: readonly string[];
   /** Bound port of the first listener; 0 when gRPC is off. */
   readonly port: number;
+  /** Bound address and port of HTTP; '' and 0 when it is off. */
+  readonly http: { readonly address: string; readonly port: number };
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
   drain(graceMs: number): Promise<void>;
 }
@@ -43,33 +46,56 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const pipeline = createPipeline({ router, admission: createAdmission({ budget, clock }), batcher });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
-  const listeners = await listenGrpc(parts.options, publicMethods(parts, infer, health), parts);
+  const front = publicFront(parts, infer);
+  const listeners = await listenGrpc(parts.options, publicMethods(parts, front, health), parts);
+  const http = await listenHttp(parts.options, front, parts).catch(async (error: unknown) => {
+    await Promise.all(listeners.map((listener) => listener.drain(0)));
+    throw error;
+  });
   return {
     infer,
     addresses: listeners.map(({ address }) => address),
     port: listeners[0]?.port ?? 0,
+    http: { address: http?.address ?? '', port: http?.port ?? 0 },
     async drain(graceMs) {
       health.shutdown();
-      await Promise.all(listeners.map((listener) => listener.drain(graceMs)));
+      const open = http === undefined ? listeners : [...listeners, http];
+      await Promise.all(open.map((listener) => listener.drain(graceMs)));
     },
   };
 }
 
+/** What every front serves. */
+function publicFront({ options, catalog, control, settings }: DataPlaneParts, infer: Infer): HttpFront {
+  return {
+    infer,
+    catalog,
+    control: options.models.controlMode === 'explicit' ? control : undefined,
+    settings,
+    serverName: options.server.id,
+    serverVersion: packageVersion(),
+    extensions: [
+      'binary_tensor_data',
+      'classification',
+      'generate',
+      'logging',
+      'model_configuration',
+      'model_repository',
+      'parameters',
+      'schedule_policy',
+      'statistics',
+    ],
+  };
+}
+
 /** Everything on the main gRPC port. */
-function publicMethods(parts: DataPlaneParts, infer: Infer, health: HealthService): GrpcMethod[] {
-  const { options, catalog, control, settings, clock } = parts;
+function publicMethods(
+  { options, clock }: DataPlaneParts,
+  front: HttpFront,
+  health: HealthService,
+): GrpcMethod[] {
   return [
-    ...createInferenceService({
-      infer,
-      catalog,
-      control: options.models.controlMode === 'explicit' ? control : undefined,
-      settings,
-      serverName: options.server.id,
-      serverVersion: packageVersion(),
-      extensions: ['model_configuration', 'model_repository', 'schedule_policy', 'statistics', 'logging'],
-      maxMessageBytes: options.grpc.maxMessageBytes,
-      clock,
-    }),
+    ...createInferenceService({ ...front, maxMessageBytes: options.grpc.maxMessageBytes, clock }),
     ...health.methods,
     ...createReflectionMethods([inferenceService(), health.service]),
   ];

@@ -31,6 +31,8 @@ export interface Server extends AsyncDisposable {
   readonly control: ModelControl;
   /** Bound address of the first gRPC listener; '' when gRPC is off. */
   readonly grpcAddress: string;
+  /** Bound address of the HTTP listener; '' when HTTP is off. */
+  readonly httpAddress: string;
   /** Bound address of the administration listener; '' when it is off. */
   readonly adminAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
@@ -124,6 +126,7 @@ export async function createServer(
     catalog: registry.catalog,
     control: serving.control,
     grpcAddress: serving.addresses[0] ?? '',
+    httpAddress: serving.httpAddress,
     adminAddress: admin?.address ?? '',
     stopped: stopped.promise,
     stop,

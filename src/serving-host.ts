@@ -37,6 +37,8 @@ export interface Serving {
   readonly control: ModelControl;
   /** Bound addresses, in the order of the options; none when gRPC is off. */
   readonly addresses: readonly string[];
+  /** Bound address of HTTP; '' when it is off. */
+  readonly httpAddress: string;
   readonly log: { level: LogLevel };
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
   /** Resolves when every request that comes later meets the models as the registry has them now. */
@@ -71,6 +73,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         infer: plane.infer,
         control,
         addresses: plane.addresses,
+        httpAddress: plane.http.address,
         log: logger,
         batching: () => batcher.inspect(),
         settled: () => Promise.resolve(),

@@ -11,6 +11,8 @@ export interface RunningServer {
   readonly catalog: ModelCatalog;
   /** Bound address of the gRPC listener, with the port that was picked for 0. */
   readonly grpcAddress: string;
+  /** Bound address of the HTTP listener; '' when HTTP is off. */
+  readonly httpAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
   readonly stopped: Promise<void>;
   /** Lets running requests finish, within `exitTimeoutSecs`. Idempotent. */
@@ -87,7 +89,8 @@ interface Greeter {
 function greet(server: RunningServer, { options, terminal, logger, command }: Greeter): void {
   const address = server.grpcAddress.replace(/^(0\.0\.0\.0|\[?::\]?):/, '127.0.0.1:');
   const greeting = createGreeting(server.catalog, { address, secure: options.grpc.tls.enabled, command });
-  logger.info({ grpc: server.grpcAddress, models: greeting.models.length }, 'serving');
+  const http = server.httpAddress === '' ? {} : { http: server.httpAddress };
+  logger.info({ grpc: server.grpcAddress, ...http, models: greeting.models.length }, 'serving');
   const pretty =
     options.log.format === 'pretty' || (options.log.format === 'auto' && terminal.stdout.isTTY === true);
   if (options.log.level === 'silent') return;

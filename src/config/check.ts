@@ -21,7 +21,9 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     );
   }
   if (!grpc.enabled) {
-    problems.push(`grpc.enabled must be true, got false: gRPC is the only service${from('grpc.enabled')}`);
+    problems.push(
+      `grpc.enabled must be true, got false: the command line's own client and the examples need gRPC${from('grpc.enabled')}`,
+    );
   }
   if (server.ioThreads > cores) {
     problems.push(
@@ -61,10 +63,15 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
 }
 
 /** What is allowed, but worth a warning at start. */
-export function noticesOf({ models, grpc, security }: Options): string[] {
-  if (security.apiKeysFile !== undefined || isLoopback(grpc.address) || grpc.tls.mutual) return [];
+export function noticesOf({ models, grpc, http, security }: Options): string[] {
+  if (security.apiKeysFile !== undefined) return [];
+  const open = [
+    grpc.enabled && !grpc.tls.mutual ? grpc.address : '',
+    http.enabled ? http.address : '',
+  ].filter((address) => address !== '' && !isLoopback(address));
   const control = models.controlMode === 'explicit' ? ', load and unload models' : '';
-  return [
-    `${grpc.address} is open to the network without API keys: anyone who reaches it may run${control} (set --api-keys-file)`,
-  ];
+  return [...new Set(open)].map(
+    (address) =>
+      `${address} is open to the network without API keys: anyone who reaches it may run${control} (set --api-keys-file)`,
+  );
 }

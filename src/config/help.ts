@@ -4,6 +4,7 @@ import { settings, type Setting } from './settings.ts';
 const titles = {
   models: 'Models',
   grpc: 'gRPC',
+  http: 'HTTP',
   admin: 'Administration',
   security: 'Security',
   server: 'Server',

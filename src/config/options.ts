@@ -164,6 +164,37 @@ const grpc = z
   })
   .prefault({});
 
+const http = z
+  .strictObject({
+    enabled: toggle(true, { flag: 'allow-http', about: 'Listen for HTTP.' }),
+    address: text('127.0.0.1', {
+      flag: 'http-address',
+      value: 'host',
+      about: 'Address to listen on; 0.0.0.0 or :: for all.',
+    }),
+    port: integer(8000, port, {
+      flag: 'http-port',
+      value: 'port',
+      about: 'Port to listen on; 0 picks a free one.',
+    }),
+    maxInputBytes: integer(
+      64 * mebibyte,
+      { min: 1024, max: 2 ** 31 - 1 },
+      {
+        flag: 'http-max-input-size',
+        value: 'bytes',
+        about: 'Largest body of a request, also after decompression.',
+      },
+    ),
+    corsOrigins: list({
+      flag: 'http-cors-origin',
+      value: 'origin',
+      about:
+        'Web pages of this origin, such as https://app.example, may call; * for all. May be repeated. Others are refused.',
+    }),
+  })
+  .prefault({});
+
 const admin = z
   .strictObject({
     address: text('127.0.0.1:8003', {
@@ -247,7 +278,7 @@ const log = z
   .prefault({});
 
 /** The one source of the options' names, defaults, bounds and descriptions: flags, environment, file, help and docs. */
-export const optionsSchema = z.strictObject({ models, grpc, admin, security, server, log });
+export const optionsSchema = z.strictObject({ models, grpc, http, admin, security, server, log });
 
 type Frozen<T> = T extends readonly (infer Item)[]
   ? readonly Item[]

@@ -15,7 +15,7 @@ import { ModelStatistics } from '../observability/statistics.ts';
 import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
 import type { Handlers } from './call-port.ts';
 import { mergeInspections } from './merge-inspections.ts';
-import type { IoThreadSetup, MainCalls } from './messages.ts';
+import type { IoThreadSetup, ListenPorts, MainCalls } from './messages.ts';
 import { ProcessSettings } from './process-settings.ts';
 import { publicationOf } from './publication.ts';
 import { SpreadModel } from './spread-model.ts';
@@ -54,7 +54,8 @@ class IoThreads implements ServingHost, Serving {
   readonly #restartedAt = new Map<number, readonly number[]>();
   readonly #timers = new Set<Disposable>();
   #addresses: readonly string[] = [];
-  #port = 0;
+  #ports: ListenPorts = { port: 0, httpPort: 0 };
+  #httpAddress = '';
   #nextId = 0;
   #nextRequest = 0;
   #registry: ModelRegistry | undefined = undefined;
@@ -99,20 +100,27 @@ class IoThreads implements ServingHost, Serving {
     return this.#addresses;
   }
 
+  get httpAddress(): string {
+    return this.#httpAddress;
+  }
+
   get log(): Serving['log'] {
     return this.settings.logLevel;
   }
 
   async serve(registry: ModelRegistry): Promise<Serving> {
-    const { grpc } = this.#context.options;
+    const { grpc, http } = this.#context.options;
     this.#registry = registry;
     await checkFree(grpc.address, grpc.port);
+    if (http.enabled) await checkFree(http.address, http.port);
     const [first, ...others] = this.#alive();
     if (first === undefined) throw threadLost();
-    const { addresses, port } = await first.calls.ask('listen', { port: grpc.port });
-    this.#port = port;
+    const asked = { port: grpc.port, httpPort: http.port };
+    const { addresses, httpAddress, port, httpPort } = await first.calls.ask('listen', asked);
+    this.#ports = { port, httpPort };
     this.#addresses = addresses;
-    await Promise.all(others.map((link) => link.calls.ask('listen', { port })));
+    this.#httpAddress = httpAddress;
+    await Promise.all(others.map((link) => link.calls.ask('listen', this.#ports)));
     this.#phase = 'serving';
     for (const link of this.#alive()) link.serving = true;
     registry.catalog.onChange(() => this.#publishSoon());
@@ -205,7 +213,7 @@ class IoThreads implements ServingHost, Serving {
       link.publish(this.#publication());
       await link.settled;
       if (this.#phase !== 'serving') return;
-      await link.calls.ask('listen', { port: this.#port });
+      await link.calls.ask('listen', this.#ports);
       link.serving = true;
       // What changed meanwhile was not sent to a thread that did not serve yet.
       link.publish(this.#publication());

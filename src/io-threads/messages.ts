@@ -24,7 +24,7 @@ export interface IoThreadSetup {
 /** What the main thread calls in an I/O thread. */
 export interface ThreadCalls {
   /** Opens the thread's listeners. */
-  listen(asked: { readonly port: number }): Listening;
+  listen(asked: ListenPorts): Listening;
   /** Opens sessions of its own, to be known by a number that the main thread chose. */
   open(asked: { readonly id: number; readonly plan: SessionPlan }): Opened;
   /** Closes them. Nothing may use them any more. */
@@ -58,9 +58,15 @@ export interface MainCalls {
   log(line: LogLine): void;
 }
 
-export interface Listening {
-  readonly addresses: readonly string[];
+/** Of gRPC and HTTP; 0 picks a free one. */
+export interface ListenPorts {
   readonly port: number;
+  readonly httpPort: number;
+}
+
+export interface Listening extends ListenPorts {
+  readonly addresses: readonly string[];
+  readonly httpAddress: string;
 }
 
 export interface Opened {

@@ -19,6 +19,7 @@ import type {
   ForwardedRequest,
   IoThreadSetup,
   Listening,
+  ListenPorts,
   MainCalls,
   SettingsState,
   ThreadCalls,
@@ -86,7 +87,7 @@ export class ServingThread {
 
   #handlers(): Handlers<ThreadCalls> {
     return {
-      listen: ({ port }) => this.#listen(port),
+      listen: (ports) => this.#listen(ports),
       open: (asked) => this.#models.open(asked),
       close: ({ id }) => this.#models.close(id),
       run: (asked) => this.#models.run(asked),
@@ -101,10 +102,10 @@ export class ServingThread {
     };
   }
 
-  async #listen(port: number): Promise<Listening> {
+  async #listen(ports: ListenPorts): Promise<Listening> {
     const { index, options, budget } = this.#setup;
     this.#plane = openDataPlane({
-      options: withPort(this.#setup, port),
+      options: withPorts(this.#setup, ports),
       router: this.#models.router,
       catalog: this.#models.catalog,
       control: this.#modelControl(),
@@ -120,8 +121,8 @@ export class ServingThread {
       clock,
       logger: this.#logger,
     });
-    const { addresses, port: bound } = await this.#plane;
-    return { addresses, port: bound };
+    const { addresses, port, http } = await this.#plane;
+    return { addresses, port, httpAddress: http.address, httpPort: http.port };
   }
 
   /** Models are managed in the main thread. */
@@ -176,9 +177,12 @@ export class ServingThread {
   }
 }
 
-/** One port for all threads; a Unix socket has no way to be shared and belongs to the first. */
-function withPort({ index, options }: IoThreadSetup, port: number): IoThreadSetup['options'] {
+/** One port of each kind for all threads; a Unix socket has no way to be shared and belongs to the first. */
+function withPorts(
+  { index, options }: IoThreadSetup,
+  { port, httpPort }: ListenPorts,
+): IoThreadSetup['options'] {
   const { unixSocket, ...grpc } = options.grpc;
   const own = index > 0 || unixSocket === undefined ? {} : { unixSocket };
-  return { ...options, grpc: { ...grpc, ...own, port } };
+  return { ...options, grpc: { ...grpc, ...own, port }, http: { ...options.http, port: httpPort } };
 }

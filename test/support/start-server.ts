@@ -23,6 +23,8 @@ export interface RunningServer extends AsyncDisposable {
   /** host:port */
   readonly grpcAddress: string;
   readonly grpcPort: number;
+  /** host:port; '' when HTTP is off. */
+  readonly httpAddress: string;
   /** Everything it has printed so far. */
   output(): string;
   /** Resolves when a line that matches has been printed. Rejects after ten seconds, or when the process ends. */
@@ -42,11 +44,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const closed = once(child, 'close');
   const stop = createStop(child, closed);
   try {
-    const grpcAddress = await readAddress(child, lines, options.startTimeoutMs ?? 30_000);
+    const { grpc: grpcAddress, http: httpAddress } = await readAddresses(
+      child,
+      lines,
+      options.startTimeoutMs ?? 30_000,
+    );
     return {
       pid: child.pid ?? -1,
       grpcAddress,
       grpcPort: Number(grpcAddress.split(':').at(-1)),
+      httpAddress,
       output: () => lines.join('\n'),
       printed: (pattern) => printed(child, lines, pattern),
       stop,
@@ -64,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function spawnServer({ repository, args = [], env = {}, prefix = [] }: ServerOptions): Child {
   const repositories = [repository].flat().flatMap((path) => ['--model-repository', path]);
   const program = [process.execPath, join(root, 'bin', 'tensorgate.js'), 'serve'];
-  const ports = ['--grpc-port', '0', '--admin-address', 'off', '--log-format', 'json'];
+  const ports = ['--grpc-port', '0', '--http-port', '0', '--admin-address', 'off', '--log-format', 'json'];
   const [command = '', ...rest] = [...prefix, ...program, ...repositories, ...ports, ...args];
   const inherited = Object.entries(process.env).filter(([name]) => !/^(TENSORGATE_|NODE_TEST)/.test(name));
   return spawn(command, rest, {
@@ -74,17 +81,22 @@ function spawnServer({ repository, args = [], env = {}, prefix = [] }: ServerOpt
   });
 }
 
-/** The address in the line that the server logs once it serves. */
-function readAddress(child: Child, lines: string[], timeoutMs: number): Promise<string> {
+interface Addresses {
+  readonly grpc: string;
+  readonly http: string;
+}
+
+/** The addresses in the line that the server logs once it serves. */
+function readAddresses(child: Child, lines: string[], timeoutMs: number): Promise<Addresses> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => reject(new Error(`${why}:\n${lines.slice(-30).join('\n')}`));
     const timer = setTimeout(() => fail(`the server was not ready after ${timeoutMs} ms`), timeoutMs);
     createInterface(child.stdout).on('line', (line) => {
       lines.push(line);
-      const address = servingAddress(line);
-      if (address === undefined) return;
+      const addresses = servingAddresses(line);
+      if (addresses === undefined) return;
       clearTimeout(timer);
-      resolve(address);
+      resolve(addresses);
     });
     createInterface(child.stderr).on('line', (line) => void lines.push(line));
     child.once('close', () => {
@@ -102,11 +114,12 @@ async function printed(child: Child, lines: readonly string[], pattern: RegExp):
   }
 }
 
-function servingAddress(line: string): string | undefined {
+function servingAddresses(line: string): Addresses | undefined {
   if (!line.startsWith('{')) return undefined;
   const fields: unknown = JSON.parse(line);
   if (typeof fields !== 'object' || fields === null || !('grpc' in fields)) return undefined;
-  return typeof fields.grpc === 'string' ? fields.grpc : undefined;
+  if (typeof fields.grpc !== 'string') return undefined;
+  return { grpc: fields.grpc, http: 'http' in fields ? String(fields.http) : '' };
 }
 
 function createStop(child: Child, closed: Promise<unknown[]>): () => Promise<number | null> {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { datatypeSizeBytes } from '../../inference/datatype.ts';
+import { datatypeSizeBytes, type Datatype } from '../../inference/datatype.ts';
 import type { Tensor } from '../../inference/tensor.ts';
 import { maxFloatCharacters, writeFloat } from './float-text.ts';
 import { refuse } from './refuse.ts';
@@ -38,7 +38,7 @@ export function appendElements(pieces: Uint8Array[], tensor: Tensor): void {
     case 'UINT32':
     case 'UINT64':
     case 'FP64':
-      appendPieces(pieces, numbersOf(tensor), (part) => part.join(','));
+      appendPieces(pieces, numbersOf(tensor, tensor.datatype), (part) => part.join(','));
   }
 }
 
@@ -53,34 +53,26 @@ type NumberArray =
   | BigUint64Array
   | Float64Array;
 
-function numbersOf(tensor: Tensor): NumberArray {
+type NumberDatatype = Exclude<Datatype, 'BOOL' | 'BYTES' | 'FP16' | 'BF16' | 'FP32'>;
+
+const numberArrays: Record<
+  NumberDatatype,
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumberArray
+> = {
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  FP64: Float64Array,
+};
+
+function numbersOf(tensor: Tensor, datatype: NumberDatatype): NumberArray {
   const { buffer, byteOffset, byteLength } = aligned(tensor);
-  switch (tensor.datatype) {
-    case 'INT8':
-      return new Int8Array(buffer, byteOffset, byteLength);
-    case 'INT16':
-      return new Int16Array(buffer, byteOffset, byteLength / 2);
-    case 'INT32':
-      return new Int32Array(buffer, byteOffset, byteLength / 4);
-    case 'INT64':
-      return new BigInt64Array(buffer, byteOffset, byteLength / 8);
-    case 'UINT8':
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    case 'UINT16':
-      return new Uint16Array(buffer, byteOffset, byteLength / 2);
-    case 'UINT32':
-      return new Uint32Array(buffer, byteOffset, byteLength / 4);
-    case 'UINT64':
-      return new BigUint64Array(buffer, byteOffset, byteLength / 8);
-    case 'FP64':
-      return new Float64Array(buffer, byteOffset, byteLength / 8);
-    case 'BOOL':
-    case 'BYTES':
-    case 'FP16':
-    case 'BF16':
-    case 'FP32':
-      throw new Error(`bug: ${tensor.datatype} has no array of numbers`);
-  }
+  return new numberArrays[datatype](buffer, byteOffset, byteLength / datatypeSizeBytes[datatype]);
 }
 
 /** Typed arrays want elements at multiples of their size; tensors promise nothing. */

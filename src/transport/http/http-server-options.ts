@@ -46,7 +46,8 @@ export interface HttpTls {
 }
 
 export interface HttpServerOptions {
-  readonly listen: { readonly host: string; readonly port: number };
+  /** `reusePort`: several threads listen on the port, and the system spreads connections over them. */
+  readonly listen: { readonly host: string; readonly port: number; readonly reusePort?: boolean };
   readonly tls?: HttpTls;
   readonly infer: Infer;
   readonly catalog: ModelCatalog;

@@ -161,10 +161,10 @@ class Connections {
   }
 }
 
-function bind(server: Server, { host, port }: HttpServerOptions['listen']): Promise<void> {
+function bind(server: Server, where: HttpServerOptions['listen']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ ...where }, () => {
       server.off('error', reject);
       resolve();
     });

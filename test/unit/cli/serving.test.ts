@@ -32,6 +32,7 @@ class Setup {
   readonly server: RunningServer = {
     catalog: fakeCatalog([]),
     grpcAddress: '127.0.0.1:4711',
+    httpAddress: '',
     stopped: this.stopped.opened,
     stop: () => {
       this.stops += 1;

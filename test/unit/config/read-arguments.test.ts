@@ -43,15 +43,15 @@ test('the last of a single flag wins', () => {
 
 test("flags of Triton's that tune what is not here are accepted and named once", () => {
   const { problems, notices } = readArguments([
-    '--allow-http=true',
-    '--http-port',
+    '--allow-metrics=true',
+    '--metrics-port',
     '8080',
-    '--metrics-port=8002',
-    '--http-port=1',
+    '--http-thread-count=2',
+    '--metrics-port=1',
   ]);
   assert.deepEqual(problems, []);
   assert.deepEqual(notices, [
-    'accepted for compatibility, without effect here: --allow-http, --http-port, --metrics-port',
+    'accepted for compatibility, without effect here: --allow-metrics, --metrics-port, --http-thread-count',
   ]);
 });
 

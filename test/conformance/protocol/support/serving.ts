@@ -42,6 +42,7 @@ export class Serving implements AsyncDisposable {
           ...options,
           models: { repositories: [folder.path], ...options.models },
           grpc: { port: 0, transport, ...options.grpc },
+          http: { port: 0, ...options.http },
           admin: { address: 'off' },
         }),
         { logger: createLogger({ level: 'silent', format: 'json' }) },

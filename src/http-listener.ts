@@ -1,0 +1,28 @@
+import type { Options } from './config/options.ts';
+import type { ListenContext } from './grpc-listeners.ts';
+import type { HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
+
+/** What the HTTP front serves; the same as the gRPC front. */
+export type HttpFront = Pick<
+  HttpServerOptions,
+  'infer' | 'catalog' | 'control' | 'settings' | 'serverName' | 'serverVersion' | 'extensions'
+>;
+
+/** The HTTP listener; undefined when HTTP is off, and then its code is not loaded. */
+export async function listenHttp(
+  { http, server }: Options,
+  front: HttpFront,
+  { authenticate, clock, logger }: ListenContext,
+): Promise<HttpServer | undefined> {
+  if (!http.enabled) return undefined;
+  const { startHttpServer } = await import('./transport/http/http-server.ts');
+  return startHttpServer({
+    ...front,
+    listen: { host: http.address, port: http.port, reusePort: server.ioThreads > 1 },
+    authenticate,
+    clock,
+    logger,
+    corsOrigins: http.corsOrigins,
+    limits: { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget },
+  });
+}
