@@ -16,6 +16,8 @@ const tools = join(root, '.tools');
 const bin = join(tools, 'bin');
 const venv = join(tools, 'venv');
 const models = join(tools, 'models');
+const locales = join(tools, 'locales');
+const locale = join(locales, 'en_US.UTF-8');
 
 interface Step {
   readonly name: string;
@@ -77,6 +79,17 @@ async function installDebianPackages(): Promise<void> {
   await execute('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
 }
 
+/** Operators on strings want it. */
+async function installDebianPackagesAndLocale(): Promise<void> {
+  if (!debianPackagesPresent()) await installDebianPackages();
+  mkdirSync(locales, { recursive: true });
+  await execute('localedef', ['-i', 'en_US', '-f', 'UTF-8', locale]);
+}
+
+function debianPackagesPresent(): boolean {
+  return debianPackages.every(({ program }) => onPath(program));
+}
+
 async function installGoPrograms(): Promise<void> {
   if (!onPath('go')) throw new Error('Go is not installed');
   const staging = join(tools, 'go-staging');
@@ -117,8 +130,8 @@ const steps: readonly Step[] = [
   {
     name: 'debian packages',
     inputs: undefined,
-    present: () => debianPackages.every(({ program }) => onPath(program)),
-    run: installDebianPackages,
+    present: () => debianPackagesPresent() && existsSync(locale),
+    run: installDebianPackagesAndLocale,
   },
   {
     name: 'go programs',

@@ -4,6 +4,7 @@
 export const debianPackages = [
   { name: 'redis-server', program: 'redis-server' },
   { name: 'nghttp2-client', program: 'h2load' },
+  { name: 'locales', program: 'locale-gen' },
 ] as const;
 
 /** What `go install tool` builds, and the name to keep it under. */
