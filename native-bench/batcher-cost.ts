@@ -37,6 +37,7 @@ class InstantExecutor implements Executor {
 
 const noStatistics: StatisticsRecorder = {
   recordBatch() {},
+  recordQueueWait() {},
   recordSuccess() {},
   recordFailure() {},
   recordCacheHit() {},

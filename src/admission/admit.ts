@@ -24,7 +24,7 @@ export function createAdmission({ budget, clock }: AdmissionOptions): Admission 
       if (!call.principal.scopes.has('infer')) throw scopeMissing();
       const sizeBytes = heldBytes(request, call);
       if (!budget.take(sizeBytes)) {
-        target.statistics.recordFailure(clock.now() - call.receivedAt, 'REJECTED');
+        target.statistics.recordFailure(clock.now() - call.receivedAt, 'REJECTED', call.front);
         throw budgetExceeded(budget, sizeBytes);
       }
       call.onFinished(() => budget.release(sizeBytes));

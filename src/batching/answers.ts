@@ -28,7 +28,8 @@ export class Answers {
       return;
     }
     if (!this.#leave(queue, entry)) return;
-    if (entry.chunk < 0) queue.target.statistics.recordSuccess(nowMs - entry.call.receivedAt);
+    if (entry.chunk < 0)
+      queue.target.statistics.recordSuccess(nowMs - entry.call.receivedAt, entry.call.front);
     entry.settlement.resolve(response);
     if (queue.unanswered === 0) this.#onEmpty(queue);
   }
@@ -36,7 +37,8 @@ export class Answers {
   fail(queue: TargetQueue, entry: Entry, failure: Failure): void {
     if (!this.#leave(queue, entry)) return;
     if (entry.chunk < 0) {
-      queue.target.statistics.recordFailure(failure.nowMs - entry.call.receivedAt, failure.reason);
+      const { receivedAt, front } = entry.call;
+      queue.target.statistics.recordFailure(failure.nowMs - receivedAt, failure.reason, front);
     }
     entry.settlement.reject(failure.error);
     if (queue.unanswered === 0) this.#onEmpty(queue);

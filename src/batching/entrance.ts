@@ -89,7 +89,7 @@ export class Entrance {
         for (const entry of entries) this.#withdraw(queue, entry);
         settlement.reject(outcome);
       } else {
-        statistics.recordSuccess(endedAt - call.receivedAt);
+        statistics.recordSuccess(endedAt - call.receivedAt, call.front);
         settlement.resolve(outcome);
       }
     });
@@ -164,7 +164,8 @@ export class Entrance {
 }
 
 function recordRefusal(queue: TargetQueue, call: CallContext, error: ServingError, nowMs: number): void {
-  queue.target.statistics.recordFailure(nowMs - call.receivedAt, failureReasons[error.code] ?? 'OTHER');
+  const reason = failureReasons[error.code] ?? 'OTHER';
+  queue.target.statistics.recordFailure(nowMs - call.receivedAt, reason, call.front);
 }
 
 const failureReasons: Partial<Record<ErrorCode, FailureReason>> = {

@@ -117,13 +117,15 @@ export class Runner {
       this.#failAll(queue, entries, responses);
     } else {
       const { inputMs, inferMs, outputMs } = result;
+      const { statistics } = queue.target;
       queue.retries.earn();
-      queue.target.statistics.recordBatch(rows, run.requests, run.queueMs, inputMs, inferMs, outputMs);
+      statistics.recordBatch(rows, run.requests, run.queueMs, inputMs, inferMs, outputMs);
       for (let i = 0; i < entries.length; i++) {
         const entry = entries[i];
         const response = responses[i];
-        if (entry !== undefined && response !== undefined)
-          this.#answers.succeed(queue, entry, response, nowMs);
+        if (entry === undefined || response === undefined) continue;
+        if (entry.chunk <= 0) statistics.recordQueueWait(run.startedAt - entry.queuedAt);
+        this.#answers.succeed(queue, entry, response, nowMs);
       }
     }
     this.#onEnded(queue);

@@ -1,3 +1,4 @@
+import type { Front } from './front.ts';
 import { anonymous, type Principal } from './principal.ts';
 
 /**
@@ -16,6 +17,8 @@ export class CallContext {
   cancelled = false;
   /** Transport's part: true when the caller can take any number of answers (ModelStreamInfer). */
   streaming = false;
+  /** Transport's part: which one it is. */
+  front: Front = 'embedded';
   #onCancelled: (() => void) | undefined = undefined;
   #onFinished: (() => void) | undefined = undefined;
   #finished = false;

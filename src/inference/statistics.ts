@@ -1,3 +1,5 @@
+import type { Front } from './front.ts';
+
 /** Why a request failed, in Triton's words (label `reason` of nv_inference_request_failure). */
 export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 
@@ -12,8 +14,10 @@ export interface StatisticsRecorder {
     inferMs: number,
     outputMs: number,
   ): void;
-  recordSuccess(totalMs: number): void;
-  recordFailure(totalMs: number, reason: FailureReason): void;
+  /** Once per request of an executed batch. */
+  recordQueueWait(queueMs: number): void;
+  recordSuccess(totalMs: number, front: Front): void;
+  recordFailure(totalMs: number, reason: FailureReason, front: Front): void;
   recordCacheHit(queueMs: number, lookupMs: number): void;
   recordCacheMiss(lookupAndInsertMs: number): void;
   /** Requests that wait in the queue now. */
@@ -30,6 +34,31 @@ export interface BatchStatistics {
   readonly computeInput: StatisticDuration;
   readonly computeInfer: StatisticDuration;
   readonly computeOutput: StatisticDuration;
+}
+
+/** Counts of values by size. */
+export interface Histogram {
+  /** Upper ends of the buckets, inclusive and ascending. */
+  readonly bounds: readonly number[];
+  /** One for each bucket, and one for what is above all bounds. Not cumulative. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** What became of the requests that came through one front. */
+export interface FrontStatistics {
+  /** Milliseconds from the last byte of a request to its answer, failures apart. */
+  readonly answered: Histogram;
+  readonly failed: Readonly<Record<FailureReason, number>>;
+}
+
+/** How long each part of answering took, in milliseconds. Requests wait by themselves, and are computed as batches. */
+export interface LatencySnapshot {
+  readonly fronts: Readonly<Record<Front, FrontStatistics>>;
+  readonly queue: Histogram;
+  readonly computeInput: Histogram;
+  readonly computeInfer: Histogram;
+  readonly computeOutput: Histogram;
 }
 
 /** One reading of everything counted for a model version, with the exact meaning of Triton's ModelStatistics. */

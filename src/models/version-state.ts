@@ -1,10 +1,13 @@
 import type { Target } from '../inference/target.ts';
-import type { StatisticsRecorder, StatisticsSnapshot } from '../inference/statistics.ts';
+import type { LatencySnapshot, StatisticsRecorder, StatisticsSnapshot } from '../inference/statistics.ts';
 import type { OpenedModel } from '../inference/executor.ts';
 import type { ModelConfig } from './config.ts';
 
 /** Statistics of one load of one version, as the registry needs them. */
-export type ModelCounters = StatisticsRecorder & { snapshot(): StatisticsSnapshot };
+export type ModelCounters = StatisticsRecorder & {
+  snapshot(): StatisticsSnapshot;
+  latencies(): LatencySnapshot;
+};
 
 /** What routing and readers use of a version that serves. */
 export interface ReadableVersion {

@@ -1,10 +1,13 @@
 import type {
   BatchStatistics,
+  FrontStatistics,
+  LatencySnapshot,
   StatisticDuration,
   StatisticsRecorder,
   StatisticsSnapshot,
 } from '../inference/statistics.ts';
 import type { Clock } from '../util/clock.ts';
+import { sumHistograms } from './histogram-cells.ts';
 import { ModelStatistics } from './statistics.ts';
 
 export interface SharedStatisticsOptions {
@@ -24,7 +27,10 @@ export function createSharedStatistics({
   clock,
   memories,
   writer,
-}: SharedStatisticsOptions): StatisticsRecorder & { snapshot(): StatisticsSnapshot } {
+}: SharedStatisticsOptions): StatisticsRecorder & {
+  snapshot(): StatisticsSnapshot;
+  latencies(): LatencySnapshot;
+} {
   const parts = memories.map((memory) => new ModelStatistics({ name, version, clock, memory }));
   const own = writer === undefined ? undefined : parts[writer];
   const recorder = own ?? new ModelStatistics({ name, version, clock });
@@ -32,12 +38,47 @@ export function createSharedStatistics({
   return {
     recordBatch: (rows, requests, queueMs, inputMs, inferMs, outputMs) =>
       recorder.recordBatch(rows, requests, queueMs, inputMs, inferMs, outputMs),
-    recordSuccess: (totalMs) => recorder.recordSuccess(totalMs),
-    recordFailure: (totalMs, reason) => recorder.recordFailure(totalMs, reason),
+    recordQueueWait: (queueMs) => recorder.recordQueueWait(queueMs),
+    recordSuccess: (totalMs, front) => recorder.recordSuccess(totalMs, front),
+    recordFailure: (totalMs, reason, front) => recorder.recordFailure(totalMs, reason, front),
     recordCacheHit: (queueMs, lookupMs) => recorder.recordCacheHit(queueMs, lookupMs),
     recordCacheMiss: (lookupAndInsertMs) => recorder.recordCacheMiss(lookupAndInsertMs),
     setPending: (requests) => recorder.setPending(requests),
     snapshot: () => summed.map((part) => part.snapshot()).reduce(sum),
+    latencies: () => summed.map((part) => part.latencies()).reduce(sumLatencies),
+  };
+}
+
+function sumLatencies(a: LatencySnapshot, b: LatencySnapshot): LatencySnapshot {
+  return {
+    fronts: {
+      grpc: sumFronts(a.fronts.grpc, b.fronts.grpc),
+      http: sumFronts(a.fronts.http, b.fronts.http),
+      embedded: sumFronts(a.fronts.embedded, b.fronts.embedded),
+    },
+    queue: sumHistograms(a.queue, b.queue),
+    computeInput: sumHistograms(a.computeInput, b.computeInput),
+    computeInfer: sumHistograms(a.computeInfer, b.computeInfer),
+    computeOutput: sumHistograms(a.computeOutput, b.computeOutput),
+  };
+}
+
+function sumFronts(a: FrontStatistics, b: FrontStatistics): FrontStatistics {
+  return {
+    answered: sumHistograms(a.answered, b.answered),
+    failed: failReasons(a.failed, b.failed),
+  };
+}
+
+function failReasons(
+  a: StatisticsSnapshot['failReasons'],
+  b: StatisticsSnapshot['failReasons'],
+): StatisticsSnapshot['failReasons'] {
+  return {
+    REJECTED: a.REJECTED + b.REJECTED,
+    CANCELED: a.CANCELED + b.CANCELED,
+    BACKEND: a.BACKEND + b.BACKEND,
+    OTHER: a.OTHER + b.OTHER,
   };
 }
 
@@ -50,12 +91,7 @@ function sum(a: StatisticsSnapshot, b: StatisticsSnapshot): StatisticsSnapshot {
     executionCount: a.executionCount + b.executionCount,
     success: durations(a.success, b.success),
     fail: durations(a.fail, b.fail),
-    failReasons: {
-      REJECTED: a.failReasons.REJECTED + b.failReasons.REJECTED,
-      CANCELED: a.failReasons.CANCELED + b.failReasons.CANCELED,
-      BACKEND: a.failReasons.BACKEND + b.failReasons.BACKEND,
-      OTHER: a.failReasons.OTHER + b.failReasons.OTHER,
-    },
+    failReasons: failReasons(a.failReasons, b.failReasons),
     queue: durations(a.queue, b.queue),
     computeInput: durations(a.computeInput, b.computeInput),
     computeInfer: durations(a.computeInfer, b.computeInfer),

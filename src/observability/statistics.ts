@@ -1,11 +1,15 @@
+import { fronts, type Front } from '../inference/front.ts';
 import type {
   BatchStatistics,
   FailureReason,
+  FrontStatistics,
+  LatencySnapshot,
   StatisticDuration,
   StatisticsRecorder,
   StatisticsSnapshot,
 } from '../inference/statistics.ts';
 import type { Clock } from '../util/clock.ts';
+import { HistogramCells } from './histogram-cells.ts';
 
 /** Where each number stands in the shared memory. Times are sums in milliseconds. */
 const at = {
@@ -31,7 +35,40 @@ const at = {
   OTHER: 19,
 } as const;
 
-const batchesAt = 20;
+const failureReasons = [
+  'REJECTED',
+  'CANCELED',
+  'BACKEND',
+  'OTHER',
+] as const satisfies readonly FailureReason[];
+
+/** From what a network adds anyway to where callers have given up. Triton's 100, 500, 2000 and 5000 are among them. */
+const requestBoundsMs = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+
+/** Coarser, and down to what a small model takes. */
+const computeBoundsMs = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000];
+
+const queueCells = new HistogramCells(20, requestBoundsMs);
+const inputCells = new HistogramCells(queueCells.end, computeBoundsMs);
+const inferCells = new HistogramCells(inputCells.end, computeBoundsMs);
+const outputCells = new HistogramCells(inferCells.end, computeBoundsMs);
+const grpcCells = new HistogramCells(outputCells.end, requestBoundsMs);
+const httpCells = new HistogramCells(grpcCells.end, requestBoundsMs);
+const embeddedCells = new HistogramCells(httpCells.end, requestBoundsMs);
+const answeredCells = {
+  grpc: grpcCells,
+  http: httpCells,
+  embedded: embeddedCells,
+} as const satisfies Record<Front, HistogramCells>;
+
+/** Failures by front, and within each in the order of `failureReasons`. */
+const frontFailuresAt = {
+  grpc: embeddedCells.end,
+  http: embeddedCells.end + failureReasons.length,
+  embedded: embeddedCells.end + 2 * failureReasons.length,
+} as const satisfies Record<Front, number>;
+
+const batchesAt = embeddedCells.end + fronts.length * failureReasons.length;
 
 /** Of each executed batch size: the size, executions, and the sums of the three compute times. */
 const batchFields = 5;
@@ -96,6 +133,9 @@ export class ModelStatistics implements StatisticsRecorder {
     this.#add(at.inputMs, inputMs * requests);
     this.#add(at.inferMs, inferMs * requests);
     this.#add(at.outputMs, outputMs * requests);
+    inputCells.add(numbers, inputMs);
+    inferCells.add(numbers, inferMs);
+    outputCells.add(numbers, outputMs);
     const batch = this.#batchStarts.get(rows) ?? this.#startBatchSize(rows);
     this.#add(batch + 1, 1);
     this.#add(batch + 2, inputMs);
@@ -103,16 +143,22 @@ export class ModelStatistics implements StatisticsRecorder {
     this.#add(batch + 4, outputMs);
   }
 
-  /** Once per answered request, also when the answer came from the cache. */
-  recordSuccess(totalMs: number): void {
-    this.#add(at.successes, 1);
-    this.#add(at.successMs, totalMs);
+  recordQueueWait(queueMs: number): void {
+    queueCells.add(this.#numbers, queueMs);
   }
 
-  recordFailure(totalMs: number, reason: FailureReason): void {
+  /** Once per answered request, also when the answer came from the cache. */
+  recordSuccess(totalMs: number, front: Front): void {
+    this.#add(at.successes, 1);
+    this.#add(at.successMs, totalMs);
+    answeredCells[front].add(this.#numbers, totalMs);
+  }
+
+  recordFailure(totalMs: number, reason: FailureReason, front: Front): void {
     this.#add(at.failures, 1);
     this.#add(at.failureMs, totalMs);
     this.#add(at[reason], 1);
+    this.#add(frontFailuresAt[front] + failureReasons.indexOf(reason), 1);
   }
 
   /** Beside `recordSuccess`: what a hit waited, and how long the look-up took. */
@@ -158,6 +204,35 @@ export class ModelStatistics implements StatisticsRecorder {
       cacheMiss: duration(this.#get(at.cacheMisses), this.#get(at.cacheMissMs)),
       pending: this.#get(at.pending),
       batches: this.#batches(),
+    };
+  }
+
+  /** Apart from `snapshot`, which answers to the protocol: only metrics read it. */
+  latencies(): LatencySnapshot {
+    const numbers = this.#numbers;
+    return {
+      fronts: {
+        grpc: this.#frontStatistics('grpc'),
+        http: this.#frontStatistics('http'),
+        embedded: this.#frontStatistics('embedded'),
+      },
+      queue: queueCells.read(numbers),
+      computeInput: inputCells.read(numbers),
+      computeInfer: inferCells.read(numbers),
+      computeOutput: outputCells.read(numbers),
+    };
+  }
+
+  #frontStatistics(front: Front): FrontStatistics {
+    const failed = frontFailuresAt[front];
+    return {
+      answered: answeredCells[front].read(this.#numbers),
+      failed: {
+        REJECTED: this.#get(failed),
+        CANCELED: this.#get(failed + 1),
+        BACKEND: this.#get(failed + 2),
+        OTHER: this.#get(failed + 3),
+      },
     };
   }
 

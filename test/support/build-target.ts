@@ -9,6 +9,7 @@ import type { QueuePolicy, Scheduling, Target } from '../../src/inference/target
 /** Remembers what it was told, in order where order matters. */
 export class StatisticsNotebook implements StatisticsRecorder {
   readonly batches: { rows: number; requests: number; queueMs: number; inferMs: number }[] = [];
+  readonly queueWaits: number[] = [];
   readonly successes: number[] = [];
   readonly failures: { totalMs: number; reason: FailureReason }[] = [];
   pending = 0;
@@ -16,6 +17,10 @@ export class StatisticsNotebook implements StatisticsRecorder {
 
   recordBatch(rows: number, requests: number, queueMs: number, _inputMs: number, inferMs: number): void {
     this.batches.push({ rows, requests, queueMs, inferMs });
+  }
+
+  recordQueueWait(queueMs: number): void {
+    this.queueWaits.push(queueMs);
   }
 
   recordSuccess(totalMs: number): void {

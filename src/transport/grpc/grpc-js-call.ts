@@ -76,7 +76,9 @@ export function createContext(
   const deadline = call.getDeadline();
   const epochMs = deadline instanceof Date ? deadline.getTime() : deadline;
   // The library counts in the system's wall clock, which is not the injected one.
-  return new CallContext(now, now + (epochMs - Date.now()), principal, sizeBytes);
+  const context = new CallContext(now, now + (epochMs - Date.now()), principal, sizeBytes);
+  context.front = 'grpc';
+  return context;
 }
 
 /** Appends; values of -bin names must be Buffers for grpc-js. */

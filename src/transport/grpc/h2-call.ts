@@ -112,6 +112,7 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
   protected start(method: GrpcMethod, sizeBytes: number): void {
     const principal = authorize(method, this.services.authenticate, this.request.header);
     this.context = new CallContext(this.stream.host.now, this.deadline, principal, sizeBytes);
+    this.context.front = 'grpc';
     this.#handlerRuns = true;
     this.stream.beginWork();
   }

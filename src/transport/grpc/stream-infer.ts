@@ -84,6 +84,7 @@ class InferStream {
     const { deadline, principal } = call.context;
     const context = new CallContext(clock.now(), deadline, principal, message.length);
     context.streaming = true;
+    context.front = 'grpc';
     this.#open.add(context);
     const answer = this.#answer(message, context);
     // Failures of both are taken care of where they are awaited; the chain itself never rejects.

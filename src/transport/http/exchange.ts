@@ -110,6 +110,7 @@ export class Exchange implements WheelEntry {
     // Answered or given up while the body was on its way.
     if (this.#answered || this.#closed) throw clientGone();
     const context = new CallContext(this.#services.clock.now(), deadline, principal, body.length);
+    context.front = 'http';
     this.#context = context;
     const call: HttpCall = { context, path: target.names, body, header: (name) => this.#header(name) };
     return target.handler(call);

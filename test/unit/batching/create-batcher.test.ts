@@ -209,6 +209,7 @@ test('statistics count batches, rows, requests, queue time and success', async (
     { rows: 1, requests: 1, queueMs: 0, inferMs: 1 },
     { rows: 3, requests: 2, queueMs: 14, inferMs: 1 },
   ]);
+  assert.deepEqual(statistics.queueWaits, [0, 7, 7]);
   assert.deepEqual(statistics.successes, [7, 11, 11]);
   assert.deepEqual(statistics.failures, []);
   assert.equal(statistics.pending, 0);

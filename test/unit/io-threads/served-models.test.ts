@@ -137,8 +137,8 @@ test('statistics of all threads are summed by each', async () => {
   models.publish({ ready: true, models: [published(versions)], added });
   const clock = new FakeClock();
   const other = createSharedStatistics({ name: 'm', version: '1', clock, memories: shared, writer: 0 });
-  other.recordSuccess(2);
-  models.router.route('m', '').statistics.recordSuccess(3);
+  other.recordSuccess(2, 'grpc');
+  models.router.route('m', '').statistics.recordSuccess(3, 'grpc');
   assert.equal(models.catalog.statistics('m', '')[0]?.success.count, 2);
   assert.equal(other.snapshot().success.ns, 5e6);
 });

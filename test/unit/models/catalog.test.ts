@@ -72,7 +72,7 @@ test('statistics are those of one version, of all ready versions of a model, or 
   folder.put('c/1/model.onnx', 'broken');
   await using bench = await serving(folder);
   const { catalog, router } = bench.registry;
-  router.route('a', '2').statistics.recordSuccess(1);
+  router.route('a', '2').statistics.recordSuccess(1, 'grpc');
   const shown = (model: string, version: string): string[] =>
     catalog
       .statistics(model, version)
@@ -86,7 +86,7 @@ test('a reload starts counting anew', async () => {
   using folder = new RepositoryFolder();
   folder.put('m/1/model.onnx');
   await using bench = await serving(folder);
-  bench.registry.router.route('m', '').statistics.recordSuccess(1);
+  bench.registry.router.route('m', '').statistics.recordSuccess(1, 'grpc');
   folder.put('m/config.pbtxt', 'max_batch_size: 2');
   await bench.load('m');
   assert.equal(bench.registry.catalog.statistics('m', '')[0]?.success.count, 0);

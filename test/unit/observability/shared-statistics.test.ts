@@ -17,9 +17,9 @@ test('every thread and a reader see the sum of what all counted', () => {
   first.recordBatch(4, 2, 1, 1, 2, 1);
   second.recordBatch(4, 1, 2, 1, 4, 1);
   second.recordBatch(1, 1, 0, 1, 1, 1);
-  first.recordSuccess(5);
-  second.recordSuccess(6);
-  second.recordFailure(1, 'REJECTED');
+  first.recordSuccess(5, 'grpc');
+  second.recordSuccess(6, 'grpc');
+  second.recordFailure(1, 'REJECTED', 'grpc');
   first.recordCacheHit(1, 1);
   second.recordCacheMiss(2);
   first.setPending(3);
@@ -57,4 +57,21 @@ test('a writer that takes over goes on where the last one stopped, also with bat
       [8, 2],
     ],
   );
+});
+
+test('the histograms of all threads are summed', () => {
+  const of = share(2);
+  for (const writer of [0, 1]) {
+    const recorder = of(writer);
+    recorder.recordBatch(1, 1, 1, 1, 1, 1);
+    recorder.recordQueueWait(1);
+    recorder.recordSuccess(4, 'grpc');
+    recorder.recordFailure(1, 'CANCELED', 'http');
+  }
+  const { fronts, queue, computeInfer } = of(undefined).latencies();
+  assert.equal(fronts.grpc.answered.counts[5], 2);
+  assert.equal(fronts.grpc.answered.sum, 8);
+  assert.equal(fronts.http.failed.CANCELED, 2);
+  assert.equal(queue.counts[3], 2);
+  assert.equal(computeInfer.counts[4], 2);
 });

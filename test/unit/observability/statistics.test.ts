@@ -35,7 +35,7 @@ test("each request of a batch is given the whole batch's compute times, and the 
   const { statistics, clock } = setUp(250);
   // Three requests with five rows that waited 1, 2 and 4 ms.
   statistics.recordBatch(5, 3, 7, 0.5, 2, 0.25);
-  for (const totalMs of [4, 5, 7]) statistics.recordSuccess(totalMs);
+  for (const totalMs of [4, 5, 7]) statistics.recordSuccess(totalMs, 'grpc');
   const snapshot = statistics.snapshot();
   assert.equal(snapshot.inferenceCount, 5);
   assert.equal(snapshot.executionCount, 1);
@@ -74,9 +74,9 @@ test('batches are kept apart by their size, smallest first', () => {
 test('a hit of the cache is a success that was not computed', () => {
   const { statistics } = setUp();
   statistics.recordBatch(1, 1, 1, 1, 1, 1);
-  statistics.recordSuccess(5);
+  statistics.recordSuccess(5, 'grpc');
   statistics.recordCacheHit(0.5, 0.25);
-  statistics.recordSuccess(1);
+  statistics.recordSuccess(1, 'grpc');
   const snapshot = statistics.snapshot();
   assert.deepEqual(snapshot.success, { count: 2, ns: 6_000_000 });
   assert.deepEqual(snapshot.queue, { count: 2, ns: 1_500_000 });
@@ -88,7 +88,7 @@ test('a hit of the cache is a success that was not computed', () => {
 
 test('what a miss of the cache took is part of the time of its request', () => {
   const { statistics } = setUp();
-  statistics.recordSuccess(5);
+  statistics.recordSuccess(5, 'grpc');
   statistics.recordCacheMiss(0.5);
   const snapshot = statistics.snapshot();
   assert.deepEqual(snapshot.success, { count: 1, ns: 5_500_000 });
@@ -97,11 +97,11 @@ test('what a miss of the cache took is part of the time of its request', () => {
 
 test('failures are counted in all and by reason, and are no successes', () => {
   const { statistics } = setUp();
-  statistics.recordFailure(1, 'REJECTED');
-  statistics.recordFailure(2, 'CANCELED');
-  statistics.recordFailure(3, 'CANCELED');
-  statistics.recordFailure(4, 'BACKEND');
-  statistics.recordFailure(5, 'OTHER');
+  statistics.recordFailure(1, 'REJECTED', 'grpc');
+  statistics.recordFailure(2, 'CANCELED', 'grpc');
+  statistics.recordFailure(3, 'CANCELED', 'grpc');
+  statistics.recordFailure(4, 'BACKEND', 'grpc');
+  statistics.recordFailure(5, 'OTHER', 'grpc');
   const { fail, failReasons, success } = statistics.snapshot();
   assert.deepEqual(fail, { count: 5, ns: 15_000_000 });
   assert.deepEqual(failReasons, { REJECTED: 1, CANCELED: 2, BACKEND: 1, OTHER: 1 });
@@ -138,4 +138,44 @@ test('another thread reads the same numbers from the memory', () => {
   statistics.recordBatch(2, 1, 1, 1, 1, 1);
   const reader = new ModelStatistics({ name: 'm', version: '3', clock, memory: statistics.memory });
   assert.deepEqual(reader.snapshot(), statistics.snapshot());
+});
+
+test('answers are counted by front and duration, a bound belonging to the bucket below it', () => {
+  const { statistics } = setUp();
+  for (const totalMs of [0.05, 0.1, 0.11, 20_000]) statistics.recordSuccess(totalMs, 'grpc');
+  statistics.recordSuccess(3, 'http');
+  const { grpc, http, embedded } = statistics.latencies().fronts;
+  assert.deepEqual(grpc.answered.bounds.slice(0, 2), [0.1, 0.2]);
+  assert.deepEqual(grpc.answered.counts.slice(0, 3), [2, 1, 0]);
+  assert.equal(grpc.answered.counts.length, grpc.answered.bounds.length + 1);
+  assert.equal(grpc.answered.counts.at(-1), 1);
+  assert.equal(grpc.answered.sum, 20_000.26);
+  assert.equal(http.answered.counts[5], 1);
+  assert.equal(http.answered.sum, 3);
+  assert.equal(embedded.answered.sum, 0);
+});
+
+test('failures are counted by front and reason', () => {
+  const { statistics } = setUp();
+  for (const reason of ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const) {
+    statistics.recordFailure(1, reason, 'http');
+  }
+  statistics.recordFailure(1, 'BACKEND', 'embedded');
+  const { fronts } = statistics.latencies();
+  assert.deepEqual(fronts.grpc.failed, { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 });
+  assert.deepEqual(fronts.http.failed, { REJECTED: 1, CANCELED: 1, BACKEND: 1, OTHER: 1 });
+  assert.deepEqual(fronts.embedded.failed, { REJECTED: 0, CANCELED: 0, BACKEND: 1, OTHER: 0 });
+});
+
+test('waits are counted per request, the parts of computing per batch', () => {
+  const { statistics } = setUp();
+  statistics.recordBatch(4, 2, 9, 0.02, 3, 0.01);
+  statistics.recordQueueWait(1);
+  statistics.recordQueueWait(8);
+  const { queue, computeInput, computeInfer, computeOutput } = statistics.latencies();
+  const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+  assert.deepEqual([total(queue.counts), queue.sum], [2, 9]);
+  assert.deepEqual([total(computeInput.counts), computeInput.sum], [1, 0.02]);
+  assert.deepEqual([total(computeInfer.counts), computeInfer.sum], [1, 3]);
+  assert.deepEqual([total(computeOutput.counts), computeOutput.sum], [1, 0.01]);
 });
