@@ -37,6 +37,7 @@ export class Answers {
   fail(queue: TargetQueue, entry: Entry, failure: Failure): void {
     if (!this.#leave(queue, entry)) return;
     if (entry.chunk < 0) {
+      queue.counters.countFailure(failure.error);
       const { receivedAt, front } = entry.call;
       queue.target.statistics.recordFailure(failure.nowMs - receivedAt, failure.reason, front);
     }

@@ -164,6 +164,7 @@ export class Entrance {
 }
 
 function recordRefusal(queue: TargetQueue, call: CallContext, error: ServingError, nowMs: number): void {
+  queue.counters.countFailure(error);
   const reason = failureReasons[error.code] ?? 'OTHER';
   queue.target.statistics.recordFailure(nowMs - call.receivedAt, reason, call.front);
 }

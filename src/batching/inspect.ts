@@ -29,6 +29,8 @@ export function inspectQueue(queue: TargetQueue, nowMs: number): TargetInspectio
     knees: queue.costs.knees(),
     curves: queue.costs.export(),
     closed: queue.counters.closed(),
+    refused: queue.counters.refused(),
+    restarts: queue.target.executors.reduce((sum, executor) => sum + (executor.restarts ?? 0), 0),
     batchSizes: queue.counters.batchSizes(),
   };
 }

@@ -9,6 +9,22 @@ export const closeReasons = ['slot_free', 'full', 'deadline', 'delay', 'preferre
 
 export type CloseReason = (typeof closeReasons)[number];
 
+/** Why requests were turned away or given up by the scheduler: reasons of ServingErrors. */
+export const refusalReasons = [
+  'WAIT_EXCEEDS_DEADLINE',
+  'DEADLINE_UNREACHABLE',
+  'QUEUE_ROWS_EXCEEDED',
+  'QUEUE_REQUESTS_EXCEEDED',
+  'QUEUE_BYTES_EXCEEDED',
+  'QUEUE_WORK_EXCEEDED',
+  'PREEMPTED',
+  'MODEL_QUEUE_FULL',
+  'QUEUE_TIMEOUT',
+  'NO_INSTANCE',
+] as const;
+
+export type RefusalReason = (typeof refusalReasons)[number];
+
 /** What a batch of `rows` costs, as learned so far. */
 export interface LearnedCost {
   readonly rows: number;
@@ -53,6 +69,9 @@ export interface TargetInspection {
   readonly knees: readonly { readonly sizeClass: number; readonly rows: number }[];
   readonly curves: readonly CostCurve[];
   readonly closed: Readonly<Record<CloseReason, number>>;
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Executor threads that were started in place of lost ones. */
+  readonly restarts: number;
   readonly batchSizes: readonly BatchSizeCount[];
 }
 

@@ -37,6 +37,8 @@ export class PlacedExecutor implements Executor {
   /** A batch is on the thread; the listener is told only once it is decided where the next one runs. */
   #running = false;
   #closed = false;
+  /** On threads that were left. */
+  #restartsBefore = 0;
 
   /** @param thread is owned from here on. */
   constructor(thread: Executor, options: PlacementOptions) {
@@ -48,6 +50,10 @@ export class PlacedExecutor implements Executor {
   get idle(): boolean {
     if (this.#closed || this.#running || !this.#place.executor.idle) return false;
     return this.#place.kind === 'inline' || this.#moving === undefined;
+  }
+
+  get restarts(): number {
+    return this.#restartsBefore + restartsOf(this.#place.executor);
   }
 
   get inline(): boolean {
@@ -148,6 +154,7 @@ export class PlacedExecutor implements Executor {
 
   #change(place: Place): void {
     const left = this.#place.executor;
+    this.#restartsBefore += restartsOf(left);
     this.#subscription?.[Symbol.dispose]();
     this.#place = place;
     this.#subscribe();
@@ -159,6 +166,10 @@ export class PlacedExecutor implements Executor {
       if (this.idle) this.#listener?.();
     });
   }
+}
+
+function restartsOf({ restarts }: Executor): number {
+  return restarts ?? 0;
 }
 
 function notIdle(): ServingError {

@@ -34,6 +34,7 @@ type State =
 /** Runs batches on a thread of its own, and starts another thread when that one is lost. */
 export class ThreadedExecutor implements Executor {
   readonly inline = false;
+  restarts = 0;
   readonly #start: StartThread;
   readonly #options: SupervisionOptions;
   readonly #failures: FailureLog;
@@ -145,6 +146,7 @@ export class ThreadedExecutor implements Executor {
         return;
       }
       this.#state = this.#adopt(thread);
+      this.restarts += 1;
       this.#options.logger.info({ model: this.#options.model }, 'executor restarted');
       this.#listener?.();
     } catch (thrown) {

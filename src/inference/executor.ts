@@ -40,6 +40,8 @@ export interface Executor extends AsyncDisposable {
   readonly idle: boolean;
   /** True when `run` computes on the calling thread before it returns. */
   readonly inline: boolean;
+  /** How often a lost thread was replaced; undefined where there is none to lose. */
+  readonly restarts?: number;
   run(batch: Batch): Promise<BatchResult>;
   /** Calls `listener` each time `idle` turns true. One listener. */
   onIdle(listener: () => void): Disposable;

@@ -1,4 +1,9 @@
-import type { BatchSizeCount, CostCurve, TargetInspection } from '../batching/inspection.ts';
+import {
+  refusalReasons,
+  type BatchSizeCount,
+  type CostCurve,
+  type TargetInspection,
+} from '../batching/inspection.ts';
 
 /** What all threads together hold of each model version: sums, the oldest wait, and costs weighted by their samples. */
 export function mergeInspections(
@@ -34,8 +39,19 @@ function merge(a: TargetInspection, b: TargetInspection): TargetInspection {
       delay: a.closed.delay + b.closed.delay,
       preferred_size: a.closed.preferred_size + b.closed.preferred_size,
     },
+    refused: refusals(a.refused, b.refused),
+    restarts: a.restarts + b.restarts,
     batchSizes: batchSizes(a.batchSizes, b.batchSizes),
   };
+}
+
+function refusals(
+  a: TargetInspection['refused'],
+  b: TargetInspection['refused'],
+): TargetInspection['refused'] {
+  const sums = { ...a };
+  for (const reason of refusalReasons) sums[reason] += b[reason];
+  return sums;
 }
 
 /** The larger of two: a knee is the largest allowed size until it is known. */

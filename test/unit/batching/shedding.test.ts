@@ -161,3 +161,26 @@ test('in a standing queue the newest without a deadline goes first, and the olde
   await bench.finish();
   assert.deepEqual(bench.ended.map(({ label }) => label).slice(-1), ['1002']);
 });
+
+test('requests that the scheduler refuses or gives up are counted by reason, others are not', async () => {
+  const bench = new BatchingBench({ limits: { queuedRows: 10 } });
+  await bench.learn(20);
+  bench.send(1, 1);
+  await settled();
+  bench.send(1, 2, { deadline: bench.clock.now() + 60 });
+  bench.send(1, 3, { deadline: bench.clock.now() + 1 });
+  bench.send(5, 10);
+  bench.send(5, 20);
+  bench.send(9, 30);
+  await settled();
+  bench.clock.advance(45);
+  await bench.finish();
+  const [inspection] = bench.batcher.inspect();
+  const counted = Object.entries(inspection!.refused).filter(([, count]) => count > 0);
+  assert.deepEqual(Object.fromEntries(counted), {
+    DEADLINE_UNREACHABLE: 1,
+    WAIT_EXCEEDS_DEADLINE: 1,
+    QUEUE_ROWS_EXCEEDED: 1,
+  });
+  assert.equal(bench.target.statistics.failures.length, 4);
+});

@@ -13,8 +13,17 @@ import { FakeSessionThread } from '../../support/fake-session-thread.ts';
 
 const batch = mlpBatch(1);
 
-function threadedBy(thread: FakeSessionThread, clock: FakeClock): ThreadedExecutor {
-  return new ThreadedExecutor(thread, () => Promise.reject(new Error('no restart expected')), {
+/** @param second takes the place of a thread that is lost. */
+function threadedBy(
+  thread: FakeSessionThread,
+  clock: FakeClock,
+  second?: FakeSessionThread,
+): ThreadedExecutor {
+  const restart = async (): Promise<FakeSessionThread> => {
+    if (second === undefined) throw new Error('no restart expected');
+    return second;
+  };
+  return new ThreadedExecutor(thread, restart, {
     model: 'm',
     clock,
     logger: silentLogger,
@@ -102,6 +111,27 @@ test('inline runs grown dear move it to a new thread, while it keeps answering i
   const running = executor.run(batch);
   later.thread.finish(30);
   assert.equal((await running).inferMs, 30);
+});
+
+test('restarts of a thread that was left stay counted', async () => {
+  const clock = new FakeClock();
+  const [first, second] = [new FakeSessionThread(), new FakeSessionThread()];
+  const executor = new PlacedExecutor(threadedBy(first, clock, second), {
+    model: 'm',
+    logger: silentLogger,
+    policy: new PlacementPolicy(placementLimits(1)),
+    openInline: async () => inlineExecutorTaking(clock, () => 0.1),
+    openThread: () => Promise.reject(new Error('no move expected')),
+  });
+  first.crash(new Error('gone'));
+  await clock.advanceSettling(150);
+  assert.deepEqual([executor.inline, executor.restarts], [false, 1]);
+  for (let run = 0; run < 3; run += 1) {
+    const running = executor.run(batch);
+    second.finish(0.1);
+    await running;
+  }
+  assert.deepEqual([executor.inline, executor.restarts], [true, 1]);
 });
 
 test('a failed batch on the thread is told and leaves it idle', async () => {

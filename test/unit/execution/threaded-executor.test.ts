@@ -70,9 +70,9 @@ test('a crash fails the batch as retryable; the executor is back after 100 ms', 
   threads[0]!.crash(new Error('out of memory'));
   await assert.rejects(running, { code: 'unavailable' });
   await clock.advanceSettling(99);
-  assert.deepEqual([executor.idle, idles(), threads.length], [false, 0, 1]);
+  assert.deepEqual([executor.idle, idles(), threads.length, executor.restarts], [false, 0, 1, 0]);
   await clock.advanceSettling(1);
-  assert.deepEqual([executor.idle, idles(), threads.length], [true, 1, 2]);
+  assert.deepEqual([executor.idle, idles(), threads.length, executor.restarts], [true, 1, 2, 1]);
 });
 
 test('crashes in a row wait longer, a batch that succeeds starts over', async () => {

@@ -3,6 +3,19 @@ import { test } from 'node:test';
 import type { TargetInspection } from '../../../src/batching/inspection.ts';
 import { mergeInspections } from '../../../src/io-threads/merge-inspections.ts';
 
+const noRefusals: TargetInspection['refused'] = {
+  WAIT_EXCEEDS_DEADLINE: 0,
+  DEADLINE_UNREACHABLE: 0,
+  QUEUE_ROWS_EXCEEDED: 0,
+  QUEUE_REQUESTS_EXCEEDED: 0,
+  QUEUE_BYTES_EXCEEDED: 0,
+  QUEUE_WORK_EXCEEDED: 0,
+  PREEMPTED: 0,
+  MODEL_QUEUE_FULL: 0,
+  QUEUE_TIMEOUT: 0,
+  NO_INSTANCE: 0,
+};
+
 function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection {
   return {
     model: 'm',
@@ -18,6 +31,8 @@ function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection
     knees: [],
     curves: [],
     closed: { slot_free: 1, full: 2, deadline: 3, delay: 4, preferred_size: 5 },
+    refused: { ...noRefusals, PREEMPTED: 1 },
+    restarts: 2,
     batchSizes: [],
     ...overrides,
   };
@@ -40,6 +55,8 @@ test('what waits and runs adds up; the oldest wait is the longest', () => {
       lanes: 2,
       runningBatches: 2,
       closed: { slot_free: 2, full: 4, deadline: 6, delay: 8, preferred_size: 10 },
+      refused: { ...noRefusals, PREEMPTED: 2 },
+      restarts: 4,
     }),
   );
 });
