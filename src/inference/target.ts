@@ -12,6 +12,76 @@ export interface QueuePolicy {
   readonly maxQueueSize: number;
 }
 
+/** An input whose size along one axis differs between requests, and what fills it up. */
+export interface PaddedInput {
+  readonly name: string;
+  /** As clients see the shape: 0 is the batch dimension. */
+  readonly axis: number;
+  /** One element as it stands in the tensor's data. */
+  readonly fill: Uint8Array;
+}
+
+/** An output that is as long as the inputs were padded to, and is cut back along these axes, the batch dimension being 0. */
+export interface UnpaddedOutput {
+  readonly name: string;
+  readonly axes: readonly number[];
+}
+
+/** A size that several inputs of a request have in common, and up to which they may be padded. */
+export interface PaddedSize {
+  /** Upper bounds, ascending; a longer request is only batched with its like. undefined: the powers of two. */
+  readonly buckets: readonly number[] | undefined;
+  /** A batch is padded to its longest request, or to the bound of its bucket, so that few shapes occur. */
+  readonly padTo: 'longest' | 'bucket';
+  /** At least one. */
+  readonly inputs: readonly PaddedInput[];
+  readonly outputs: readonly UnpaddedOutput[];
+  /** The input among `inputs` that says which elements are real, and is padded with 0; '' for none. */
+  readonly maskInput: string;
+  /** The input that holds the real size of each row, and is not padded; '' for none. */
+  readonly lengthInput: string;
+}
+
+/** What Triton's batch_input makes of the requests of a batch, for a model that takes them one after the other. */
+export type BatchInputKind =
+  | 'BATCH_ELEMENT_COUNT'
+  | 'BATCH_ACCUMULATED_ELEMENT_COUNT'
+  | 'BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO'
+  | 'BATCH_MAX_ELEMENT_COUNT_AS_SHAPE'
+  | 'BATCH_ITEM_SHAPE'
+  | 'BATCH_ITEM_SHAPE_FLATTEN';
+
+/** Inputs that the server adds to a batch. */
+export interface BatchInput {
+  readonly kind: BatchInputKind;
+  readonly targets: readonly string[];
+  readonly datatype: 'INT32' | 'FP32';
+  readonly source: string;
+}
+
+/** Requests of any size in one batch, without padding: Triton's ragged batching. */
+export interface RaggedBatching {
+  readonly batchInputs: readonly BatchInput[];
+  /** Outputs of one dimension, by name, that are dealt out by the shape of this input (BATCH_SCATTER_WITH_INPUT_SHAPE). */
+  readonly scattered: ReadonlyMap<string, string>;
+}
+
+/** A resource that an instance needs while it runs: Triton's rate limiter. */
+export interface InstanceResource {
+  readonly name: string;
+  /** One for all devices, instead of one for each. */
+  readonly global: boolean;
+  readonly count: number;
+}
+
+/** What limits one instance of a model. */
+export interface InstanceLimits {
+  readonly deviceId: number;
+  readonly resources: readonly InstanceResource[];
+  /** At least 1: an instance with 2 gets half the runs of one with 1 when both are wanted. */
+  readonly priority: number;
+}
+
 /** Triton's scheduling choices of one model version, complete and checked. */
 export interface Scheduling {
   /** Off: one request at a time, even when the model has a batch dimension. */
@@ -27,6 +97,14 @@ export interface Scheduling {
   readonly priorityQueuePolicies: ReadonlyMap<number, QueuePolicy>;
   /** The model's rows do not influence each other, by the operator's word: large requests may be split. */
   readonly rowIndependent: boolean;
+  /** Sizes by which requests are padded to share a batch; empty unless the configuration asks for it. */
+  readonly padding: readonly PaddedSize[];
+  /** Why the padding that was asked for is off; '' otherwise. */
+  readonly paddingOffReason: string;
+  /** undefined for models without allow_ragged_batch and batch_input. */
+  readonly ragged: RaggedBatching | undefined;
+  /** One for each executor, in their order; empty when nothing limits them. */
+  readonly instanceLimits: readonly InstanceLimits[];
 }
 
 /** One ready version of one model: what routing chooses and batching feeds. Identity matters: a reload makes a new one. */

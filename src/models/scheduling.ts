@@ -22,6 +22,10 @@ export function schedulingOf(config: ModelConfig): Scheduling {
     defaultQueuePolicy: queuePolicy(batching?.default_queue_policy),
     priorityQueuePolicies: new Map(policies.map(([level, policy]) => [Number(level), queuePolicy(policy)])),
     rowIndependent: config.parameters['row_independent']?.string_value === 'true',
+    padding: [],
+    paddingOffReason: '',
+    ragged: undefined,
+    instanceLimits: [],
   };
 }
 

@@ -91,6 +91,10 @@ export function buildScheduling(overrides: Partial<Scheduling> = {}): Scheduling
     defaultQueuePolicy: openPolicy,
     priorityQueuePolicies: new Map(),
     rowIndependent: false,
+    padding: [],
+    paddingOffReason: '',
+    ragged: undefined,
+    instanceLimits: [],
     ...overrides,
   };
 }
