@@ -16,6 +16,7 @@ export interface ModelConfig {
   readonly instance_group: readonly InstanceGroupConfig[];
   readonly default_model_filename: string;
   readonly cc_model_filenames: Readonly<Record<string, string>>;
+  readonly metric_tags: Readonly<Record<string, string>>;
   readonly optimization?: OptimizationConfig;
   readonly dynamic_batching?: DynamicBatchingConfig;
   readonly sequence_batching?: object;

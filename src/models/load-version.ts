@@ -60,7 +60,8 @@ export async function loadVersion(
   { source, version, config: given, files, stamp }: LoadRequest,
   tools: LoadTools,
 ): Promise<ServedVersion> {
-  const { logger, defaultMaxBatchSize } = tools;
+  const { clock, logger, defaultMaxBatchSize } = tools;
+  const startedAt = clock.now();
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
   const opened = await tools.openModel(plan);
   try {
@@ -74,7 +75,7 @@ export async function loadVersion(
     checkSession(config, opened.metadata);
     const spec = await specOf(config, source, version.version, files);
     await warmUp(spec, config, opened.executors, {
-      clock: tools.clock,
+      clock,
       logger,
       readSample: (fileName) => readSample(source, fileName),
       // TensorRT may build its engine in the first run, for as long as that takes.
@@ -88,7 +89,7 @@ export async function loadVersion(
       statistics: counters,
     };
     await checkRows(target, opened, tools);
-    return { target, config, opened, counters, stamp };
+    return { target, config, opened, counters, stamp, loadMs: clock.now() - startedAt };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;

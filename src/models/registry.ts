@@ -10,6 +10,7 @@ import { contentStamp } from './content-digest.ts';
 import type { ModelSource } from './model-source.ts';
 import { writeOverride } from './override-files.ts';
 import { listModels, type RepositoryListing } from './repository.ts';
+import type { ServedVersion } from './version-state.ts';
 
 export interface RegistryOptions extends Omit<ManagedModelTools, 'changed' | 'oneAtATime'> {
   readonly repositories: readonly string[];
@@ -32,6 +33,8 @@ export interface ModelRegistry {
   readonly control: ModelControl;
   /** The states that router and catalog follow, as they are now. */
   readonly models: ReadonlyMap<string, ModelState>;
+  /** Every version that serves now, with what it holds. */
+  served(): readonly ServedVersion[];
   /** Resolves when every model that should serve does or has failed to. @throws when a repository cannot be read. */
   start(): Promise<void>;
   /** Unloads everything, after the fronts have stopped. Idempotent. */
@@ -90,6 +93,12 @@ class Registry implements ModelRegistry {
     this.#phase = 'serving';
     this.#table.changed();
     if (controlMode === 'poll') this.#pollLater();
+  }
+
+  served(): readonly ServedVersion[] {
+    return Array.from(this.#table.models.values(), ({ versions }) => Array.from(versions.values())).flatMap(
+      (states) => states.flatMap((state) => (state.kind === 'ready' ? [state.served] : [])),
+    );
   }
 
   async stop(): Promise<void> {

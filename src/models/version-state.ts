@@ -21,6 +21,8 @@ export interface ServedVersion extends ReadableVersion {
   readonly opened: OpenedModel;
   /** What it was made from: equal stamps need no reload. */
   readonly stamp: string;
+  /** How long loading it took, warm-up included. */
+  readonly loadMs: number;
 }
 
 /**

@@ -18,6 +18,28 @@ test('all models load at start, and serve', async () => {
   assert.deepEqual(bench.states('a'), ['1 READY']);
 });
 
+test('versions that serve are told with their configuration and how long loading took', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('a/1/model.onnx');
+  folder.put('a/config.pbtxt', 'metric_tags { key: "team" value: "vision" }');
+  folder.put('b/1/model.onnx');
+  await using bench = buildRegistry([folder.path], { controlMode: 'none' });
+  bench.opener.before = () => bench.clock.advance(250);
+  assert.deepEqual(bench.registry.served(), []);
+  await bench.registry.start();
+  const told = bench.registry.served().map(({ target, config, loadMs }) => ({
+    name: target.spec.name,
+    tags: { ...config.metric_tags },
+    loadMs,
+  }));
+  assert.deepEqual(told, [
+    { name: 'a', tags: { team: 'vision' }, loadMs: 250 },
+    { name: 'b', tags: {}, loadMs: 250 },
+  ]);
+  await bench.registry.control.unload('a', false);
+  assert.equal(bench.registry.served().length, 1);
+});
+
 test('in mode explicit only named models load, and all have their name in the index', async () => {
   using folder = new RepositoryFolder();
   for (const name of ['a', 'b', 'c']) folder.put(`${name}/1/model.onnx`);
