@@ -1,23 +1,72 @@
 import type { Batch, BatchTensor } from '../inference/executor.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
-import type { Entry } from './entry.ts';
+import type { InferRequest } from '../inference/request.ts';
+import { padRows } from './pad-rows.ts';
+import type { InputRule, PaddingPlan } from './padding-plan.ts';
+
+/** A request that is to be part of a batch. */
+export interface Member {
+  readonly request: InferRequest;
+  readonly rows: number;
+}
+
+/** How a batch is padded, and to which sizes. */
+export interface BatchPadding {
+  readonly plan: PaddingPlan;
+  readonly sizes: readonly number[];
+}
 
 /**
  * Joins the inputs of requests of one lane along dimension 0: by reference, the executor makes the one copy.
  *
  * @param entries At least one; more than one only where the model has a batch dimension.
+ * @param padding undefined when the requests differ in nothing but their rows.
  */
-export function assembleBatch(spec: ModelSpec, entries: readonly Entry[], outputs: readonly string[]): Batch {
+export function assembleBatch(
+  spec: ModelSpec,
+  entries: readonly Member[],
+  outputs: readonly string[],
+  padding: BatchPadding | undefined,
+): Batch {
   const first = entries[0];
   if (first === undefined) throw new Error('bug: a batch without requests');
   let rows = 0;
   for (const entry of entries) rows += entry.rows;
   const inputs: BatchTensor[] = [];
-  for (let i = 0; i < first.request.inputs.length; i++) inputs.push(joinInput(spec, entries, i, rows));
+  for (let i = 0; i < first.request.inputs.length; i++) {
+    const rule = padding?.plan.inputRule(i);
+    if (padding === undefined || rule === undefined) inputs.push(joinInput(spec, entries, i, rows));
+    else inputs.push(padInput(entries, i, rule, { rows, size: padding.sizes[rule.size] ?? 0 }));
+  }
   return { inputs, outputs, rows };
 }
 
-function joinInput(spec: ModelSpec, entries: readonly Entry[], index: number, rows: number): BatchTensor {
+function padInput(
+  entries: readonly Member[],
+  index: number,
+  { axis, fill }: InputRule,
+  { rows, size }: { readonly rows: number; readonly size: number },
+): BatchTensor {
+  const tensor = entries[0]?.request.inputs[index];
+  if (tensor === undefined) throw new Error('bug: a batch without requests');
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (const { request } of entries) {
+    const own = request.inputs[index];
+    if (own === undefined) throw new Error('bug: requests of one lane differ in their inputs');
+    sizeBytes += padRows(own, { axis, size, fill }, parts);
+  }
+  const { name, datatype } = tensor;
+  return { name, datatype, shape: tensor.shape.with(0, rows).with(axis, size), parts, sizeBytes };
+}
+
+/** One input of a batch, whose requests have it in one size. */
+export function joinInput(
+  spec: ModelSpec,
+  entries: readonly Member[],
+  index: number,
+  rows: number,
+): BatchTensor {
   const parts: Uint8Array[] = [];
   let sizeBytes = 0;
   for (const entry of entries) {

@@ -4,6 +4,7 @@ import type { Answers } from './answers.ts';
 import type { Entry } from './entry.ts';
 import { expire, shedDoomed } from './expire.ts';
 import { decideClose, formBatch, type FormedBatch } from './form-batch.ts';
+import { companyOf, nobody, type Company } from './company.ts';
 import type { HeldBatch } from './held-batch.ts';
 import type { Lane } from './lane.ts';
 import type { CloseDecision } from './policy/close-batch.ts';
@@ -115,8 +116,11 @@ export class Dispatcher {
       return true;
     }
     const { queue, slot, lane, closing } = chosen;
-    const formed = this.#form(queue, lane, closing, nowMs);
-    if (formed.entries.length > 0) this.#runner.start(queue, slot, { ...fresh, lane, ...formed });
+    const company = companyOf(queue, lane, closing);
+    const formed = this.#form(queue, lane, closing, { nowMs, ...company });
+    if (formed.entries.length > 0) {
+      this.#runner.start(queue, slot, { ...fresh, lane: company.host, ...formed });
+    }
     return true;
   }
 
@@ -136,12 +140,15 @@ export class Dispatcher {
     queue: TargetQueue,
     lane: Lane,
     closing: CloseDecision & { readonly kind: 'close' },
-    nowMs: number,
+    { nowMs, host, guests }: Company & { readonly nowMs: number },
   ): FormedBatch {
     const answers = this.#answers;
     return formBatch(queue, lane, closing, {
       nowMs,
-      onExpired: (entry) => this.#alarm.at(expire(queue, entry, { answers, nowMs, lane })),
+      host,
+      guests,
+      onExpired: (entry) =>
+        this.#alarm.at(expire(queue, entry, { answers, nowMs, lane: queue.homeOf(lane, entry) })),
       onDoomed: (entry) => shedDoomed(queue, lane, entry, answers, nowMs),
     });
   }
@@ -171,13 +178,13 @@ export class Dispatcher {
     const nowMs = this.#clock.now();
     const closing = decideClose(queue, lane, nowMs);
     if (closing.kind !== 'close' || closing.reason !== 'full') return;
-    const { entries, reason } = this.#form(queue, lane, closing, nowMs);
+    const { entries, reason } = this.#form(queue, lane, closing, { nowMs, host: lane, guests: nobody });
     if (entries.length === 0) return;
     if (reason !== 'full' || rowsOf(entries) < closing.rows) {
       for (const entry of entries.toReversed()) queue.restore(lane, entry);
       return;
     }
-    const batch = batchOf(queue, entries);
+    const batch = batchOf(queue, lane, entries);
     const held: HeldBatch = { ...fresh, origin: 'prepared', lane, entries, reason, batch };
     queue.held.push(held);
   }

@@ -10,8 +10,9 @@ import { patienceMs } from './terms.ts';
 
 /** Rows at which a batch of the lane is full. Preferred sizes are the operator's word and set the knee aside. */
 export function fullRows(queue: TargetQueue, lane: Lane): number {
-  if (queue.target.scheduling.preferredBatchSizes.length > 0) return queue.maxRows;
-  return Math.min(queue.maxRows, lane.costs.nextFullSize());
+  const preferred = queue.target.scheduling.preferredBatchSizes.length > 0;
+  const full = preferred ? queue.maxRows : Math.min(queue.maxRows, lane.costs.nextFullSize());
+  return lane.bucket === undefined ? full : Math.min(full, lane.bucket.mostRows);
 }
 
 /** Whether the lane's next batch goes now, and how large it may be. The lane has something waiting. */
@@ -40,8 +41,17 @@ export interface FormedBatch {
   readonly reason: CloseReason;
 }
 
+/** Requests of another lane that join a batch. */
+export interface Guests {
+  readonly lane: Lane;
+  readonly rows: number;
+}
+
 export interface FormOptions {
   readonly nowMs: number;
+  /** The lane whose costs and sizes the batch has: that of the largest bucket in it. */
+  readonly host: Lane;
+  readonly guests: readonly Guests[];
   /** What became of an entry that left the lane without a batch. */
   readonly onExpired: (entry: Entry) => void;
   readonly onDoomed: (entry: Entry) => void;
@@ -54,16 +64,17 @@ export function formBatch(
   closing: CloseDecision & { readonly kind: 'close' },
   options: FormOptions,
 ): FormedBatch {
-  const { nowMs } = options;
+  const { nowMs, host, guests } = options;
   let entries: Entry[] = [];
   const judged = queue.trustsCosts(nowMs);
-  for (;;) {
+  for (let first = true; ; first = false) {
     collect(queue, lane, entries, { ...options, rows: closing.rows });
+    if (first) for (const guest of guests) collectGuests(queue, guest, entries, options);
     if (!judged || !entries.some(hasDeadline)) return { entries, reason: closing.reason };
     const { rows, doomed } = takeRows(entries, {
       nowMs,
       backlog: lane.requests > 0 || closing.reason === 'full',
-      costMs: (count) => lane.costs.estimateMs(count),
+      costMs: (count) => host.costs.estimateMs(count),
     });
     if (doomed.length === 0) {
       const kept = keepRows(queue, lane, entries, rows);
@@ -75,6 +86,17 @@ export function formBatch(
     }
     entries = entries.filter((_, index) => !doomed.includes(index));
   }
+}
+
+function collectGuests(
+  queue: TargetQueue,
+  { lane, rows }: Guests,
+  entries: Entry[],
+  options: FormOptions,
+): void {
+  let total = rows;
+  for (const entry of entries) total += entry.rows;
+  collect(queue, lane, entries, { ...options, rows: total });
 }
 
 function hasDeadline(entry: Entry): boolean {

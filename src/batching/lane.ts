@@ -4,11 +4,23 @@ import type { Entry } from './entry.ts';
 import { Level } from './level.ts';
 import type { PrincipalAccount } from './principal-queue.ts';
 
-/** Requests that may share a batch: one target, one signature. */
+/** A lane whose requests are padded. */
+export interface LaneBucket {
+  /** Largest sizes of its requests, one for each size that is padded. */
+  readonly bounds: readonly number[];
+  /** Lanes of one family differ in their bounds only: their requests may share a batch too. */
+  readonly family: string;
+  /** Rows of a batch that fit into memory once they are padded. */
+  readonly mostRows: number;
+}
+
+/** Requests that may share a batch: one target, one signature or bucket. */
 export class Lane {
   /** The inputs of one of its requests, to recognise others by. */
   readonly sample: readonly Tensor[];
   readonly costs: CostTable;
+  /** undefined when its requests are not padded. */
+  readonly bucket: LaneBucket | undefined;
   /** Ascending by number, with at least one entry each now or before. */
   readonly levels: Level[] = [];
   rows = 0;
@@ -20,10 +32,11 @@ export class Lane {
   /** Position in the list of lanes where something waits; -1 when nothing does. */
   activeIndex = -1;
 
-  constructor(sample: readonly Tensor[], costs: CostTable) {
+  constructor(sample: readonly Tensor[], costs: CostTable, bucket: LaneBucket | undefined) {
     // Shapes and names only: a kept tensor would keep the message that it is a view of.
     this.sample = sample.map(({ name, datatype, shape }) => ({ name, datatype, shape, data: noData }));
     this.costs = costs;
+    this.bucket = bucket;
   }
 
   add(entry: Entry, account: PrincipalAccount): void {

@@ -43,6 +43,15 @@ export function respondSplit(
   return responses;
 }
 
+/** The answers to the requests of a batch, from the outputs of each. */
+export function respondEach(
+  spec: ModelSpec,
+  entries: readonly Entry[],
+  outputs: readonly (readonly Tensor[])[],
+): readonly InferResponse[] {
+  return entries.map(({ request }, index) => respond(spec, request, outputs[index] ?? []));
+}
+
 function respond(spec: ModelSpec, request: InferRequest, outputs: readonly Tensor[]): InferResponse {
   return {
     model: spec.name,

@@ -4,13 +4,16 @@ import type { Logger } from '../inference/logger.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Answers } from './answers.ts';
-import { assembleBatch } from './assemble.ts';
+import { assembleBatch, type BatchPadding } from './assemble.ts';
 import type { Entry } from './entry.ts';
 import type { Bisection, HeldBatch } from './held-batch.ts';
+import type { Lane, LaneBucket } from './lane.ts';
 import { allOutputs } from './outputs.ts';
 import { unsplittableError } from './refusals.ts';
-import { asClientsSee, followsRows, respondSplit, respondWhole } from './respond.ts';
+import { assembleRagged } from './ragged.ts';
+import { asClientsSee, followsRows, respondEach, respondSplit, respondWhole } from './respond.ts';
 import type { Occupation, Slot } from './slot.ts';
+import { splitBatch } from './split-batch.ts';
 import type { TargetQueue } from './target-queue.ts';
 
 /** What a batch is run as: fresh from its lane, or one that was held. */
@@ -22,7 +25,7 @@ interface Run {
   readonly runnable: Runnable;
   /** As it was at the start: an executor may move between this thread and its own. */
   readonly inline: boolean;
-  readonly rows: number;
+  readonly batch: Batch;
   readonly startedAt: number;
   readonly queueMs: number;
   readonly requests: number;
@@ -40,10 +43,25 @@ export interface RunnerOptions {
 }
 
 /** The input of an executor for a set of requests of one lane. */
-export function batchOf(queue: TargetQueue, entries: readonly Entry[]): Batch {
+export function batchOf(queue: TargetQueue, lane: Lane, entries: readonly Entry[]): Batch {
   let mask = 0;
   for (const entry of entries) mask = entry.outputMask === allOutputs ? allOutputs : mask | entry.outputMask;
-  return assembleBatch(queue.target.spec, entries, queue.outputs.namesOf(mask));
+  const { spec, scheduling } = queue.target;
+  const outputs = queue.outputs.namesOf(mask);
+  if (scheduling.ragged !== undefined) return assembleRagged(spec, scheduling.ragged, entries, outputs);
+  const padding = lane.bucket === undefined ? undefined : paddingOf(queue, lane.bucket, entries);
+  return assembleBatch(spec, entries, outputs, padding);
+}
+
+/** How a batch of these requests is padded; undefined when it is not. */
+function paddingOf(
+  queue: TargetQueue,
+  { bounds }: LaneBucket,
+  entries: readonly Entry[],
+): BatchPadding | undefined {
+  const plan = queue.padding;
+  if (plan === undefined || (queue.alone && entries.length === 1)) return undefined;
+  return { plan, sizes: plan.paddedTo(entries, bounds) };
 }
 
 /** Runs batches on executors and answers their requests. */
@@ -66,7 +84,7 @@ export class Runner {
 
   /** Starts a batch on an idle executor. All its entries wait still. */
   start(queue: TargetQueue, slot: Slot, runnable: Runnable): void {
-    const batch = runnable.batch ?? batchOf(queue, runnable.entries);
+    const batch = runnable.batch ?? batchOf(queue, runnable.lane, runnable.entries);
     const startedAt = this.#clock.now();
     let queueMs = 0;
     let requests = 0;
@@ -80,7 +98,7 @@ export class Runner {
       slot,
       runnable,
       inline: slot.executor.inline,
-      rows: batch.rows,
+      batch,
       startedAt,
       queueMs,
       requests,
@@ -107,12 +125,13 @@ export class Runner {
   }
 
   #succeeded(run: Run, result: BatchResult): void {
-    const { queue, runnable, rows } = run;
+    const { queue, runnable, batch } = run;
+    const { rows } = batch;
     const nowMs = this.#clock.now();
     const endedAt = this.#ended(run, nowMs);
     runnable.lane.costs.observe(rows, endedAt - run.startedAt);
     const { entries } = runnable;
-    const responses = this.#responses(queue, entries, rows, result);
+    const responses = this.#responses(queue, runnable, batch, result);
     if (responses instanceof ServingError) {
       this.#failAll(queue, entries, responses);
     } else {
@@ -134,24 +153,25 @@ export class Runner {
   /** One answer per entry, or why the batch cannot be split; then later requests of the target go alone. */
   #responses(
     queue: TargetQueue,
-    entries: readonly Entry[],
-    rows: number,
-    result: BatchResult,
+    { lane, entries }: Runnable,
+    batch: Batch,
+    { outputs }: BatchResult,
   ): readonly InferResponse[] | ServingError {
-    const { spec } = queue.target;
+    const { target } = queue;
+    const { spec } = target;
     const [only] = entries;
-    if (entries.length === 1 && only !== undefined) {
-      return [respondWhole(spec, only, asClientsSee(spec, result.outputs))];
+    if (lane.bucket === undefined && target.scheduling.ragged === undefined) {
+      if (entries.length === 1 && only !== undefined) {
+        return [respondWhole(spec, only, asClientsSee(spec, outputs))];
+      }
+      if (followsRows(outputs, batch.rows)) return respondSplit(spec, entries, asClientsSee(spec, outputs));
     }
-    if (!followsRows(result.outputs, rows)) {
-      queue.batchingOffReason = 'an output of a joined batch does not follow the batch dimension';
-      this.#logger.warn(
-        { model: spec.name, version: spec.version },
-        'batching is off: outputs do not follow rows',
-      );
-      return unsplittableError(spec.name);
-    }
-    return respondSplit(spec, entries, asClientsSee(spec, result.outputs));
+    const plan = lane.bucket === undefined ? undefined : queue.padding;
+    const split = splitBatch(target, entries, outputs, { batch, plan });
+    if (typeof split !== 'string') return respondEach(spec, entries, split);
+    queue.batchingOffReason = split;
+    this.#logger.warn({ model: spec.name, version: spec.version, reason: split }, 'batching is off');
+    return unsplittableError(spec.name);
   }
 
   #failed(run: Run, error: ServingError): void {

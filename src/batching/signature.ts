@@ -3,7 +3,9 @@ import { elementCount, type Tensor } from '../inference/tensor.ts';
 
 /** True when every request to the model has the same signature, so that it need not be looked at. */
 export function hasOneSignature(spec: ModelSpec): boolean {
-  return spec.inputs.every((input) => !input.optional && !input.dims.includes(-1));
+  return spec.inputs.every(
+    ({ optional, allowRagged, dims }) => !optional && (allowRagged || !dims.includes(-1)),
+  );
 }
 
 /**

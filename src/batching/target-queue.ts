@@ -1,6 +1,7 @@
 import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { Target } from '../inference/target.ts';
+import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ModelCosts } from './cost-book.ts';
 import type { Entry } from './entry.ts';
@@ -8,6 +9,7 @@ import type { HeldBatch } from './held-batch.ts';
 import { InOrder } from './in-order.ts';
 import { Lane } from './lane.ts';
 import { OutputSets } from './outputs.ts';
+import { PaddingPlan } from './padding-plan.ts';
 import { isStanding, lastShortAt, sojournTargetMs } from './policy/sojourn.ts';
 import { PrincipalAccount } from './principal-queue.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -46,6 +48,8 @@ export class TargetQueue implements Disposable {
   /** Device time it may use before other targets have had their turn. */
   deficitMs = 0;
   batchingOffReason = '';
+  /** undefined unless requests of different sizes are padded. */
+  readonly padding: PaddingPlan | undefined;
   readonly #lanes = new Map<string, Lane>();
   readonly #oneSignature: boolean;
   readonly #firstDim: 0 | 1;
@@ -60,6 +64,8 @@ export class TargetQueue implements Disposable {
     this.outputs = new OutputSets(target.spec);
     this.inOrder = target.scheduling.preserveOrdering ? new InOrder() : undefined;
     this.counters = new TargetCounters(this.maxRows);
+    const { padding } = target.scheduling;
+    this.padding = padding.length === 0 ? undefined : new PaddingPlan(target.spec, padding);
     this.#oneSignature = hasOneSignature(target.spec);
     this.#firstDim = target.spec.maxBatchSize > 0 ? 1 : 0;
   }
@@ -85,21 +91,43 @@ export class TargetQueue implements Disposable {
 
   laneOf(request: InferRequest, rows: number): Lane {
     const last = this.#lastLane;
-    if (
-      last !== undefined &&
-      (this.#oneSignature || sameSignature(last.sample, request.inputs, this.#firstDim))
-    ) {
-      return last;
-    }
-    const signature = signatureOf(request.inputs, this.#firstDim);
+    if (last !== undefined && this.#oneSignature) return last;
+    const inputs = this.target.scheduling.ragged === undefined ? request.inputs : this.#evenInputs(request);
+    if (last !== undefined && sameSignature(last.sample, inputs, this.#firstDim)) return last;
+    const plan = this.padding;
+    const bounds = plan?.boundsOf(request);
+    if (plan !== undefined && bounds !== undefined) return this.#paddedLane(plan, request, rows, bounds);
+    const signature = signatureOf(inputs, this.#firstDim);
     let lane = this.#lanes.get(signature);
     if (lane === undefined) {
-      lane = new Lane(request.inputs, this.costs.table(sizeClassOf(request.inputs, rows)));
-      if (this.#lanes.size >= keptLanes + this.activeLanes.length) this.#forgetIdleLanes();
-      this.#lanes.set(signature, lane);
+      lane = new Lane(inputs, this.costs.table(sizeClassOf(inputs, rows)), undefined);
+      this.#keep(signature, lane);
     }
     this.#lastLane = lane;
     return lane;
+  }
+
+  /** The inputs in which requests must agree. */
+  #evenInputs({ inputs }: InferRequest): readonly Tensor[] {
+    return inputs.filter((_, index) => this.target.spec.inputs[index]?.allowRagged !== true);
+  }
+
+  #paddedLane(plan: PaddingPlan, request: InferRequest, rows: number, bounds: readonly number[]): Lane {
+    const family = plan.familyOf(request.inputs);
+    const key = `${family}${bounds.join()}`;
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      const sample = plan.atBounds(request.inputs, bounds);
+      const bucket = { bounds, family, mostRows: plan.mostRows(request.inputs, bounds) };
+      lane = new Lane(sample, this.costs.table(sizeClassOf(sample, rows)), bucket);
+      this.#keep(key, lane);
+    }
+    return lane;
+  }
+
+  #keep(key: string, lane: Lane): void {
+    if (this.#lanes.size >= keptLanes + this.activeLanes.length) this.#forgetIdleLanes();
+    this.#lanes.set(key, lane);
   }
 
   accountOf(principal: Principal): PrincipalAccount {
@@ -121,8 +149,14 @@ export class TargetQueue implements Disposable {
   restore(lane: Lane, entry: Entry): void {
     const account = this.accountOf(entry.call.principal);
     account.virtualTime -= entry.rows / account.weight;
-    lane.restore(entry, account);
-    this.#count(lane, entry, 1);
+    const home = this.homeOf(lane, entry);
+    home.restore(entry, account);
+    this.#count(home, entry, 1);
+  }
+
+  /** Where a request waits that a batch of `lane` was formed with: a padded one may have been a guest. */
+  homeOf(lane: Lane, entry: Entry): Lane {
+    return lane.bucket === undefined ? lane : this.laneOf(entry.request, entry.rows);
   }
 
   /** Takes a waiting entry out of its lane. */
