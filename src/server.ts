@@ -1,6 +1,7 @@
 import { createAuthenticator, type Authenticator } from './admission/authenticate.ts';
 import { ByteBudget } from './admission/byte-budget.ts';
 import { disagreement } from './batching/agreement.ts';
+import { joinRequests } from './batching/join-requests.ts';
 import { resolveOptions } from './config/load.ts';
 import type { Options, PartialOptions } from './config/options.ts';
 import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
@@ -77,6 +78,7 @@ export async function createServer(
     ...host.hosting,
     createRouter,
     compareRows: disagreement,
+    joinRequests,
     clock,
     logger,
   });

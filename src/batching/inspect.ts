@@ -20,6 +20,7 @@ export function inspectQueue(queue: TargetQueue, nowMs: number): TargetInspectio
     version: spec.version,
     digest: spec.digest,
     batchingOffReason: queue.batchingOffReason,
+    paddingOffReason: queue.target.scheduling.paddingOffReason,
     queuedRequests: requests,
     queuedRows: rows,
     queuedBytes: sizeBytes,

@@ -58,6 +58,8 @@ export interface TargetInspection {
   readonly digest: string;
   /** '' while requests may share a batch. */
   readonly batchingOffReason: string;
+  /** '' unless the configuration asks for padding that the model does not bear. */
+  readonly paddingOffReason: string;
   readonly queuedRequests: number;
   readonly queuedRows: number;
   readonly queuedBytes: number;

@@ -1,6 +1,8 @@
-import type { Executor } from './executor.ts';
+import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
+import type { InferRequest } from './request.ts';
 import type { StatisticsRecorder } from './statistics.ts';
+import type { Tensor } from './tensor.ts';
 
 /** What happens to requests whose time in the queue is up. */
 export interface QueuePolicy {
@@ -114,6 +116,19 @@ export interface Target {
   readonly executors: readonly Executor[];
   readonly statistics: StatisticsRecorder;
 }
+
+/** Requests of one model as one batch. */
+export interface JoinedRequests {
+  readonly batch: Batch;
+  /** The outputs of each request from those of the batch; or why they cannot be told apart. */
+  split(outputs: readonly Tensor[]): readonly (readonly Tensor[])[] | string;
+}
+
+/** Makes a batch of requests that fit the model and may share one, as the scheduler would. */
+export type JoinRequests = (
+  model: Pick<Target, 'spec' | 'scheduling'>,
+  requests: readonly InferRequest[],
+) => JoinedRequests;
 
 /** Finds the target of a request, or throws not_found / unavailable with the protocol's texts. */
 export interface Router {

@@ -24,6 +24,7 @@ function merge(a: TargetInspection, b: TargetInspection): TargetInspection {
     version: a.version,
     digest: a.digest,
     batchingOffReason: a.batchingOffReason || b.batchingOffReason,
+    paddingOffReason: a.paddingOffReason || b.paddingOffReason,
     queuedRequests: a.queuedRequests + b.queuedRequests,
     queuedRows: a.queuedRows + b.queuedRows,
     queuedBytes: a.queuedBytes + b.queuedBytes,

@@ -8,6 +8,7 @@ import type {
   QueuePolicyConfig,
 } from './config.ts';
 import { configError } from './config-message.ts';
+import { checkRagged } from './ragged-config.ts';
 
 /** Each is a session with memory and a thread of its own; beyond this somebody mistyped. */
 const mostInstances = 64;
@@ -43,6 +44,7 @@ export function checkConfig(config: ModelConfig, model: string): void {
     [...config.output].map(({ name }) => name),
     (name) => wrong('output', `'${name}' is given twice`),
   );
+  checkRagged(config, wrong);
   if (config.dynamic_batching !== undefined) checkDynamicBatching(config, config.dynamic_batching, wrong);
   config.instance_group.forEach((group, index) =>
     checkInstances(group, (problem) => wrong(`instance_group[${index}]`, problem)),
@@ -67,9 +69,6 @@ export function refuseUnsupported(config: ModelConfig, model: string): void {
     [config.sequence_batching !== undefined, 'sequence_batching'],
     [config.ensemble_scheduling !== undefined, 'ensemble_scheduling'],
     [Object.keys(config.cc_model_filenames).length > 0, 'cc_model_filenames'],
-    [config.batch_input.length > 0, 'batch_input'],
-    [config.batch_output.length > 0, 'batch_output'],
-    [config.input.some((input) => input.allow_ragged_batch), 'input.allow_ragged_batch'],
     [config.input.some((input) => input.is_shape_tensor), 'input.is_shape_tensor'],
     [config.output.some((output) => output.is_shape_tensor), 'output.is_shape_tensor'],
     [config.input.some((input) => input.is_non_linear_format_io), 'input.is_non_linear_format_io'],

@@ -1,6 +1,7 @@
 import { ServingError } from '../errors.ts';
 import type { SessionMetadata, SessionTensor } from '../inference/executor.ts';
-import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
+import { batchInputNames } from './ragged-config.ts';
+import type { ModelConfig, ModelInputConfig } from './config.ts';
 import { configDatatype, shapeOf, shownShape } from './model-shape.ts';
 
 /**
@@ -10,15 +11,18 @@ import { configDatatype, shapeOf, shownShape } from './model-shape.ts';
  * @throws ServingError invalid_argument with Triton's texts.
  */
 export function checkSession(config: ModelConfig, { inputs, outputs }: SessionMetadata): void {
-  if (config.input.length !== inputs.length) {
+  const expected = config.input.length + batchInputNames(config).length;
+  if (expected !== inputs.length) {
     throw mismatch(
-      `unable to load model '${config.name}', configuration expects ${config.input.length} inputs, model provides ${inputs.length}`,
+      `unable to load model '${config.name}', configuration expects ${expected} inputs, model provides ${inputs.length}`,
     );
   }
+  checkBatchInputs(config, inputs);
   for (const input of config.input) {
     const own = find('input', input.name, inputs);
     checkDatatype('input', input, own);
-    checkDims(config, input, own);
+    if (input.allow_ragged_batch) checkRaggedShape(config, input, own);
+    else checkDims(config, input, own);
     if (input.optional && config.max_batch_size > 0) {
       throw mismatch(
         `model '${config.name}': input '${input.name}' is optional, which needs max_batch_size 0`,
@@ -26,6 +30,29 @@ export function checkSession(config: ModelConfig, { inputs, outputs }: SessionMe
     }
   }
   for (const output of config.output) checkDatatype('output', output, find('output', output.name, outputs));
+}
+
+/** The elements of all requests of a batch come in one dimension. */
+function checkRaggedShape({ name }: ModelConfig, input: ModelInputConfig, own: SessionTensor): void {
+  const shape = shapeOf(own);
+  if (shape.length === 1 && shape[0] === -1) return;
+  throw mismatch(
+    `model '${name}', tensor '${input.name}': a ragged input must have shape [-1] in the model, and it has ${shownShape(shape)}`,
+  );
+}
+
+function checkBatchInputs(config: ModelConfig, inputs: readonly SessionTensor[]): void {
+  for (const { kind, data_type, target_name: targets } of config.batch_input) {
+    const rank = kind === 'BATCH_ITEM_SHAPE' ? 2 : 1;
+    for (const name of targets) {
+      const own = find('input', name, inputs);
+      checkDatatype('input', { name, data_type }, own);
+      if (own.shape.length === rank && shapeOf(own)[0] === -1) continue;
+      throw mismatch(
+        `model '${config.name}', tensor '${name}': a batch input of kind ${kind} has ${rank} dimensions, the first of any size, and the model expects ${shownShape(shapeOf(own))}`,
+      );
+    }
+  }
 }
 
 function find(kind: 'input' | 'output', name: string, tensors: readonly SessionTensor[]): SessionTensor {
@@ -37,7 +64,7 @@ function find(kind: 'input' | 'output', name: string, tensors: readonly SessionT
 
 function checkDatatype(
   kind: 'input' | 'output',
-  tensor: ModelInputConfig | ModelOutputConfig,
+  tensor: Pick<ModelInputConfig, 'name' | 'data_type'>,
   { datatype }: SessionTensor,
 ): void {
   const expected = datatype === undefined ? 'TYPE_INVALID' : configDatatype(datatype);

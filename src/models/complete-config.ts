@@ -9,6 +9,7 @@ import type {
   ModelOutputConfig,
 } from './config.ts';
 import { instanceKind } from './session-plan.ts';
+import { batchInputNames } from './ragged-config.ts';
 import { configDatatype, couldBatch, shapeOf } from './model-shape.ts';
 
 export interface CompletionOptions {
@@ -95,10 +96,15 @@ function completeInputs(
       `model '${model}': input '${stranger.name}' is a sequence, a map or an optional, not a tensor`,
     );
   }
-  const named = given.input.length > 0 ? given.input : inputs.map(({ name }) => emptyInput(name));
+  const own = new Set(batchInputNames(given));
+  const sent = inputs.filter(({ name }) => !own.has(name));
+  const named = given.input.length > 0 ? given.input : sent.map(({ name }) => emptyInput(name));
   return named.map((input) => {
-    const own = inputs.find(({ name }) => name === input.name);
-    return own === undefined ? input : { ...input, ...filled(input, own, maxBatchSize) };
+    const declared = inputs.find(({ name }) => name === input.name);
+    if (declared === undefined) return input;
+    // The model takes its elements in one dimension, whatever its requests look like.
+    const known = input.allow_ragged_batch && input.dims.length === 0 ? { ...input, dims: [-1] } : input;
+    return { ...known, ...filled(known, declared, maxBatchSize) };
   });
 }
 

@@ -1,3 +1,5 @@
+import type { BatchInputKind } from '../inference/target.ts';
+
 /**
  * inference.ModelConfig with the proto's own field names, complete: every scalar and list is present with the proto's
  * default, an absent message is undefined. It is at once what the ModelConfig rpc and the HTTP configuration print.
@@ -11,8 +13,8 @@ export interface ModelConfig {
   readonly max_batch_size: number;
   readonly input: readonly ModelInputConfig[];
   readonly output: readonly ModelOutputConfig[];
-  readonly batch_input: readonly object[];
-  readonly batch_output: readonly object[];
+  readonly batch_input: readonly BatchInputConfig[];
+  readonly batch_output: readonly BatchOutputConfig[];
   readonly instance_group: readonly InstanceGroupConfig[];
   readonly default_model_filename: string;
   readonly cc_model_filenames: Readonly<Record<string, string>>;
@@ -63,6 +65,25 @@ export interface InstanceGroupConfig {
   readonly count: number;
   readonly gpus: readonly number[];
   readonly passive: boolean;
+  readonly rate_limiter?: RateLimiterConfig;
+}
+
+export interface RateLimiterConfig {
+  readonly resources: readonly { readonly name: string; readonly global: boolean; readonly count: number }[];
+  readonly priority: number;
+}
+
+export interface BatchInputConfig {
+  readonly kind: BatchInputKind;
+  readonly target_name: readonly string[];
+  readonly data_type: string;
+  readonly source_input: readonly string[];
+}
+
+export interface BatchOutputConfig {
+  readonly kind: 'BATCH_SCATTER_WITH_INPUT_SHAPE';
+  readonly target_name: readonly string[];
+  readonly source_input: readonly string[];
 }
 
 export interface OptimizationConfig {

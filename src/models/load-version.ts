@@ -5,10 +5,11 @@ import { ServingError } from '../errors.ts';
 import type { OpenedModel, OpenModel } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
-import type { Target } from '../inference/target.ts';
+import type { JoinRequests, Scheduling, Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
 import { checkBatching, type CompareRows } from './check-batching.ts';
 import { checkConfig } from './check-config.ts';
+import { checkPadding, checkRaggedBatch } from './check-mixed-sizes.ts';
 import { checkSession } from './check-session.ts';
 import { completeConfig } from './complete-config.ts';
 import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
@@ -21,6 +22,7 @@ import {
   type ModelSource,
   type VersionSource,
 } from './model-source.ts';
+import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
 import { sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
@@ -34,6 +36,7 @@ export interface LoadTools extends SessionDefaults {
   readonly createStatistics: (name: string, version: string) => ModelCounters;
   /** Compares what a batch gave with what its rows gave alone; '' when they agree, else why not. */
   readonly compareRows: CompareRows;
+  readonly joinRequests: JoinRequests;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
   readonly defaultMaxBatchSize: number;
@@ -74,17 +77,21 @@ export async function loadVersion(
     checkConfig(config, source.name);
     checkSession(config, opened.metadata);
     const spec = await specOf(config, source, version.version, files);
+    const scheduling = schedulingOf(config);
     await warmUp(spec, config, opened.executors, {
       clock,
       logger,
       readSample: (fileName) => readSample(source, fileName),
       // TensorRT may build its engine in the first run, for as long as that takes.
       ...(plan.instances.some(({ name }) => name === 'tensorrt') ? { runLimitMs: Infinity } : {}),
+      ...(scheduling.ragged === undefined
+        ? {}
+        : { adapt: (batch) => tools.joinRequests({ spec, scheduling }, [requestOf(batch)]).batch }),
     });
     const counters = tools.createStatistics(spec.name, spec.version);
     const target: Target = {
       spec,
-      scheduling: schedulingOf(config),
+      scheduling: await checkSizes(spec, scheduling, opened, tools),
       executors: opened.executors,
       statistics: counters,
     };
@@ -99,11 +106,34 @@ export async function loadVersion(
 async function checkRows(target: Target, { executors }: OpenedModel, tools: LoadTools): Promise<void> {
   const [executor] = executors;
   if (!target.scheduling.dynamicBatching || executor === undefined) return;
-  const reason = await checkBatching(target.spec, executor, tools.compareRows);
+  const reason =
+    target.scheduling.ragged === undefined
+      ? await checkBatching(target.spec, executor, tools.compareRows)
+      : await checkRaggedBatch(target, executor, tools);
   if (reason === '') return;
   const { name: model, version } = target.spec;
   tools.logger.warn({ model, version, reason }, 'requests of this model are not batched');
   tools.onNotBatchable(target, reason);
+}
+
+/** The scheduling without its padding when the model does not bear it. */
+async function checkSizes(
+  spec: ModelSpec,
+  scheduling: Scheduling,
+  { executors }: OpenedModel,
+  tools: LoadTools,
+): Promise<Scheduling> {
+  const [executor] = executors;
+  if (scheduling.padding.length === 0 || executor === undefined) return scheduling;
+  const reason = scheduling.dynamicBatching
+    ? await checkPadding({ spec, scheduling }, executor, tools)
+    : 'requests of this model are not batched';
+  if (reason === '') return scheduling;
+  tools.logger.warn(
+    { model: spec.name, version: spec.version, reason },
+    'requests of this model are not padded',
+  );
+  return { ...scheduling, padding: [], paddingOffReason: reason };
 }
 
 async function specOf(

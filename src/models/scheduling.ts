@@ -1,5 +1,7 @@
 import type { QueuePolicy, Scheduling } from '../inference/target.ts';
 import type { ModelConfig, QueuePolicyConfig } from './config.ts';
+import { paddingOf } from './padding-config.ts';
+import { raggedOf } from './ragged-config.ts';
 
 const noLimits: QueuePolicy = {
   timeoutAction: 'reject',
@@ -8,7 +10,7 @@ const noLimits: QueuePolicy = {
   maxQueueSize: 0,
 };
 
-/** The scheduler's view of a complete configuration. */
+/** The scheduler's view of a complete configuration. @throws ServingError invalid_argument for padding that cannot be. */
 export function schedulingOf(config: ModelConfig): Scheduling {
   const batching = config.dynamic_batching;
   const policies = Object.entries(batching?.priority_queue_policy ?? {});
@@ -22,9 +24,9 @@ export function schedulingOf(config: ModelConfig): Scheduling {
     defaultQueuePolicy: queuePolicy(batching?.default_queue_policy),
     priorityQueuePolicies: new Map(policies.map(([level, policy]) => [Number(level), queuePolicy(policy)])),
     rowIndependent: config.parameters['row_independent']?.string_value === 'true',
-    padding: [],
+    padding: paddingOf(config),
     paddingOffReason: '',
-    ragged: undefined,
+    ragged: raggedOf(config),
     instanceLimits: [],
   };
 }

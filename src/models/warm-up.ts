@@ -15,6 +15,8 @@ export interface WarmUpOptions {
   readonly readSample: (fileName: string) => Promise<Uint8Array>;
   /** How long a run with zeros may take before the load fails: other loads wait for this one. 2 min; Infinity for no limit. */
   readonly runLimitMs?: number;
+  /** Turns a batch that is one request into what the model takes; only where that is something else: ragged batching. */
+  readonly adapt?: (batch: Batch) => Batch;
 }
 
 /** Enough runs for lazy set-up to be over and for placement to be decided; fewer when they are slow. */
@@ -45,7 +47,7 @@ export async function warmUp(
     const sizes = spec.maxBatchSize > 1 ? [1, spec.maxBatchSize] : [1];
     for (const rows of sizes) {
       const batch = zeroBatch(spec, rows);
-      if (batch !== undefined) await runDefault(batch, executors, options);
+      if (batch !== undefined) await runDefault(adapted(batch, options), executors, options);
     }
   } catch (error) {
     const { message, code } = ServingError.from(error);
@@ -55,6 +57,10 @@ export async function warmUp(
       'the model takes no zeros to warm up with',
     );
   }
+}
+
+function adapted(batch: Batch, { adapt }: WarmUpOptions): Batch {
+  return adapt === undefined ? batch : adapt(batch);
 }
 
 async function runDefault(
@@ -141,7 +147,7 @@ async function runSample(
     if (typeof tensor === 'string') throw wrong(spec, sample, `input '${name}' ${tensor}`);
     inputs.push(tensor);
   }
-  const batch: Batch = { inputs, outputs: spec.outputs.map(({ name }) => name), rows };
+  const batch = adapted({ inputs, outputs: spec.outputs.map(({ name }) => name), rows }, options);
   await Promise.all(
     executors.map(async (executor) => {
       for (let run = 0; run < Math.max(1, sample.count); run++) await executor.run(batch);

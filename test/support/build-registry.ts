@@ -1,3 +1,4 @@
+import { joinRequests } from '../../src/batching/join-requests.ts';
 import type { LoadOverrides } from '../../src/inference/catalog.ts';
 import { silentLogger } from '../../src/inference/logger.ts';
 import type { Target } from '../../src/inference/target.ts';
@@ -41,6 +42,7 @@ export function buildRegistry(
     defaultMaxBatchSize: 32,
     createRouter,
     compareRows: () => '',
+    joinRequests,
     onNotBatchable: () => undefined,
     openModel: opener.open,
     createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),

@@ -7,6 +7,8 @@ export interface BatchingReading {
   readonly version: string;
   /** '' while requests may share a batch. */
   readonly batchingOffReason: string;
+  /** '' unless the configuration asks for padding that the model does not bear. */
+  readonly paddingOffReason: string;
   readonly queuedRequests: number;
   readonly queuedRows: number;
   readonly queuedBytes: number;

@@ -54,6 +54,7 @@ function batchingStatus(batching: BatchingReading): object {
       knee_rows: knees.get(sizeClass) ?? 0,
     })),
     close_reasons: batching.closed,
+    padding_off_reason: batching.paddingOffReason,
   };
 }
 

@@ -22,6 +22,7 @@ function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection
     version: '1',
     digest: 'd',
     batchingOffReason: '',
+    paddingOffReason: '',
     queuedRequests: 1,
     queuedRows: 2,
     queuedBytes: 3,

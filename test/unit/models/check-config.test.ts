@@ -95,9 +95,6 @@ describe('what is wrong in itself', () => {
 const unsupported: readonly (readonly [text: string, field: string])[] = [
   ['sequence_batching { }', 'sequence_batching'],
   ['ensemble_scheduling { }', 'ensemble_scheduling'],
-  ['batch_input { }', 'batch_input'],
-  ['batch_output { }', 'batch_output'],
-  ['input { name: "a" allow_ragged_batch: true }', 'input.allow_ragged_batch'],
   ['input { name: "a" is_shape_tensor: true }', 'input.is_shape_tensor'],
   ['output { name: "a" is_shape_tensor: true }', 'output.is_shape_tensor'],
   ['input { name: "a" is_non_linear_format_io: true }', 'input.is_non_linear_format_io'],

@@ -42,6 +42,7 @@ const batching: BatchingReading = {
   model: 'iris',
   version: '1',
   batchingOffReason: '',
+  paddingOffReason: 'it changes answers',
   queuedRequests: 3,
   queuedRows: 5,
   queuedBytes: 80,
@@ -189,6 +190,7 @@ test("a model's status joins what was counted with what the batcher has learned"
   assert.deepEqual(status.batch_sizes, { 4: 2 });
   assert.equal(status.batching.waiting_rows, 5);
   assert.deepEqual(status.batching.close_reasons, { slot_free: 7, full: 1 });
+  assert.equal(status.batching.padding_off_reason, 'it changes answers');
   assert.deepEqual(status.batching.curves, [
     { size_class: 2, costs: [{ rows: 4, milliseconds: 0.25, samples: 9 }], knee_rows: 16 },
   ]);
