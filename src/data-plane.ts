@@ -9,10 +9,10 @@ import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
 import type { Router } from './inference/target.ts';
 import { packageVersion } from './package-version.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type Stages } from './pipeline.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
-import type { GrpcMethod } from './transport/grpc/method.ts';
+import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
 import { inferenceService } from './transport/grpc/protocol-method.ts';
 import { createReflectionMethods } from './transport/grpc/reflection.ts';
 
@@ -25,6 +25,7 @@ export interface DataPlaneParts extends ListenContext {
   readonly batcher: Batcher;
   readonly budget: ByteBudget;
   readonly wrap: Wrap | undefined;
+  readonly onFailure: Stages['onFailure'];
 }
 
 /** Everything that a request meets on one thread, from its listeners to the batcher. */
@@ -36,14 +37,21 @@ export interface DataPlane {
   readonly port: number;
   /** Bound address and port of HTTP; '' and 0 when it is off. */
   readonly http: { readonly address: string; readonly port: number };
+  /** What its gRPC listeners count. */
+  counters(): readonly TransportCounters[];
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
   drain(graceMs: number): Promise<void>;
 }
 
 /** Joins the stages of one thread and listens. @throws when an address cannot be had; nothing is left open then. */
 export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
-  const { router, batcher, budget, clock, wrap } = parts;
-  const pipeline = createPipeline({ router, admission: createAdmission({ budget, clock }), batcher });
+  const { router, batcher, budget, clock, wrap, onFailure } = parts;
+  const pipeline = createPipeline({
+    router,
+    admission: createAdmission({ budget, clock }),
+    batcher,
+    onFailure,
+  });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
   const front = publicFront(parts, infer);
@@ -57,6 +65,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     addresses: listeners.map(({ address }) => address),
     port: listeners[0]?.port ?? 0,
     http: { address: http?.address ?? '', port: http?.port ?? 0 },
+    counters: () => listeners.flatMap(({ counters }) => (counters === undefined ? [] : [counters])),
     async drain(graceMs) {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];

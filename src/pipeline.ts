@@ -1,6 +1,7 @@
 import type { Admission } from './admission/admission.ts';
 import type { Batcher } from './batching/batcher.ts';
 import { asksForClasses, classify } from './classification/classify.ts';
+import type { Front } from './inference/front.ts';
 import type { Infer } from './inference/infer.ts';
 import type { Router } from './inference/target.ts';
 
@@ -8,6 +9,8 @@ export interface Stages {
   readonly router: Router;
   readonly admission: Admission;
   readonly batcher: Batcher;
+  /** Told of every request that leaves without an answer. */
+  readonly onFailure: (front: Front, error: unknown) => void;
 }
 
 /**
@@ -17,11 +20,16 @@ export interface Stages {
  * the permit counts its bytes until the reply is written; 3. submit: wait for company, execute, split; 4. classify, for
  * the few requests that want classes instead of scores.
  */
-export function createPipeline({ router, admission, batcher }: Stages): Infer {
+export function createPipeline({ router, admission, batcher, onFailure }: Stages): Infer {
   return async (request, call) => {
-    const target = router.route(request.model, request.version);
-    const admitted = admission.admit(target, request, call);
-    const response = await batcher.submit(target, admitted, call);
-    return asksForClasses(admitted) ? classify(target.spec, admitted, response) : response;
+    try {
+      const target = router.route(request.model, request.version);
+      const admitted = admission.admit(target, request, call);
+      const response = await batcher.submit(target, admitted, call);
+      return asksForClasses(admitted) ? classify(target.spec, admitted, response) : response;
+    } catch (error) {
+      onFailure(call.front, error);
+      throw error;
+    }
   };
 }

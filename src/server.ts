@@ -8,6 +8,7 @@ import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
+import { listenMetrics } from './metrics-listener.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
@@ -34,6 +35,8 @@ export interface Server extends AsyncDisposable {
   readonly grpcAddress: string;
   /** Bound address of the HTTP listener; '' when HTTP is off. */
   readonly httpAddress: string;
+  /** Bound address of the listener of metrics; '' when it is off. */
+  readonly metricsAddress: string;
   /** Bound address of the administration listener; '' when it is off. */
   readonly adminAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
@@ -89,7 +92,7 @@ export async function createServer(
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopping ??= stopServer({ options, serving, admin, registry, host, authenticator }).then(
+    stopping ??= stopServer({ options, serving, admin, metrics, registry, host, authenticator }).then(
       stopped.resolve,
       stopped.reject,
     );
@@ -119,6 +122,8 @@ export async function createServer(
     context,
   );
   if (admin !== undefined) undo.defer(() => admin.drain(0));
+  const metrics = await listenMetrics(options, { registry, serving, budget, clock, logger });
+  if (metrics !== undefined) undo.use(metrics);
 
   await registry.start();
   await serving.settled();
@@ -129,6 +134,7 @@ export async function createServer(
     control: serving.control,
     grpcAddress: serving.addresses[0] ?? '',
     httpAddress: serving.httpAddress,
+    metricsAddress: metrics?.address ?? '',
     adminAddress: admin?.address ?? '',
     stopped: stopped.promise,
     stop,
@@ -147,6 +153,7 @@ interface Running {
   readonly options: Options;
   readonly serving: Serving;
   readonly admin: GrpcServer | undefined;
+  readonly metrics: AsyncDisposable | undefined;
   readonly registry: ModelRegistry;
   readonly host: ServingHost;
   readonly authenticator: Authenticator;
@@ -154,10 +161,11 @@ interface Running {
 
 /** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
 async function stopServer(running: Running): Promise<void> {
-  const { options, serving, admin, registry, host, authenticator } = running;
+  const { options, serving, admin, metrics, registry, host, authenticator } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await admin?.drain(graceMs);
+  await metrics?.[Symbol.asyncDispose]();
   authenticator[Symbol.dispose]();
   await withinLimit(registry.stop().then(() => host[Symbol.asyncDispose]()));
 }

@@ -8,7 +8,9 @@ import { createModelOpener } from './execution/model-opener.ts';
 import type { ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ModelRegistry, RegistryOptions } from './models/registry.ts';
+import { FailureCounts } from './observability/failure-counts.ts';
 import type { LogLevel, ServerLogger } from './observability/log.ts';
+import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
 import type { Clock } from './util/clock.ts';
@@ -40,6 +42,8 @@ export interface Serving {
   /** Bound address of HTTP; '' when it is off. */
   readonly httpAddress: string;
   readonly log: { level: LogLevel };
+  /** What metrics are made of, besides the statistics of models. */
+  observe(): Promise<ServingObservation>;
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
   /** Resolves when every request that comes later meets the models as the registry has them now. */
   settled(): Promise<void>;
@@ -60,6 +64,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
     },
     async serve({ router, catalog, control }) {
       const settings = createServerSettings({ logger, mayChange: options.security.allowSettings });
+      const failures = new FailureCounts();
       const plane = await openDataPlane({
         ...context,
         authenticate: context.authenticator.authenticate,
@@ -68,6 +73,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         control,
         settings,
         batcher,
+        onFailure: (front, error) => failures.add(front, error),
       });
       return {
         infer: plane.infer,
@@ -75,6 +81,13 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         addresses: plane.addresses,
         httpAddress: plane.http.address,
         log: logger,
+        observe: async () => ({
+          queues: batcher.inspect(),
+          threads: [
+            { thread: 'main', failures: failures.read(), transports: plane.counters(), runtime: undefined },
+          ],
+          ioThreadRestarts: 0,
+        }),
         batching: () => batcher.inspect(),
         settled: () => Promise.resolve(),
         drain: (graceMs) => plane.drain(graceMs),

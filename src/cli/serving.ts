@@ -13,6 +13,8 @@ export interface RunningServer {
   readonly grpcAddress: string;
   /** Bound address of the HTTP listener; '' when HTTP is off. */
   readonly httpAddress: string;
+  /** Bound address of the listener of metrics; '' when it is off. */
+  readonly metricsAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
   readonly stopped: Promise<void>;
   /** Lets running requests finish, within `exitTimeoutSecs`. Idempotent. */
@@ -90,7 +92,8 @@ function greet(server: RunningServer, { options, terminal, logger, command }: Gr
   const address = server.grpcAddress.replace(/^(0\.0\.0\.0|\[?::\]?):/, '127.0.0.1:');
   const greeting = createGreeting(server.catalog, { address, secure: options.grpc.tls.enabled, command });
   const http = server.httpAddress === '' ? {} : { http: server.httpAddress };
-  logger.info({ grpc: server.grpcAddress, ...http, models: greeting.models.length }, 'serving');
+  const metrics = server.metricsAddress === '' ? {} : { metrics: server.metricsAddress };
+  logger.info({ grpc: server.grpcAddress, ...http, ...metrics, models: greeting.models.length }, 'serving');
   const pretty =
     options.log.format === 'pretty' || (options.log.format === 'auto' && terminal.stdout.isTTY === true);
   if (options.log.level === 'silent') return;

@@ -9,7 +9,7 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     const origin = given.get(path)?.origin;
     return origin === undefined ? '' : ` (${origin})`;
   };
-  const { models, grpc, admin, security, server } = options;
+  const { models, grpc, metrics, admin, security, server } = options;
   if (models.repositories.length === 0) {
     problems.push(
       'models.repositories is empty: name a model repository, for example --model-repository ./models',
@@ -48,6 +48,13 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
   }
   if (!tls.mutual && tls.clientCa !== undefined) {
     problems.push(`grpc.tls.clientCa is given, but grpc.tls.mutual is false${from('grpc.tls.clientCa')}`);
+  }
+  for (const entry of metrics.config) {
+    if (/^(counter|histogram)_latencies=(true|false)$/.test(entry) || entry === 'summary_latencies=false')
+      continue;
+    problems.push(
+      `metrics.config must be counter_latencies or histogram_latencies with =true or =false, got ${JSON.stringify(entry)}${from('metrics.config')}`,
+    );
   }
   const address = admin.address === 'off' ? undefined : parseAddress(admin.address);
   if (admin.address !== 'off' && address === undefined) {

@@ -5,6 +5,7 @@ const titles = {
   models: 'Models',
   grpc: 'gRPC',
   http: 'HTTP',
+  metrics: 'Metrics',
   admin: 'Administration',
   security: 'Security',
   server: 'Server',

@@ -4,9 +4,7 @@
  */
 export const ignoredFlags: ReadonlySet<string> = new Set([
   'allow-client-shm',
-  'allow-cpu-metrics',
   'allow-gpu-metrics',
-  'allow-metrics',
   'backend-config',
   'backend-directory',
   'buffer-manager-thread-count',
@@ -25,9 +23,6 @@ export const ignoredFlags: ReadonlySet<string> = new Set([
   'log-error',
   'log-info',
   'log-warning',
-  'metrics-address',
-  'metrics-interval-ms',
-  'metrics-port',
   'min-supported-compute-capability',
   'model-load-retry-count',
   'model-load-thread-count',

@@ -195,6 +195,42 @@ const http = z
   })
   .prefault({});
 
+const metrics = z
+  .strictObject({
+    enabled: toggle(true, { flag: 'allow-metrics', about: 'Listen for scrapes of metrics.' }),
+    address: text('127.0.0.1', {
+      flag: 'metrics-address',
+      value: 'host',
+      about:
+        'Address to listen on; 0.0.0.0 or :: for all. Who reaches it may read names and load of all models.',
+    }),
+    port: integer(8002, port, {
+      flag: 'metrics-port',
+      value: 'port',
+      about: 'Port to listen on; 0 picks a free one.',
+    }),
+    cpu: toggle(true, {
+      flag: 'allow-cpu-metrics',
+      about: "Tell the machine's processor and memory use as well, as nv_cpu_*.",
+    }),
+    intervalMs: integer(
+      2000,
+      { min: 1, max: maxTimerMs },
+      {
+        flag: 'metrics-interval-ms',
+        value: 'ms',
+        about: 'Processor use is an average over at least this time.',
+      },
+    ),
+    config: list({
+      flag: 'metrics-config',
+      value: 'name=true|false',
+      about:
+        'counter_latencies (true by default) and histogram_latencies (false): forms in which nv_inference_* tell latencies. May be repeated.',
+    }),
+  })
+  .prefault({});
+
 const admin = z
   .strictObject({
     address: text('127.0.0.1:8003', {
@@ -278,7 +314,7 @@ const log = z
   .prefault({});
 
 /** The one source of the options' names, defaults, bounds and descriptions: flags, environment, file, help and docs. */
-export const optionsSchema = z.strictObject({ models, grpc, http, admin, security, server, log });
+export const optionsSchema = z.strictObject({ models, grpc, http, metrics, admin, security, server, log });
 
 type Frozen<T> = T extends readonly (infer Item)[]
   ? readonly Item[]

@@ -11,6 +11,7 @@ import type { Target } from '../inference/target.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import type { ModelCounters } from '../models/version-state.ts';
 import { createSharedStatistics } from '../observability/shared-statistics.ts';
+import type { ServingObservation } from '../observability/observation.ts';
 import { ModelStatistics } from '../observability/statistics.ts';
 import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
 import type { Handlers } from './call-port.ts';
@@ -59,6 +60,7 @@ class IoThreads implements ServingHost, Serving {
   #nextId = 0;
   #nextRequest = 0;
   #registry: ModelRegistry | undefined = undefined;
+  #restarts = 0;
   #dirty = false;
   #phase: 'starting' | 'serving' | 'draining' | 'ended' = 'starting';
 
@@ -153,6 +155,17 @@ class IoThreads implements ServingHost, Serving {
     return mergeInspections((await Promise.all(readings)).map((reading) => reading ?? []));
   }
 
+  async observe(): Promise<ServingObservation> {
+    const threads = await Promise.all(
+      this.#alive().map((link) => link.unlessLost(link.calls.ask('observe', undefined))),
+    );
+    return {
+      queues: await this.batching(),
+      threads: threads.filter((thread) => thread !== undefined),
+      ioThreadRestarts: this.#restarts,
+    };
+  }
+
   async settled(): Promise<void> {
     this.#publish();
     await Promise.all(this.#alive().map((link) => link.settled));
@@ -217,6 +230,7 @@ class IoThreads implements ServingHost, Serving {
       link.serving = true;
       // What changed meanwhile was not sent to a thread that did not serve yet.
       link.publish(this.#publication());
+      this.#restarts += 1;
       this.#context.logger.info({ thread: index }, 'an I/O thread was replaced');
     } catch (error) {
       if (link.lost || this.#phase !== 'serving') return;

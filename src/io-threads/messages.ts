@@ -10,6 +10,7 @@ import type { LogSettings, TraceSettings } from '../inference/server-settings.ts
 import type { Scheduling } from '../inference/target.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
+import type { ThreadObservation } from '../observability/observation.ts';
 
 /** What an I/O thread is started with. */
 export interface IoThreadSetup {
@@ -40,6 +41,7 @@ export interface ThreadCalls {
   /** Nobody waits for a forwarded request any more. */
   cancel(asked: { readonly number: number }): void;
   inspect(asked: undefined): readonly TargetInspection[];
+  observe(asked: undefined): ThreadObservation;
   drain(asked: { readonly graceMs: number }): void;
   /** The last call: the thread ends by itself once it has nothing left. */
   end(asked: undefined): void;

@@ -11,7 +11,10 @@ import type { ModelControl } from '../inference/catalog.ts';
 import { silentLogger } from '../inference/logger.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { ServerSettings } from '../inference/server-settings.ts';
+import { FailureCounts } from '../observability/failure-counts.ts';
 import type { ServerLogger } from '../observability/log.ts';
+import type { ThreadObservation } from '../observability/observation.ts';
+import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
 import { systemClock } from '../util/clock.ts';
 import { CallPort, type Handlers, type MessageEnd } from './call-port.ts';
 import { ForwardedCalls } from './forwarded-calls.ts';
@@ -44,6 +47,8 @@ export class ServingThread {
   readonly #models: ServedModels;
   readonly #authenticator: Authenticator;
   readonly #forwarded = new ForwardedCalls(clock);
+  readonly #failures = new FailureCounts();
+  readonly #runtime: RuntimeMonitor | undefined;
   #settings: SettingsState;
   /** Set as soon as the listeners are being opened: a drain meanwhile must find them. */
   #plane: Promise<DataPlane> | undefined = undefined;
@@ -56,6 +61,7 @@ export class ServingThread {
     this.#settings = settings;
     this.#logger = createPortLogger(settings.level, (line) => this.#main.tell('log', line));
     const logger = this.#logger;
+    this.#runtime = options.metrics.enabled ? new RuntimeMonitor(clock) : undefined;
     this.#batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
     this.#models = new ServedModels({
       index,
@@ -97,6 +103,7 @@ export class ServingThread {
       infer: (asked) => this.#infer(asked),
       cancel: ({ number }) => this.#forwarded.cancel(number),
       inspect: () => this.#batcher.inspect(),
+      observe: () => this.#observe(),
       drain: ({ graceMs }) => this.#drain(graceMs),
       end: () => this.#finish(),
     };
@@ -117,6 +124,7 @@ export class ServingThread {
         thread: index + 1,
       }),
       wrap: undefined,
+      onFailure: (front, error) => this.#failures.add(front, error),
       authenticate: this.#authenticator.authenticate,
       clock,
       logger: this.#logger,
@@ -160,6 +168,16 @@ export class ServingThread {
     return this.#forwarded.run(plane.infer, asked);
   }
 
+  async #observe(): Promise<ThreadObservation> {
+    const plane = await this.#plane;
+    return {
+      thread: `io-${this.#setup.index}`,
+      failures: this.#failures.read(),
+      transports: plane?.counters() ?? [],
+      runtime: this.#runtime?.read(),
+    };
+  }
+
   async #drain(graceMs: number): Promise<void> {
     // Listeners that could not be opened leave nothing behind.
     const plane = await this.#plane?.catch(() => undefined);
@@ -171,6 +189,7 @@ export class ServingThread {
       await this.#drain(0);
       await this.#models[Symbol.asyncDispose]();
     } finally {
+      this.#runtime?.[Symbol.dispose]();
       this.#authenticator[Symbol.dispose]();
       this.#end.close();
     }

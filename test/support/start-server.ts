@@ -71,7 +71,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function spawnServer({ repository, args = [], env = {}, prefix = [] }: ServerOptions): Child {
   const repositories = [repository].flat().flatMap((path) => ['--model-repository', path]);
   const program = [process.execPath, join(root, 'bin', 'tensorgate.js'), 'serve'];
-  const ports = ['--grpc-port', '0', '--http-port', '0', '--admin-address', 'off', '--log-format', 'json'];
+  const ports = [
+    '--grpc-port',
+    '0',
+    '--http-port',
+    '0',
+    '--metrics-port',
+    '0',
+    '--admin-address',
+    'off',
+    '--log-format',
+    'json',
+  ];
   const [command = '', ...rest] = [...prefix, ...program, ...repositories, ...ports, ...args];
   const inherited = Object.entries(process.env).filter(([name]) => !/^(TENSORGATE_|NODE_TEST)/.test(name));
   return spawn(command, rest, {

@@ -54,11 +54,25 @@ export interface ReplyStream {
 
 export type GrpcMethod = UnaryMethod | StreamMethod;
 
+/** What a transport counts of its connections, from its start; `heldBytes` is a gauge. */
+export interface TransportCounters {
+  readonly connectionsOpened: number;
+  readonly connectionsClosed: number;
+  readonly streamsOpened: number;
+  readonly streamsReset: number;
+  readonly connectionErrors: number;
+  readonly heldBytes: number;
+  /** How often each limit was hit. */
+  readonly limitHits: Readonly<Record<string, number>>;
+}
+
 /** A running listener of either transport. */
 export interface GrpcServer {
   /** Bound address, with the port that the system chose for 0. */
   readonly address: string;
   readonly port: number;
+  /** undefined for grpc-js, which counts nothing. Changes as it counts. */
+  readonly counters?: TransportCounters;
   /**
    * Refuses new calls, tells clients to go elsewhere (GOAWAY), lets running calls finish, and closes what is still open
    * after `graceMs`. Idempotent.

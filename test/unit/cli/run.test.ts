@@ -82,7 +82,7 @@ test('health says ready or not, of the server and of a model', async () => {
 });
 
 test('config check prints what is in force, or everything that is wrong', async () => {
-  const good = await cli(['config', 'check', 'models', '--grpc-port', '0', '--metrics-port=1']);
+  const good = await cli(['config', 'check', 'models', '--grpc-port', '0', '--http-thread-count=1']);
   assert.equal(good.code, 0);
   assert.match(good.out, /^grpc\.port: 0 +# --grpc-port$/m);
   assert.match(good.error, /^note: accepted for compatibility/);

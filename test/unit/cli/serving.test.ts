@@ -33,6 +33,7 @@ class Setup {
     catalog: fakeCatalog([]),
     grpcAddress: '127.0.0.1:4711',
     httpAddress: '',
+    metricsAddress: '',
     stopped: this.stopped.opened,
     stop: () => {
       this.stops += 1;

@@ -43,15 +43,15 @@ test('the last of a single flag wins', () => {
 
 test("flags of Triton's that tune what is not here are accepted and named once", () => {
   const { problems, notices } = readArguments([
-    '--allow-metrics=true',
-    '--metrics-port',
+    '--allow-gpu-metrics=true',
+    '--backend-directory',
     '8080',
     '--http-thread-count=2',
-    '--metrics-port=1',
+    '--backend-directory=1',
   ]);
   assert.deepEqual(problems, []);
   assert.deepEqual(notices, [
-    'accepted for compatibility, without effect here: --allow-metrics, --metrics-port, --http-thread-count',
+    'accepted for compatibility, without effect here: --allow-gpu-metrics, --backend-directory, --http-thread-count',
   ]);
 });
 

@@ -43,6 +43,7 @@ export class Serving implements AsyncDisposable {
           models: { repositories: [folder.path], ...options.models },
           grpc: { port: 0, transport, ...options.grpc },
           http: { port: 0, ...options.http },
+          metrics: { enabled: false },
           admin: { address: 'off' },
         }),
         { logger: createLogger({ level: 'silent', format: 'json' }) },

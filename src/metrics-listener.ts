@@ -1,0 +1,85 @@
+import type { Options } from './config/options.ts';
+import type { Logger } from './inference/logger.ts';
+import type { ModelRegistry } from './models/registry.ts';
+import type { MetricsServer } from './observability/metrics/metrics-server.ts';
+import type { MetricsSources, VersionReading } from './observability/metrics/server-reading.ts';
+import { packageVersion } from './package-version.ts';
+import type { Serving } from './serving-host.ts';
+import type { Clock } from './util/clock.ts';
+
+export interface MetricsParts {
+  readonly registry: ModelRegistry;
+  readonly serving: Serving;
+  readonly budget: MetricsSources['budget'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The listener of `--metrics-port`; undefined when it is off, and then its code is not loaded. */
+export async function listenMetrics(
+  { metrics }: Options,
+  { registry, serving, budget, clock, logger }: MetricsParts,
+): Promise<MetricsServer | undefined> {
+  if (!metrics.enabled) return undefined;
+  const [{ MachineMonitor }, { Scraper }, { startMetricsServer }] = await Promise.all([
+    import('./observability/metrics/machine-monitor.ts'),
+    import('./observability/metrics/scraper.ts'),
+    import('./observability/metrics/metrics-server.ts'),
+  ]);
+  const chosen = new Set(metrics.config);
+  const scraper = new Scraper({
+    sources: {
+      versions: () => versionsOf(registry),
+      observe: () => serving.observe(),
+      ready: () => registry.catalog.ready(),
+      budget,
+      build: { version: packageVersion(), node: process.versions.node },
+    },
+    latencies: {
+      counters: !chosen.has('counter_latencies=false'),
+      histograms: chosen.has('histogram_latencies=true'),
+    },
+    machine: metrics.cpu ? await MachineMonitor.start({ clock, intervalMs: metrics.intervalMs }) : undefined,
+    clock,
+  });
+  try {
+    const server = await startMetricsServer({
+      host: metrics.address,
+      port: metrics.port,
+      scrape: (format) => scraper.scrape(format),
+      logger,
+    });
+    return {
+      address: server.address,
+      async [Symbol.asyncDispose]() {
+        await server[Symbol.asyncDispose]();
+        scraper[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    scraper[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function* versionsOf(registry: ModelRegistry): Generator<VersionReading, void, void> {
+  for (const { target, config, counters, loadMs } of registry.served()) {
+    const { platform, digest, decoupled } = target.spec;
+    yield {
+      platform,
+      digest,
+      decoupled,
+      statistics: counters.snapshot(),
+      latencies: counters.latencies(),
+      loadMs,
+      tags: labelsOfTags(config.metric_tags),
+    };
+  }
+}
+
+/** Triton puts _ before each; what no label may be called is replaced. */
+function labelsOfTags(tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(tags).map(([name, value]) => [`_${name.replaceAll(/[^A-Za-z0-9_]/g, '_')}`, value]),
+  );
+}

@@ -1,0 +1,54 @@
+import type { Histogram } from '../../inference/statistics.ts';
+import type { ServerReading } from './server-reading.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface NumberPoint {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export interface HistogramPoint {
+  readonly labels: Labels;
+  readonly histogram: Histogram;
+}
+
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  /** Names of its labels; a histogram's `le` apart. */
+  readonly labels: readonly string[];
+}
+
+export interface NumberMetric extends Described {
+  readonly kind: 'counter' | 'gauge';
+  read(reading: ServerReading): readonly NumberPoint[];
+}
+
+export interface HistogramMetric extends Described {
+  readonly kind: 'histogram';
+  read(reading: ServerReading): readonly HistogramPoint[];
+}
+
+/** What is told, and how it is found in a reading. All points of one reading differ in their labels. */
+export type Metric = NumberMetric | HistogramMetric;
+
+/** The metric at one moment. */
+export type MetricFamily =
+  | { readonly form: 'number'; readonly metric: NumberMetric; readonly points: readonly NumberPoint[] }
+  | {
+      readonly form: 'histogram';
+      readonly metric: HistogramMetric;
+      readonly points: readonly HistogramPoint[];
+    };
+
+export function readFamily(metric: Metric, reading: ServerReading): MetricFamily {
+  return metric.kind === 'histogram'
+    ? { form: 'histogram', metric, points: metric.read(reading) }
+    : { form: 'number', metric, points: metric.read(reading) };
+}
+
+/** A histogram of milliseconds as one of seconds. */
+export function inSeconds({ bounds, counts, sum }: Histogram): Histogram {
+  return { bounds: bounds.map((ms) => ms / 1000), counts, sum: sum / 1000 };
+}

@@ -1,0 +1,7 @@
+import { modelMetrics } from './model-metrics.ts';
+import type { Metric } from './metric.ts';
+import { queueMetrics } from './queue-metrics.ts';
+import { serverMetrics } from './server-metrics.ts';
+
+/** All metrics under names of this server, in the order in which they are told. */
+export const ownMetrics: readonly Metric[] = [...modelMetrics, ...queueMetrics, ...serverMetrics];

@@ -1,0 +1,122 @@
+import type { LatencySnapshot, StatisticsSnapshot } from '../../inference/statistics.ts';
+import type { QueueReading, ServingObservation, ThreadObservation } from '../observation.ts';
+import type { RuntimeReading } from '../runtime-monitor.ts';
+import type { Labels } from './metric.ts';
+
+/** One version that serves. */
+export interface VersionReading {
+  readonly platform: string;
+  /** Of its files and its configuration. */
+  readonly digest: string;
+  readonly statistics: StatisticsSnapshot;
+  readonly latencies: LatencySnapshot;
+  readonly decoupled: boolean;
+  readonly loadMs: number;
+  /** metric_tags of its configuration. */
+  readonly tags: Labels;
+}
+
+export interface ProcessReading {
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly startedAtSeconds: number;
+}
+
+/** The whole machine, or the container where it hides the rest. */
+export interface MachineReading {
+  /** From 0 to 1, over all processors. */
+  readonly cpuUtilization: number;
+  readonly memoryTotalBytes: number;
+  readonly memoryUsedBytes: number;
+}
+
+export interface BuildReading {
+  readonly version: string;
+  readonly node: string;
+}
+
+/** What the rest of the server tells at a scrape; each call reads counters that are there anyway. */
+export interface MetricsSources {
+  /** Read one by one. */
+  versions(): Iterable<VersionReading>;
+  observe(): Promise<ServingObservation>;
+  ready(): boolean;
+  readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
+  readonly build: BuildReading;
+}
+
+/** Everything that is told at one scrape. */
+export interface ServerReading {
+  readonly versions: readonly VersionReading[];
+  /** One for each version that has been used. */
+  readonly queues: readonly QueueReading[];
+  readonly threads: readonly ThreadObservation[];
+  readonly ioThreadRestarts: number;
+  readonly ready: boolean;
+  readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
+  readonly build: BuildReading;
+  readonly process: ProcessReading;
+  readonly machine: MachineReading | undefined;
+}
+
+export interface OwnReadings {
+  /** Of the thread that asks. */
+  readonly runtime: RuntimeReading;
+  readonly process: ProcessReading;
+  readonly machine: MachineReading | undefined;
+  /** Resolves when the event loop has turned. */
+  readonly nextTurn: () => Promise<void>;
+}
+
+/** Versions that are read at once: some hundred microseconds. */
+const versionsPerTurn = 20;
+
+export async function readServer(sources: MetricsSources, own: OwnReadings): Promise<ServerReading> {
+  const { queues, threads, ioThreadRestarts } = await sources.observe();
+  const versions: VersionReading[] = [];
+  for (const version of sources.versions()) {
+    if (versions.push(version) % versionsPerTurn === 0) await own.nextTurn();
+  }
+  return {
+    versions,
+    queues: oneForEachVersion(queues),
+    threads: withRuntime(threads, own.runtime),
+    ioThreadRestarts,
+    ready: sources.ready(),
+    budget: sources.budget,
+    build: sources.build,
+    process: own.process,
+    machine: own.machine,
+  };
+}
+
+/** A version that is being replaced has two queues for a while: what waits adds up, what was counted is the newer one's. */
+function oneForEachVersion(queues: readonly QueueReading[]): readonly QueueReading[] {
+  const byVersion = new Map<string, QueueReading>();
+  for (const queue of queues) {
+    const key = `${queue.version}/${queue.model}`;
+    const older = byVersion.get(key);
+    byVersion.set(key, older === undefined ? queue : withWaiting(queue, older));
+  }
+  return [...byVersion.values()];
+}
+
+function withWaiting(newer: QueueReading, older: QueueReading): QueueReading {
+  return {
+    ...newer,
+    queuedRequests: newer.queuedRequests + older.queuedRequests,
+    queuedRows: newer.queuedRows + older.queuedRows,
+    queuedBytes: newer.queuedBytes + older.queuedBytes,
+    oldestMs: Math.max(newer.oldestMs, older.oldestMs),
+    runningBatches: newer.runningBatches + older.runningBatches,
+  };
+}
+
+function withRuntime(threads: readonly ThreadObservation[], runtime: RuntimeReading): ThreadObservation[] {
+  const main = threads.find(({ thread }) => thread === 'main');
+  const others = threads.filter((thread) => thread !== main);
+  return [
+    { thread: 'main', failures: main?.failures ?? [], transports: main?.transports ?? [], runtime },
+    ...others,
+  ];
+}
