@@ -8,6 +8,9 @@ import type { IoThreadSetup, MainCalls, Opened, Publication, ThreadCalls } from 
 /** Runs from source as well as from the build: bundled names are not rewritten. */
 const entry = new URL(`./io-thread${extname(import.meta.filename)}`, import.meta.url);
 
+/** In MiB. V8 would take four times as much: more than caches hold, for no gain (docs/tuning.md). */
+const maxYoungGenerationSizeMb = 12;
+
 /** One life of one I/O thread, as the main thread sees it. */
 export class ThreadLink {
   readonly index: number;
@@ -25,7 +28,11 @@ export class ThreadLink {
 
   constructor(setup: IoThreadSetup, handlers: Handlers<MainCalls>) {
     this.index = setup.index;
-    const worker = new Worker(entry, { workerData: setup, name: `io-${setup.index}` });
+    const worker = new Worker(entry, {
+      workerData: setup,
+      name: `io-${setup.index}`,
+      resourceLimits: { maxYoungGenerationSizeMb },
+    });
     this.calls = new CallPort<ThreadCalls, MainCalls>(worker, handlers);
     this.exited = new Promise((resolve) => {
       let cause: unknown;
