@@ -1,0 +1,32 @@
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+
+/** Both halves, in bytes. Measured: with 8 MiB a small request costs a tenth less CPU than with 2 or 32. */
+const targetBytes = 8 * 1024 * 1024;
+
+/** More than it takes; a heap that does not grow so is left as it is. */
+const maxRounds = 100;
+const objectsPerRound = 2000;
+
+/**
+ * Lets the part of V8's heap where objects are born grow to the size that suits a server, and no further. Left to itself it
+ * doubles whenever enough requests are in flight, up to 32 MiB: more than the processor's cache holds, so that large
+ * requests cost up to a third more, and memory that is never given back. V8 takes the sizes themselves only on the
+ * command line, before the program; the factor of growth is the one that it reads while it runs.
+ *
+ * Concerns the whole process: for programs that are a server, not for those that embed one. Does nothing where the
+ * operator chose (`node --max-semi-space-size`, also in NODE_OPTIONS).
+ */
+export function holdYoungGeneration(given: readonly string[], nodeOptions = ''): void {
+  if ([...given, nodeOptions].some((text) => /semi[-_]space/.test(text))) return;
+  let kept: object[] = [];
+  for (let round = 0; round < maxRounds && youngBytes() < targetBytes; round += 1) {
+    for (let index = 0; index < objectsPerRound; index += 1) kept.push([index, {}]);
+  }
+  kept = [];
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** What V8 has taken for it from the system. */
+export function youngBytes(): number {
+  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
+}
