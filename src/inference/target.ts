@@ -121,7 +121,7 @@ export interface Target {
 export interface JoinedRequests {
   readonly batch: Batch;
   /** The outputs of each request from those of the batch; or why they cannot be told apart. */
-  split(outputs: readonly Tensor[]): readonly (readonly Tensor[])[] | string;
+  readonly split: (outputs: readonly Tensor[]) => readonly (readonly Tensor[])[] | string;
 }
 
 /** Makes a batch of requests that fit the model and may share one, as the scheduler would. */
