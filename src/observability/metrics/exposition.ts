@@ -4,7 +4,7 @@ import type { HistogramPoint, Labels, MetricFamily, NumberPoint } from './metric
 export type TextFormat = 'prometheus' | 'openmetrics';
 
 /**
- * Writes families under exactly their own names, where other writers add suffixes.
+ * Writes families that have points, under exactly their own names, where other writers add suffixes.
  *
  * @returns one text for at most `pointsPerSlice` points at a time: whoever sends them may do something else in between.
  */
@@ -14,6 +14,7 @@ export function* writeFamilies(
   pointsPerSlice: number,
 ): Generator<string, void, void> {
   for (const family of families) {
+    if (family.points.length === 0) continue;
     let text = header(family, format);
     let points = 0;
     for (const lines of linesOf(family, format)) {

@@ -1,0 +1,102 @@
+import type {
+  QueueReading,
+  ThreadObservation,
+  TransportCounts,
+} from '../../src/observability/observation.ts';
+import { ModelStatistics } from '../../src/observability/statistics.ts';
+import type { ServerReading, VersionReading } from '../../src/observability/metrics/server-reading.ts';
+import type { RuntimeReading } from '../../src/observability/runtime-monitor.ts';
+import { FakeClock } from './fake-clock.ts';
+
+interface BuiltVersion extends Partial<VersionReading> {
+  readonly name?: string;
+  readonly version?: string;
+  /** What happens to it before it is read. */
+  readonly use?: (statistics: ModelStatistics) => void;
+}
+
+/** A version `m` 1 that took a quarter of a second to load and was never used, unless said otherwise. */
+export function buildVersion({
+  name = 'm',
+  version = '1',
+  use,
+  ...overrides
+}: BuiltVersion = {}): VersionReading {
+  const statistics = new ModelStatistics({ name, version, clock: new FakeClock() });
+  use?.(statistics);
+  return {
+    platform: 'onnxruntime_onnx',
+    digest: '0123456789abcdef',
+    decoupled: false,
+    statistics: statistics.snapshot(),
+    latencies: statistics.latencies(),
+    loadMs: 250,
+    tags: {},
+    ...overrides,
+  };
+}
+
+export function buildQueue(overrides: Partial<QueueReading> = {}): QueueReading {
+  return {
+    model: 'm',
+    version: '1',
+    batchingOffReason: '',
+    queuedRequests: 0,
+    queuedRows: 0,
+    queuedBytes: 0,
+    oldestMs: 0,
+    runningBatches: 0,
+    knees: [],
+    curves: [],
+    closed: { slot_free: 0, full: 0 },
+    refused: { PREEMPTED: 0 },
+    restarts: 0,
+    ...overrides,
+  };
+}
+
+export function buildTransport(overrides: Partial<TransportCounts> = {}): TransportCounts {
+  return {
+    connectionsOpened: 0,
+    connectionsClosed: 0,
+    streamsOpened: 0,
+    streamsReset: 0,
+    connectionErrors: 0,
+    heldBytes: 0,
+    limitHits: { pings: 0 },
+    ...overrides,
+  };
+}
+
+export function buildRuntime(overrides: Partial<RuntimeReading> = {}): RuntimeReading {
+  const none = { bounds: [1, 10], counts: [0, 0, 0], sum: 0 };
+  return {
+    eventLoopDelay: none,
+    eventLoopActiveMs: 0,
+    eventLoopIdleMs: 0,
+    collections: { scavenge: none, mark_sweep: none, other: none },
+    heapUsedBytes: 0,
+    heapLimitBytes: 0,
+    ...overrides,
+  };
+}
+
+export function buildThread(overrides: Partial<ThreadObservation> = {}): ThreadObservation {
+  return { thread: 'main', failures: [], transports: [], runtime: undefined, ...overrides };
+}
+
+/** A server without models. */
+export function buildReading(overrides: Partial<ServerReading> = {}): ServerReading {
+  return {
+    versions: [],
+    queues: [],
+    threads: [],
+    ioThreadRestarts: 0,
+    ready: true,
+    budget: { heldBytes: 0, limitBytes: 1024 },
+    build: { version: '1.2.3', node: '26.0.0' },
+    process: { cpuSeconds: 1.5, residentBytes: 2048, startedAtSeconds: 1_700_000_000 },
+    machine: undefined,
+    ...overrides,
+  };
+}
