@@ -19,9 +19,9 @@ function growth(
     ${before}
     const start = youngBytes();
     let end = start;
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 20; round += 1) {
       const kept = [];
-      for (let index = 0; index < 50_000; index += 1) kept.push([index, {}]);
+      for (let index = 0; index < 200_000; index += 1) kept.push([index, {}]);
       end = Math.max(end, youngBytes());
     }
     console.log(JSON.stringify({ start, end }));`;
