@@ -25,6 +25,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly grpcPort: number;
   /** host:port; '' when HTTP is off. */
   readonly httpAddress: string;
+  /** host:port; '' when metrics are off. */
+  readonly metricsAddress: string;
   /** Everything it has printed so far. */
   output(): string;
   /** Resolves when a line that matches has been printed. Rejects after ten seconds, or when the process ends. */
@@ -44,16 +46,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const closed = once(child, 'close');
   const stop = createStop(child, closed);
   try {
-    const { grpc: grpcAddress, http: httpAddress } = await readAddresses(
-      child,
-      lines,
-      options.startTimeoutMs ?? 30_000,
-    );
+    const {
+      grpc: grpcAddress,
+      http: httpAddress,
+      metrics: metricsAddress,
+    } = await readAddresses(child, lines, options.startTimeoutMs ?? 30_000);
     return {
       pid: child.pid ?? -1,
       grpcAddress,
       grpcPort: Number(grpcAddress.split(':').at(-1)),
       httpAddress,
+      metricsAddress,
       output: () => lines.join('\n'),
       printed: (pattern) => printed(child, lines, pattern),
       stop,
@@ -95,6 +98,7 @@ function spawnServer({ repository, args = [], env = {}, prefix = [] }: ServerOpt
 interface Addresses {
   readonly grpc: string;
   readonly http: string;
+  readonly metrics: string;
 }
 
 /** The addresses in the line that the server logs once it serves. */
@@ -130,7 +134,11 @@ function servingAddresses(line: string): Addresses | undefined {
   const fields: unknown = JSON.parse(line);
   if (typeof fields !== 'object' || fields === null || !('grpc' in fields)) return undefined;
   if (typeof fields.grpc !== 'string') return undefined;
-  return { grpc: fields.grpc, http: 'http' in fields ? String(fields.http) : '' };
+  return {
+    grpc: fields.grpc,
+    http: 'http' in fields ? String(fields.http) : '',
+    metrics: 'metrics' in fields ? String(fields.metrics) : '',
+  };
 }
 
 function createStop(child: Child, closed: Promise<unknown[]>): () => Promise<number | null> {
