@@ -45,13 +45,19 @@ const failureReasons = [
 /** From what a network adds anyway to where callers have given up. Triton's 100, 500, 2000 and 5000 are among them. */
 const requestBoundsMs = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
-/** Coarser, and down to what a small model takes. */
-const computeBoundsMs = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000];
+/** Parts of a request are told more coarsely: every bound is a line of each scrape for each model. */
+const queueBoundsMs = [0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000];
 
-const queueCells = new HistogramCells(20, requestBoundsMs);
-const inputCells = new HistogramCells(queueCells.end, computeBoundsMs);
-const inferCells = new HistogramCells(inputCells.end, computeBoundsMs);
-const outputCells = new HistogramCells(inferCells.end, computeBoundsMs);
+/** Down to what a small model takes. */
+const inferBoundsMs = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000];
+
+/** Copying is seldom worth a closer look than its order of magnitude. */
+const copyBoundsMs = [0.01, 0.1, 1, 10, 100];
+
+const queueCells = new HistogramCells(20, queueBoundsMs);
+const inputCells = new HistogramCells(queueCells.end, copyBoundsMs);
+const inferCells = new HistogramCells(inputCells.end, inferBoundsMs);
+const outputCells = new HistogramCells(inferCells.end, copyBoundsMs);
 const grpcCells = new HistogramCells(outputCells.end, requestBoundsMs);
 const httpCells = new HistogramCells(grpcCells.end, requestBoundsMs);
 const embeddedCells = new HistogramCells(httpCells.end, requestBoundsMs);

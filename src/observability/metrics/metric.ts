@@ -48,7 +48,15 @@ export function readFamily(metric: Metric, reading: ServerReading): MetricFamily
     : { form: 'number', metric, points: metric.read(reading) };
 }
 
+/** There are few kinds of bounds, and many histograms with the same ones. */
+const boundsInSeconds = new WeakMap<readonly number[], readonly number[]>();
+
 /** A histogram of milliseconds as one of seconds. */
 export function inSeconds({ bounds, counts, sum }: Histogram): Histogram {
-  return { bounds: bounds.map((ms) => ms / 1000), counts, sum: sum / 1000 };
+  let seconds = boundsInSeconds.get(bounds);
+  if (seconds === undefined) {
+    seconds = bounds.map((ms) => ms / 1000);
+    boundsInSeconds.set(bounds, seconds);
+  }
+  return { bounds: seconds, counts, sum: sum / 1000 };
 }

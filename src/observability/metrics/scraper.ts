@@ -13,11 +13,11 @@ import {
 } from './server-reading.ts';
 import { tritonMetrics, type TritonLatencies } from './triton-metrics.ts';
 
-/** Written at once: about a quarter of a millisecond. Then whatever else the event loop has to do comes first. */
-const turnChars = 16_384;
+/** Written at once: some hundred microseconds. Then whatever else the event loop has to do comes first. */
+const turnChars = 8192;
 
 /** So that one slice is not much more than a turn's work, also of histograms of 20 lines. */
-const pointsPerSlice = 8;
+const pointsPerSlice = 4;
 
 export interface ScraperOptions {
   readonly sources: MetricsSources;

@@ -23,8 +23,20 @@ export function tritonMetrics({ counters, histograms }: TritonLatencies): readon
   ];
 }
 
-/** Labels in the order of their names, as Triton prints them. */
-function labelsOf({ statistics, tags }: VersionReading, more: Labels = {}): Labels {
+/** Of each reading of a version: nearly all of its metrics have the same. */
+const labelsByVersion = new WeakMap<VersionReading, Labels>();
+
+function labelsOf(version: VersionReading): Labels {
+  let labels = labelsByVersion.get(version);
+  if (labels === undefined) {
+    labels = sortedLabels(version, {});
+    labelsByVersion.set(version, labels);
+  }
+  return labels;
+}
+
+/** In the order of their names, as Triton prints them. */
+function sortedLabels({ statistics, tags }: VersionReading, more: Labels): Labels {
   const labels: Labels = { ...tags, ...more, model: statistics.name, version: statistics.version };
   return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -68,7 +80,7 @@ const requestCounters: readonly Metric[] = [
     read: ({ versions }) =>
       versions.flatMap((version) =>
         Object.entries(version.statistics.failReasons).map(([reason, value]) => ({
-          labels: labelsOf(version, { reason }),
+          labels: sortedLabels(version, { reason }),
           value,
         })),
       ),

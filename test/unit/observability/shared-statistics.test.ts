@@ -72,6 +72,6 @@ test('the histograms of all threads are summed', () => {
   assert.equal(fronts.grpc.answered.counts[5], 2);
   assert.equal(fronts.grpc.answered.sum, 8);
   assert.equal(fronts.http.failed.CANCELED, 2);
-  assert.equal(queue.counts[3], 2);
+  assert.equal(queue.counts[2], 2);
   assert.equal(computeInfer.counts[4], 2);
 });

@@ -50,8 +50,8 @@ test('what is written in one turn is bounded, however many models there are', as
     const parts = await scraper.scrape(format);
     const sizes = parts.map((part) => part.length);
     assert.ok(sizes.reduce((sum, size) => sum + size, 0) > 1_000_000);
-    // A turn ends with the slice that fills it: at most eight points more.
-    assert.ok(Math.max(...sizes) < 16_384 + 8 * mostLinesOfAPoint * 110, `${Math.max(...sizes)}`);
+    // A turn ends with the slice that fills it: at most four points more.
+    assert.ok(Math.max(...sizes) < 8192 + 4 * mostLinesOfAPoint * 110, `${Math.max(...sizes)}`);
     assert.ok(turns >= parts.length - 1);
   }
 });
