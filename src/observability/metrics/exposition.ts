@@ -83,7 +83,8 @@ function escapeLabel(value: string): string {
     : value;
 }
 
-function numberText(value: number): string {
+/** A value as both texts write it. */
+export function numberText(value: number): string {
   if (value === Infinity) return '+Inf';
   return value === -Infinity ? '-Inf' : String(value);
 }

@@ -3,7 +3,7 @@ import { RuntimeMonitor } from '../runtime-monitor.ts';
 import { writeFamilies, type TextFormat } from './exposition.ts';
 import type { MachineMonitor } from './machine-monitor.ts';
 import { readFamily, type Metric, type MetricFamily } from './metric.ts';
-import { writeWithOpenTelemetry } from './opentelemetry-text.ts';
+import { OpenTelemetryText } from './opentelemetry-text.ts';
 import { ownMetrics } from './own-metrics.ts';
 import {
   readServer,
@@ -33,6 +33,7 @@ export class Scraper implements Disposable {
   readonly #options: ScraperOptions;
   readonly #nextTurn: () => Promise<void>;
   readonly #runtime: RuntimeMonitor;
+  readonly #ownText = new OpenTelemetryText();
   readonly #tritonMetrics: readonly Metric[];
   readonly #startedAtSeconds: number;
   readonly #running = new Map<TextFormat, Promise<readonly Buffer[]>>();
@@ -68,7 +69,7 @@ export class Scraper implements Disposable {
     });
     const parts: Buffer[] = [];
     let text = '';
-    for (const slice of slicesOf(reading, this.#tritonMetrics, format)) {
+    for (const slice of this.#slices(reading, format)) {
       text += slice;
       if (text.length < turnChars) continue;
       parts.push(Buffer.from(text));
@@ -79,6 +80,16 @@ export class Scraper implements Disposable {
     return parts;
   }
 
+  *#slices(reading: ServerReading, format: TextFormat): Generator<string, void, void> {
+    if (format === 'openmetrics') {
+      const all = [...this.#tritonMetrics, ...ownMetrics];
+      yield* writeFamilies(familiesOf(all, reading), format, pointsPerSlice);
+    } else {
+      yield* writeFamilies(familiesOf(this.#tritonMetrics, reading), format, pointsPerSlice);
+      yield* this.#ownText.write(familiesOf(ownMetrics, reading), pointsPerSlice);
+    }
+  }
+
   #process(): ProcessReading {
     const { user, system } = process.cpuUsage();
     return {
@@ -87,19 +98,6 @@ export class Scraper implements Disposable {
       startedAtSeconds: this.#startedAtSeconds,
     };
   }
-}
-
-function* slicesOf(
-  reading: ServerReading,
-  triton: readonly Metric[],
-  format: TextFormat,
-): Generator<string, void, void> {
-  if (format === 'openmetrics') {
-    yield* writeFamilies(familiesOf([...triton, ...ownMetrics], reading), format, pointsPerSlice);
-    return;
-  }
-  yield* writeFamilies(familiesOf(triton, reading), format, pointsPerSlice);
-  yield* writeWithOpenTelemetry(familiesOf(ownMetrics, reading), pointsPerSlice);
 }
 
 /** Each is read only when its turn comes; the reading that it is made from is the same. */
