@@ -134,7 +134,7 @@ export const serverMetrics: readonly Metric[] = [
   {
     kind: 'histogram',
     name: 'tensorgate_event_loop_delay_seconds',
-    help: 'How late a timer of every 20 ms fired.',
+    help: 'How late a timer of every 50 ms fired.',
     labels: ['thread'],
     read: (reading) =>
       runtimes(reading).map(({ thread, runtime }) => ({
