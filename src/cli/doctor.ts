@@ -63,7 +63,7 @@ async function serverFindings(
     if (missing && args.length === 0) return [checkNothingToServe()];
     return loaded.problems.map((detail) => ({ state: 'bad', what: 'configuration', detail, remedy: '' }));
   }
-  const { models, grpc, admin, security } = loaded.options;
+  const { models, grpc, http, metrics, admin, security } = loaded.options;
   const findings: Finding[] = loaded.notices.map((detail) => ({
     state: 'note',
     what: 'configuration',
@@ -71,6 +71,8 @@ async function serverFindings(
     remedy: '',
   }));
   findings.push(await checkPort('gRPC port', grpc.address, grpc.port));
+  if (http.enabled) findings.push(await checkPort('HTTP port', http.address, http.port));
+  if (metrics.enabled) findings.push(await checkPort('metrics port', metrics.address, metrics.port));
   if (admin.address !== 'off') findings.push(await checkPort('admin port', admin.address));
   findings.push(...models.repositories.map(checkRepository));
   if (security.apiKeysFile !== undefined) findings.push(checkKeysFile(security.apiKeysFile));
