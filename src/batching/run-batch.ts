@@ -1,4 +1,5 @@
 import { ServingError } from '../errors.ts';
+import type { ComputeTimes } from '../inference/call-context.ts';
 import type { Batch, BatchResult } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -62,6 +63,12 @@ function paddingOf(
   const plan = queue.padding;
   if (plan === undefined || (queue.alone && entries.length === 1)) return undefined;
   return { plan, sizes: plan.paddedTo(entries, bounds) };
+}
+
+function addTimes(times: ComputeTimes, { inputMs, inferMs, outputMs }: BatchResult): void {
+  times.inputMs += inputMs;
+  times.inferMs += inferMs;
+  times.outputMs += outputMs;
 }
 
 /** Runs batches on executors and answers their requests. */
@@ -144,6 +151,7 @@ export class Runner {
         const response = responses[i];
         if (entry === undefined || response === undefined) continue;
         if (entry.chunk <= 0) statistics.recordQueueWait(run.startedAt - entry.queuedAt);
+        if (entry.call.times !== undefined) addTimes(entry.call.times, result);
         this.#answers.succeed(queue, entry, response, nowMs);
       }
     }

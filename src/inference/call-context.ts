@@ -1,6 +1,13 @@
 import type { Front } from './front.ts';
 import { anonymous, type Principal } from './principal.ts';
 
+/** Milliseconds of the batches that requests were part of. */
+export interface ComputeTimes {
+  inputMs: number;
+  inferMs: number;
+  outputMs: number;
+}
+
 /**
  * What travels beside a request through the stages: made by a transport when the call arrives, never kept past it.
  * All fields exist from birth, so that every call has one hidden class.
@@ -19,6 +26,8 @@ export class CallContext {
   streaming = false;
   /** Transport's part: which one it is. */
   front: Front = 'embedded';
+  /** Where an ensemble adds up how long its steps were computed; undefined for what clients ask for. */
+  times: ComputeTimes | undefined = undefined;
   #onCancelled: (() => void) | undefined = undefined;
   #onFinished: (() => void) | undefined = undefined;
   #finished = false;

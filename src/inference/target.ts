@@ -1,3 +1,4 @@
+import type { EnsemblePlan } from './ensemble.ts';
 import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
 import type { InferRequest } from './request.ts';
@@ -113,8 +114,11 @@ export interface Scheduling {
 export interface Target {
   readonly spec: ModelSpec;
   readonly scheduling: Scheduling;
+  /** None for an ensemble. */
   readonly executors: readonly Executor[];
   readonly statistics: StatisticsRecorder;
+  /** The models that it runs instead of one of its own; only ensembles have it. */
+  readonly ensemble?: EnsemblePlan | undefined;
 }
 
 /** Requests of one model as one batch. */
