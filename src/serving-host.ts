@@ -2,7 +2,9 @@ import type { Authenticator } from './admission/authenticate.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
 import { createBatcher } from './batching/create-batcher.ts';
 import type { TargetInspection } from './batching/inspection.ts';
+import { RateLimiter } from './batching/rate-limiter.ts';
 import type { Options } from './config/options.ts';
+import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
 import { createModelOpener } from './execution/model-opener.ts';
 import type { ModelControl } from './inference/catalog.ts';
@@ -27,7 +29,10 @@ export interface HostContext {
 /** Where models run and requests are served: the main thread, or I/O threads. Disposed after the registry has stopped. */
 export interface ServingHost extends AsyncDisposable {
   /** What the registry needs of whoever runs its models. */
-  readonly hosting: Pick<RegistryOptions, 'openModel' | 'createStatistics' | 'onNotBatchable' | 'drained'>;
+  readonly hosting: Pick<
+    RegistryOptions,
+    'openModel' | 'createStatistics' | 'onNotBatchable' | 'limitInstances' | 'drained'
+  >;
   /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */
   serve(registry: ModelRegistry): Promise<Serving>;
 }
@@ -51,14 +56,28 @@ export interface Serving {
   drain(graceMs: number): Promise<void>;
 }
 
+/** Triton's --rate-limit. I/O threads have none: they would not share its resources. */
+function createLimiter({ models }: Options): RateLimiter | undefined {
+  if (models.rateLimit === 'off') return undefined;
+  const grants = models.rateLimitResources.map((text) => parseRateLimitResource(text));
+  return new RateLimiter(grants.filter((grant) => grant !== undefined));
+}
+
 /** Serves on the thread that calls, beside the control plane. */
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
-  const batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
+  const limiter = createLimiter(options);
+  const batcher = createBatcher({
+    clock,
+    logger,
+    limits: { queuedBytes: options.server.byteBudget },
+    limiter,
+  });
   return {
     hosting: {
       openModel: createModelOpener({ clock, logger }),
       createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
+      ...(limiter === undefined ? {} : { limitInstances: (limits) => limiter.admit(limits) }),
       onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
       drained: (target) => batcher.drained(target),
     },

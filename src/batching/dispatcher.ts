@@ -9,6 +9,7 @@ import type { HeldBatch } from './held-batch.ts';
 import type { Lane } from './lane.ts';
 import type { CloseDecision } from './policy/close-batch.ts';
 import { predictionMargin } from './policy/predict-wait.ts';
+import type { LimitedInstance, RateLimiter } from './rate-limiter.ts';
 import { batchOf, type Runner } from './run-batch.ts';
 import type { Slot } from './slot.ts';
 import type { TargetQueue } from './target-queue.ts';
@@ -25,6 +26,7 @@ export interface DispatcherOptions {
   readonly alarm: Alarm;
   readonly answers: Answers;
   readonly runner: Runner;
+  readonly limiter: RateLimiter | undefined;
   /** Batches on executor threads at once, over all targets. */
   readonly runningBatches: number;
   /** Asks for another `pump` in the next turn of the event loop. */
@@ -37,6 +39,7 @@ export class Dispatcher {
   readonly #alarm: Alarm;
   readonly #answers: Answers;
   readonly #runner: Runner;
+  readonly #limiter: RateLimiter | undefined;
   readonly #runningBatches: number;
   readonly #onUnfinished: () => void;
   readonly #turns = new Turns();
@@ -51,6 +54,7 @@ export class Dispatcher {
     this.#alarm = options.alarm;
     this.#answers = options.answers;
     this.#runner = options.runner;
+    this.#limiter = options.limiter;
     this.#runningBatches = options.runningBatches;
     this.#onUnfinished = options.onUnfinished;
   }
@@ -104,12 +108,12 @@ export class Dispatcher {
     for (const queue of this.#waiting) {
       if (!queue.waiting) continue;
       const free = this.#freeSlots(queue, nowMs < this.#inlineUntil);
-      const proposal = free.length === 0 ? undefined : propose(queue, free, nowMs);
-      if (proposal === undefined) continue;
-      if (proposal.kind === 'wait') this.#alarm.at(proposal.untilMs);
-      else proposals.push(proposal);
+      if (free.length === 0) continue;
+      if (this.#limiter === undefined) this.#propose(queue, free, nowMs, proposals);
+      else for (const slot of free) this.#propose(queue, [slot], nowMs, proposals);
     }
-    const chosen = this.#turns.choose(proposals);
+    const chosen =
+      this.#limiter === undefined ? this.#turns.choose(proposals) : limitedChoice(this.#limiter, proposals);
     if (chosen === undefined) return false;
     if (chosen.kind === 'held') {
       this.#startHeld(chosen, nowMs);
@@ -122,6 +126,13 @@ export class Dispatcher {
       this.#runner.start(queue, slot, { ...fresh, lane: company.host, ...formed });
     }
     return true;
+  }
+
+  #propose(queue: TargetQueue, free: readonly Slot[], nowMs: number, proposals: Proposal[]): void {
+    const proposal = propose(queue, free, nowMs);
+    if (proposal === undefined) return;
+    if (proposal.kind === 'wait') this.#alarm.at(proposal.untilMs);
+    else proposals.push(proposal);
   }
 
   #freeSlots(queue: TargetQueue, inlineAllowed: boolean): readonly Slot[] {
@@ -188,6 +199,13 @@ export class Dispatcher {
     const held: HeldBatch = { ...fresh, origin: 'prepared', lane, entries, reason, batch };
     queue.held.push(held);
   }
+}
+
+/** Under the rate limiter turns are by runs and priority, not by device time. */
+function limitedChoice(limiter: RateLimiter, proposals: readonly Proposal[]): Proposal | undefined {
+  const instances: LimitedInstance[] = [];
+  for (const { slot } of proposals) if (slot.limited !== undefined) instances.push(slot.limited);
+  return proposals[limiter.choose(instances)];
 }
 
 function rowsOf(entries: readonly Entry[]): number {

@@ -1,5 +1,6 @@
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 
 /** Hard bounds of what may wait. Work, rows and requests are per target, bytes over all targets. */
 export interface BatcherLimits {
@@ -28,6 +29,8 @@ export interface BatcherOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
   readonly limits?: Partial<BatcherLimits>;
+  /** Left out: instances run whenever they are idle. */
+  readonly limiter?: RateLimiter | undefined;
   /**
    * Runs something once everything that can be read now has been read: requests that arrive together leave together.
    * `setImmediate` by default, which comes right after the sockets of this turn of the event loop.

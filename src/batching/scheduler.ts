@@ -12,6 +12,7 @@ import { Entrance } from './entrance.ts';
 import type { Entry } from './entry.ts';
 import { expireDue, withdraw } from './expire.ts';
 import { defaultBatcherLimits, type BatcherOptions } from './options.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { Runner } from './run-batch.ts';
 import { TargetQueue } from './target-queue.ts';
 
@@ -22,6 +23,7 @@ import { TargetQueue } from './target-queue.ts';
 export class Scheduler {
   readonly costs = new CostBook();
   readonly #clock: Clock;
+  readonly #limiter: RateLimiter | undefined;
   readonly #nextTurn: (run: () => void) => void;
   readonly #queues = new Map<Target, TargetQueue>();
   readonly #drains = new Map<Target, (() => void)[]>();
@@ -36,9 +38,10 @@ export class Scheduler {
   #lastQueue: TargetQueue | undefined;
   #flushing = false;
 
-  constructor({ clock, logger = silentLogger, limits: given, nextTurn }: BatcherOptions) {
+  constructor({ clock, logger = silentLogger, limits: given, limiter, nextTurn }: BatcherOptions) {
     const limits = { ...defaultBatcherLimits, ...given };
     this.#clock = clock;
+    this.#limiter = limiter;
     this.#nextTurn = nextTurn ?? ((run) => void setImmediate(run));
     this.#alarm = new Alarm(clock, () => this.#onAlarm());
     this.#answers = new Answers((queue) => this.#onEmpty(queue));
@@ -55,6 +58,7 @@ export class Scheduler {
       alarm: this.#alarm,
       answers,
       runner,
+      limiter,
       runningBatches: limits.runningBatches,
       onUnfinished: () => this.#pumpNextTurn(),
     });
@@ -91,10 +95,17 @@ export class Scheduler {
     if (queue === undefined) {
       const costs = this.costs.of(target.spec.digest, Math.max(1, target.spec.maxBatchSize));
       queue = new TargetQueue(target, costs, this.#clock, () => this.#dispatcher.pump());
+      this.#limit(queue);
       this.#queues.set(target, queue);
     }
     this.#lastQueue = queue;
     return queue;
+  }
+
+  #limit({ slots, target }: TargetQueue): void {
+    const { instanceLimits } = target.scheduling;
+    for (const [index, slot] of slots.entries())
+      slot.limited = this.#limiter?.instance(instanceLimits[index]);
   }
 
   queues(): Iterable<TargetQueue> {
@@ -119,8 +130,9 @@ export class Scheduler {
   }
 
   #onEnded(queue: TargetQueue): void {
-    if (!queue.waiting) return;
-    this.#dispatcher.noteWaiting(queue);
+    if (queue.waiting) this.#dispatcher.noteWaiting(queue);
+    // What this queue's run needed may be what another waits for.
+    else if (this.#limiter === undefined) return;
     this.#dispatcher.pump();
   }
 
@@ -140,6 +152,7 @@ export class Scheduler {
 
   #forget(queue: TargetQueue): void {
     queue[Symbol.dispose]();
+    for (const { limited } of queue.slots) if (limited !== undefined) this.#limiter?.forget(limited);
     this.#queues.delete(queue.target);
     if (this.#lastQueue === queue) this.#lastQueue = undefined;
     // A moment asked for on behalf of a request that has long been answered must not keep the process alive.

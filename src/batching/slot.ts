@@ -1,5 +1,6 @@
 import type { Executor } from '../inference/executor.ts';
 import type { Clock } from '../util/clock.ts';
+import type { LimitedInstance } from './rate-limiter.ts';
 
 /** One batch's time on an executor. `endedAt` is undefined while it runs. */
 export interface Occupation {
@@ -12,6 +13,8 @@ export class Slot implements Disposable {
   readonly executor: Executor;
   /** When the last batch ended; -Infinity before the first. */
   lastEndedAt = -Infinity;
+  /** Its part in the rate limiter, where one is on. */
+  limited: LimitedInstance | undefined = undefined;
   #current: Occupation | undefined = undefined;
   readonly #listener: Disposable;
 
@@ -25,6 +28,7 @@ export class Slot implements Disposable {
   }
 
   started(expectedEndAt: number): Occupation {
+    this.limited?.start();
     this.#current = { expectedEndAt, endedAt: undefined };
     return this.#current;
   }
@@ -32,6 +36,7 @@ export class Slot implements Disposable {
   /** Notes the end of a batch, by whichever sign of it comes first. @returns when it ended. */
   ended(occupation: Occupation, nowMs: number): number {
     if (occupation.endedAt !== undefined) return occupation.endedAt;
+    this.limited?.end();
     occupation.endedAt = nowMs;
     this.lastEndedAt = nowMs;
     if (this.#current === occupation) this.#current = undefined;

@@ -1,6 +1,7 @@
 import type { Given } from './given.ts';
 import type { Options } from './options.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { parseRateLimitResource } from './rate-limit-resource.ts';
 
 /** What is wrong with values that are each fine alone. */
 export function checkTogether(options: Options, given: ReadonlyMap<string, Given>, cores: number): string[] {
@@ -29,6 +30,24 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     problems.push(
       `server.ioThreads must be at most the ${cores} cores of this machine, got ${server.ioThreads}${from('server.ioThreads')}`,
     );
+  }
+  const limited = models.rateLimit !== 'off';
+  if (limited && server.ioThreads > 1) {
+    problems.push(
+      `models.rateLimit ${JSON.stringify(models.rateLimit)} needs server.ioThreads 1: threads do not share resources${from('models.rateLimit')}`,
+    );
+  }
+  if (!limited && models.rateLimitResources.length > 0) {
+    problems.push(
+      `models.rateLimitResources needs models.rateLimit execution_count${from('models.rateLimitResources')}`,
+    );
+  }
+  for (const text of models.rateLimitResources) {
+    if (parseRateLimitResource(text) === undefined) {
+      problems.push(
+        `models.rateLimitResources must be name:count or name:count:device, got ${JSON.stringify(text)}${from('models.rateLimitResources')}`,
+      );
+    }
   }
   const { tls } = grpc;
   for (const name of ['cert', 'key'] as const) {

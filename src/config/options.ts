@@ -54,6 +54,17 @@ const models = z
       flag: 'strict-readiness',
       about: 'The server is ready only while all models that should be ready are.',
     }),
+    rateLimit: choice('off', ['off', 'execution_count'], {
+      flag: 'rate-limit',
+      about:
+        'execution_count: instances run only while the resources of their rate_limiter are free, and take turns. See batching.md.',
+    }),
+    rateLimitResources: list({
+      flag: 'rate-limit-resource',
+      value: 'name:count[:device]',
+      about:
+        'How much there is of a resource, with --rate-limit execution_count. May be repeated; without any, as much as the instance needs that needs most.',
+    }),
     placement: choice('auto', ['auto', 'inline', 'thread'], {
       flag: 'placement',
       about:

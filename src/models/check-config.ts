@@ -117,9 +117,12 @@ function checkTensor(
 }
 
 function checkInstances(
-  { kind, count, gpus }: InstanceGroupConfig,
+  { kind, count, gpus, rate_limiter: limiter }: InstanceGroupConfig,
   wrong: (problem: string) => ServingError,
 ): void {
+  const names = limiter?.resources.map(({ name }) => name) ?? [];
+  if (names.includes('')) throw wrong('rate_limiter: a resource needs a name');
+  checkUnique(names, (name) => wrong(`rate_limiter: resource '${name}' is given twice`));
   if (count < 0 || count > mostInstances) {
     throw wrong(`count must be 0 (the default) to ${mostInstances}, got ${count}`);
   }

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServingError } from '../errors.ts';
-import type { OpenedModel, OpenModel } from '../inference/executor.ts';
+import type { OpenedModel, OpenModel, SessionPlan } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
-import type { JoinRequests, Scheduling, Target } from '../inference/target.ts';
+import type { InstanceLimits, JoinRequests, Scheduling, Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
 import { checkBatching, type CompareRows } from './check-batching.ts';
 import { checkConfig } from './check-config.ts';
@@ -24,7 +24,7 @@ import {
 } from './model-source.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
-import { sessionPlanOf, type SessionDefaults } from './session-plan.ts';
+import { instanceLimitsOf, sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -37,6 +37,12 @@ export interface LoadTools extends SessionDefaults {
   /** Compares what a batch gave with what its rows gave alone; '' when they agree, else why not. */
   readonly compareRows: CompareRows;
   readonly joinRequests: JoinRequests;
+  /**
+   * Takes the instances of a model into the rate limiter until they are closed; left out where there is none.
+   *
+   * @throws ServingError invalid_argument when one of them could never run.
+   */
+  readonly limitInstances?: (limits: readonly InstanceLimits[]) => Disposable;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
   readonly defaultMaxBatchSize: number;
@@ -66,7 +72,7 @@ export async function loadVersion(
   const { clock, logger, defaultMaxBatchSize } = tools;
   const startedAt = clock.now();
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
-  const opened = await tools.openModel(plan);
+  const opened = await openLimited(plan, given, tools);
   try {
     const config = completeConfig(given, opened.metadata, {
       model: source.name,
@@ -101,6 +107,24 @@ export async function loadVersion(
     await opened[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Opens the sessions, counted by the rate limiter as long as they are open. */
+async function openLimited(plan: SessionPlan, config: ModelConfig, tools: LoadTools): Promise<OpenedModel> {
+  const { openModel, limitInstances } = tools;
+  if (limitInstances === undefined) return openModel(plan);
+  using undo = new DisposableStack();
+  const admitted = undo.use(limitInstances(instanceLimitsOf(config)));
+  const opened = await openModel(plan);
+  undo.move();
+  return {
+    metadata: opened.metadata,
+    executors: opened.executors,
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      admitted[Symbol.dispose]();
+    },
+  };
 }
 
 async function checkRows(target: Target, { executors }: OpenedModel, tools: LoadTools): Promise<void> {

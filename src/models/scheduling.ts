@@ -2,6 +2,7 @@ import type { QueuePolicy, Scheduling } from '../inference/target.ts';
 import type { ModelConfig, QueuePolicyConfig } from './config.ts';
 import { paddingOf } from './padding-config.ts';
 import { raggedOf } from './ragged-config.ts';
+import { instanceLimitsOf } from './session-plan.ts';
 
 const noLimits: QueuePolicy = {
   timeoutAction: 'reject',
@@ -27,7 +28,7 @@ export function schedulingOf(config: ModelConfig): Scheduling {
     padding: paddingOf(config),
     paddingOffReason: '',
     ragged: raggedOf(config),
-    instanceLimits: [],
+    instanceLimits: instanceLimitsOf(config),
   };
 }
 

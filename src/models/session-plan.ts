@@ -1,4 +1,5 @@
 import type { ProviderPlan, SessionPlan } from '../inference/executor.ts';
+import type { InstanceLimits } from '../inference/target.ts';
 import type { AcceleratorConfig, InstanceGroupConfig, ModelConfig } from './config.ts';
 import { configError } from './config-message.ts';
 
@@ -41,6 +42,21 @@ function instances(config: ModelConfig): readonly ProviderPlan[] {
   const groups = config.instance_group.filter(({ passive }) => !passive);
   if (groups.length === 0) return providersOf(config, { kind: 'KIND_AUTO', count: 1, gpus: [] });
   return groups.flatMap((group) => providersOf(config, group));
+}
+
+/** What limits each of those sessions, in their order; none when the configuration limits nothing. */
+export function instanceLimitsOf(config: ModelConfig): readonly InstanceLimits[] {
+  const groups = config.instance_group.filter(({ passive }) => !passive);
+  if (groups.every(({ rate_limiter: limiter }) => limiter === undefined)) return [];
+  return groups.flatMap((group) => {
+    const { resources = [], priority = 0 } = group.rate_limiter ?? {};
+    return providersOf(config, group).map(({ deviceId }) => ({
+      deviceId,
+      resources,
+      // Triton takes 0 for the default.
+      priority: Math.max(1, priority),
+    }));
+  });
 }
 
 /**
