@@ -23,6 +23,23 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
     ['--io-threads', '5'],
     /^server\.ioThreads must be at most the 4 cores of this machine, got 5 \(--io-threads\)$/,
   ],
+  [
+    'resources without a rate limiter',
+    ['--rate-limit-resource', 'a:1'],
+    /^models\.rateLimitResources needs models\.rateLimit execution_count \(--rate-limit-resource\)$/,
+  ],
+  [
+    'a rate limiter over threads',
+    ['--rate-limit', 'execution_count', '--io-threads', '2'],
+    /^models\.rateLimit "execution_count" needs server\.ioThreads 1: .* \(--rate-limit\)$/,
+  ],
+  ...['a', 'a:', ':1', 'a:x', 'a:-1', 'a:1:gpu', 'a:1:2:3'].map(
+    (text): readonly [string, string[], RegExp] => [
+      `'${text}' as a resource`,
+      ['--rate-limit', 'execution_count', '--rate-limit-resource', text],
+      /^models\.rateLimitResources must be name:count or name:count:device, got ".*" \(--rate-limit-resource\)$/,
+    ],
+  ),
   ['TLS without a key', ['--grpc-use-ssl', '--grpc-server-cert', 'c'], /^grpc\.tls\.key must name a file/],
   [
     'a certificate without TLS',

@@ -73,6 +73,14 @@ const wrong: readonly (readonly [text: string, problem: RegExp])[] = [
   ['instance_group { count: 1000000000 }', /count must be 0 \(the default\) to 64, got 1000000000/],
   ['instance_group { kind: KIND_CPU gpus: 0 }', /has kind KIND_CPU but specifies one or more GPUs/],
   ['instance_group { kind: KIND_GPU gpus: -1 }', /gpus are numbers of 0 or more/],
+  [
+    'instance_group { rate_limiter { resources { count: 1 } } }',
+    /instance_group\[0\]: rate_limiter: a resource needs a name/,
+  ],
+  [
+    'instance_group { rate_limiter { resources { name: "a" } resources { name: "a" } } }',
+    /rate_limiter: resource 'a' is given twice/,
+  ],
   ['version_policy { specific { } }', /version_policy\.specific: names no version/],
   ['response_cache { enable: true } sequence_batching { }', /cannot be enabled beside sequence_batching/],
   [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionPlan } from '../../../src/inference/executor.ts';
 import { configFromPbtxt } from '../../../src/models/config-from-pbtxt.ts';
-import { sessionPlanOf } from '../../../src/models/session-plan.ts';
+import { instanceLimitsOf, sessionPlanOf } from '../../../src/models/session-plan.ts';
 import { refusalOf } from '../../support/refusal.ts';
 
 function planOf(config: string): SessionPlan {
@@ -113,3 +113,21 @@ for (const [name, value] of [
     assert.ok(message.includes(`parameters["${name}"]`), message);
   });
 }
+
+test('limits of instances stand in the order of the sessions, with 1 for no priority', () => {
+  const a = { name: 'a', global: false, count: 2 };
+  const config = `
+    instance_group { count: 2 rate_limiter { priority: 3 resources { name: "a" count: 2 } } }
+    instance_group { kind: KIND_GPU gpus: [ 1, 4 ] }`;
+  assert.deepEqual(instanceLimitsOf(configFromPbtxt(config, 'm')), [
+    { deviceId: 0, resources: [a], priority: 3 },
+    { deviceId: 0, resources: [a], priority: 3 },
+    { deviceId: 1, resources: [], priority: 1 },
+    { deviceId: 4, resources: [], priority: 1 },
+  ]);
+  assert.equal(planOf(config).instances.length, 4);
+});
+
+test('a configuration that limits nothing has no limits', () => {
+  assert.deepEqual(instanceLimitsOf(configFromPbtxt('instance_group { count: 2 }', 'm')), []);
+});
