@@ -59,6 +59,20 @@ test('rows that get no cheaper in company make the knee small', () => {
   assert.equal(table.knee, 1);
 });
 
+test('interruptions raise the estimate of what requests wait for, and leave the knee where runs by themselves put it', () => {
+  const table = new CostTable(32);
+  for (let run = 0; run < 60; run++) {
+    for (const rows of [1, 2, 4, 8, 16, 32]) {
+      // Flat per row from two rows on; long runs are interrupted two times in three.
+      const busyMs = rows === 1 ? 1.2 : rows;
+      const interruptedMs = rows >= 4 && run % 3 !== 0 ? rows : 0;
+      table.observe(rows, busyMs + interruptedMs + 1, busyMs + interruptedMs);
+    }
+  }
+  assert.equal(table.knee, 2);
+  assert.ok(table.estimateMs(32) > 40, `${table.estimateMs(32)} ms`);
+});
+
 test('what another table learned is taken over where nothing is known', () => {
   const known = new CostTable(32);
   for (let i = 0; i < 5; i++) known.observe(8, 4);

@@ -238,6 +238,15 @@ test('padded rows of a batch are bounded in bytes', () => {
   assert.equal(plan.mostRows(small, [2 ** 30]), 1);
 });
 
+test('a batch ends where its bucket would need too many bytes', async () => {
+  const bench = benchOf({ buckets: [2 ** 22] });
+  for (let i = 0; i < 8; i++) void answerOf(bench, sized(1, i));
+  await settled();
+  await bench.finish();
+  assert.deepEqual(bench.executor.rows, [4, 4]);
+  await bench.finish();
+});
+
 test('models whose requests differ in more than the padded size keep those apart', async () => {
   const bench = benchOf({}, { spec: { inputs: [buildTensorSpec('x', { dims: [-1, -1] })] } });
   const shaped = (shape: readonly number[]): InferRequest => {
