@@ -2,6 +2,7 @@ import type { ServingError } from '../errors.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { FailureReason } from '../inference/statistics.ts';
 import type { Entry } from './entry.ts';
+import { nextDoorMargin } from './policy/door-margin.ts';
 import { cancelledError, deadlineError } from './refusals.ts';
 import type { TargetQueue } from './target-queue.ts';
 
@@ -36,6 +37,7 @@ export class Answers {
 
   fail(queue: TargetQueue, entry: Entry, failure: Failure): void {
     if (!this.#leave(queue, entry)) return;
+    if (wasLetInInVain(failure.error)) queue.doorMargin = nextDoorMargin(queue.doorMargin, 'lost');
     if (entry.chunk < 0) {
       queue.counters.countFailure(failure.error);
       const { receivedAt, front } = entry.call;
@@ -59,6 +61,11 @@ export class Answers {
     if (entry.chunk < 0) entry.call.onCancelled(undefined);
     return true;
   }
+}
+
+/** The door predicted that it would be in time. */
+function wasLetInInVain({ code, reason }: ServingError): boolean {
+  return code === 'deadline_exceeded' || reason === 'DEADLINE_UNREACHABLE';
 }
 
 export interface Failure {

@@ -3,7 +3,8 @@ import type { Entry } from './entry.ts';
 import type { Lane } from './lane.ts';
 import type { Level } from './level.ts';
 import type { BatcherLimits } from './options.ts';
-import { arrivesTooLate, predictAnswerMs, predictionMargin, rowsAheadFairly } from './policy/predict-wait.ts';
+import { nextDoorMargin } from './policy/door-margin.ts';
+import { arrivesTooLate, predictAnswerMs, rowsAheadFairly } from './policy/predict-wait.ts';
 import { queueSizeError, shedError, type ShedReason } from './refusals.ts';
 import type { TargetQueue } from './target-queue.ts';
 import { policyOf } from './terms.ts';
@@ -32,8 +33,10 @@ export function refuseByPrediction(
   if (entry.deadline === Infinity || !queue.trustsCosts(nowMs)) return undefined;
   const answerMs = predictedAnswerMs(queue, lane, entry, nowMs);
   const slackMs = entry.deadline - nowMs;
-  if (!arrivesTooLate(answerMs, slackMs)) return undefined;
-  return shedError('WAIT_EXCEEDS_DEADLINE', answerMs * predictionMargin - slackMs);
+  const margin = queue.doorMargin;
+  if (!arrivesTooLate(answerMs, slackMs, margin)) return undefined;
+  queue.doorMargin = nextDoorMargin(margin, 'refused');
+  return shedError('WAIT_EXCEEDS_DEADLINE', answerMs * margin - slackMs);
 }
 
 function predictedAnswerMs(queue: TargetQueue, lane: Lane, entry: Entry, nowMs: number): number {

@@ -10,6 +10,7 @@ import { InOrder } from './in-order.ts';
 import { Lane } from './lane.ts';
 import { OutputSets } from './outputs.ts';
 import { PaddingPlan } from './padding-plan.ts';
+import { initialDoorMargin } from './policy/door-margin.ts';
 import { isStanding, lastShortAt, sojournTargetMs } from './policy/sojourn.ts';
 import { PrincipalAccount } from './principal-queue.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -48,6 +49,8 @@ export class TargetQueue implements Disposable {
   /** Device time it may use before other targets have had their turn. */
   deficitMs = 0;
   batchingOffReason = '';
+  /** How much later than predicted answers are taken to come at the door. */
+  doorMargin = initialDoorMargin;
   /** undefined unless requests of different sizes are padded. */
   readonly padding: PaddingPlan | undefined;
   readonly #lanes = new Map<string, Lane>();

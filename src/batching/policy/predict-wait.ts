@@ -22,8 +22,8 @@ export function predictAnswerMs(door: DoorSnapshot): number {
 }
 
 /** A request that cannot be answered in time is work for nobody: refused while refusing is still cheap. */
-export function arrivesTooLate(answerMs: number, slackMs: number): boolean {
-  return answerMs * predictionMargin > slackMs;
+export function arrivesTooLate(answerMs: number, slackMs: number, margin: number): boolean {
+  return answerMs * margin > slackMs;
 }
 
 /**

@@ -21,9 +21,10 @@ for (const { name, given, answerMs } of [
   });
 }
 
-test('a tenth more than predicted must still be in time', () => {
-  assert.equal(arrivesTooLate(40, 50), false);
-  assert.equal(arrivesTooLate(46, 50), true);
+test('as much more than predicted as the margin says must still be in time', () => {
+  assert.equal(arrivesTooLate(45, 50, 1.1), false);
+  assert.equal(arrivesTooLate(46, 50, 1.1), true);
+  assert.equal(arrivesTooLate(45, 50, 1.2), true);
 });
 
 test('a principal waits for its own rows and the others’ share, not for all that they have queued', () => {
