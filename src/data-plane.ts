@@ -8,8 +8,10 @@ import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
 import type { Router } from './inference/target.ts';
+import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
 import { createPipeline, type Stages } from './pipeline.ts';
+import { traceMethod } from './trace-methods.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
@@ -55,11 +57,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
   const front = publicFront(parts, infer);
-  const listeners = await listenGrpc(parts.options, publicMethods(parts, front, health), parts);
-  const http = await listenHttp(parts.options, front, parts).catch(async (error: unknown) => {
-    await Promise.all(listeners.map((listener) => listener.drain(0)));
-    throw error;
-  });
+  await using undo = new AsyncDisposableStack();
+  const tracing = await startTracing(parts);
+  if (tracing !== undefined) undo.use(tracing);
+  const listeners = await listenGrpc(parts.options, publicMethods(parts, front, health, tracing), parts);
+  undo.defer(() => Promise.all(listeners.map((listener) => listener.drain(0))).then(() => undefined));
+  const http = await listenHttp(parts.options, front, parts);
+  undo.move();
   return {
     infer,
     addresses: listeners.map(({ address }) => address),
@@ -70,8 +74,16 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];
       await Promise.all(open.map((listener) => listener.drain(graceMs)));
+      await tracing?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** OpenTelemetry is not even loaded unless it is asked for. */
+async function startTracing({ options, clock }: DataPlaneParts): Promise<Tracing | undefined> {
+  if (!options.trace.enabled) return undefined;
+  const tracing = await import('./observability/tracing/start-tracing.ts');
+  return tracing.startTracing({ version: packageVersion(), clock });
 }
 
 /** What every front serves. */
@@ -102,9 +114,15 @@ function publicMethods(
   { options, clock }: DataPlaneParts,
   front: HttpFront,
   health: HealthService,
+  tracing: Tracing | undefined,
 ): GrpcMethod[] {
+  const inference = createInferenceService({
+    ...front,
+    maxMessageBytes: options.grpc.maxMessageBytes,
+    clock,
+  });
   return [
-    ...createInferenceService({ ...front, maxMessageBytes: options.grpc.maxMessageBytes, clock }),
+    ...(tracing === undefined ? inference : inference.map((method) => traceMethod(method, tracing))),
     ...health.methods,
     ...createReflectionMethods([inferenceService(), health.service]),
   ];

@@ -46,6 +46,7 @@ const table: Readonly<Record<string, Rule>> = {
     '@opentelemetry/api',
     '@opentelemetry/exporter-prometheus',
     '@opentelemetry/resources',
+    '@opentelemetry/sdk-node',
     '@opentelemetry/sdk-metrics',
   ),
   config: stage('yaml', 'zod'),
@@ -64,7 +65,10 @@ const table: Readonly<Record<string, Rule>> = {
     'package-version.ts',
     'serving-host.ts',
   ),
+  'trace-methods.ts': stageUser('observability', 'transport/grpc'),
   'data-plane.ts': stageUser(
+    'observability',
+    'trace-methods.ts',
     'admission',
     'batching',
     'config',

@@ -10,6 +10,7 @@ import type { Entry } from './entry.ts';
 import type { Bisection, HeldBatch } from './held-batch.ts';
 import type { Lane, LaneBucket } from './lane.ts';
 import { allOutputs } from './outputs.ts';
+import { publishBatch } from './publish-batch.ts';
 import { unsplittableError } from './refusals.ts';
 import { assembleRagged } from './ragged.ts';
 import { asClientsSee, followsRows, respondEach, respondSplit, respondWhole } from './respond.ts';
@@ -137,6 +138,7 @@ export class Runner {
     const nowMs = this.#clock.now();
     const endedAt = this.#ended(run, nowMs);
     runnable.lane.costs.observe(rows, endedAt - run.startedAt);
+    publishBatch(run, endedAt, result);
     const { entries } = runnable;
     const responses = this.#responses(queue, runnable, batch, result);
     if (responses instanceof ServingError) {
@@ -185,7 +187,7 @@ export class Runner {
   #failed(run: Run, error: ServingError): void {
     const { queue, runnable } = run;
     const nowMs = this.#clock.now();
-    this.#ended(run, nowMs);
+    publishBatch(run, this.#ended(run, nowMs), error);
     if (error.code === 'unavailable') this.#elsewhere(run, error, nowMs);
     else if (runnable.entries.length === 1 || !this.#bisect(run))
       this.#failAll(queue, runnable.entries, error);

@@ -6,6 +6,7 @@ const titles = {
   grpc: 'gRPC',
   http: 'HTTP',
   metrics: 'Metrics',
+  trace: 'Tracing',
   admin: 'Administration',
   security: 'Security',
   server: 'Server',

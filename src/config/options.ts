@@ -242,6 +242,16 @@ const metrics = z
   })
   .prefault({});
 
+const trace = z
+  .strictObject({
+    enabled: toggle(false, {
+      flag: 'trace',
+      about:
+        'Spans of gRPC calls by OpenTelemetry, as the OTEL_* variables say; needs the package @opentelemetry/sdk-node.',
+    }),
+  })
+  .prefault({});
+
 const admin = z
   .strictObject({
     address: text('127.0.0.1:8003', {
@@ -325,7 +335,17 @@ const log = z
   .prefault({});
 
 /** The one source of the options' names, defaults, bounds and descriptions: flags, environment, file, help and docs. */
-export const optionsSchema = z.strictObject({ models, grpc, http, metrics, admin, security, server, log });
+export const optionsSchema = z.strictObject({
+  models,
+  grpc,
+  http,
+  metrics,
+  trace,
+  admin,
+  security,
+  server,
+  log,
+});
 
 type Frozen<T> = T extends readonly (infer Item)[]
   ? readonly Item[]

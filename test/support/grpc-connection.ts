@@ -55,7 +55,11 @@ export class GrpcConnection implements Disposable {
   }
 
   /** Calls an rpc of the protocol. @throws CallError, or what the connection failed with. */
-  async call(rpc: string, request: object): Promise<Readonly<Record<string, unknown>>> {
+  async call(
+    rpc: string,
+    request: object,
+    metadata: Readonly<Record<string, string>> = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
     const method = serviceDefinition()[rpc];
     if (method === undefined) throw new Error(`no rpc ${rpc}`);
     const stream = this.#session.request({
@@ -63,6 +67,7 @@ export class GrpcConnection implements Disposable {
       ':path': `/${serviceName}/${rpc}`,
       'content-type': 'application/grpc',
       te: 'trailers',
+      ...metadata,
     });
     const chunks: Buffer[] = [];
     let status = 14;

@@ -1,0 +1,141 @@
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type Tracer,
+} from '@opentelemetry/api';
+import { ServingError, type ErrorCode } from '../../errors.ts';
+import type { BatchRun } from '../../inference/batch-channel.ts';
+import type { CallContext } from '../../inference/call-context.ts';
+import type { Clock } from '../../util/clock.ts';
+
+/** Failures that the conventions for servers call errors; the others are their callers' affair. */
+const serverFaults: ReadonlySet<ErrorCode> = new Set([
+  'deadline_exceeded',
+  'unimplemented',
+  'internal',
+  'unavailable',
+]);
+
+/** An error's own word is the gRPC status in small letters. */
+function setOutcome(span: Span, thrown: unknown): void {
+  if (thrown === undefined) {
+    span.setAttribute('rpc.status_code', 'OK');
+    return;
+  }
+  const { code, reason } = ServingError.from(thrown);
+  const status = code.toUpperCase();
+  span.setAttributes({ 'rpc.status_code': status, 'error.type': reason ?? status });
+  if (serverFaults.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+export interface CallTracerOptions {
+  readonly tracer: Tracer;
+  readonly clock: Clock;
+}
+
+/** Makes the spans of calls: one for each call, children of it for what became of its request, and one for each batch. */
+export class CallTracer {
+  readonly #tracer: Tracer;
+  readonly #clock: Clock;
+  /** Of calls that are recorded; forgotten with them. */
+  readonly #spans = new WeakMap<CallContext, Span>();
+  #epochOffsetMs: number;
+
+  constructor({ tracer, clock }: CallTracerOptions) {
+    this.#tracer = tracer;
+    this.#clock = clock;
+    this.#epochOffsetMs = clock.epochMs() - clock.now();
+  }
+
+  /**
+   * The span of a call, which its caller ends with `end`.
+   *
+   * @param method `package.Service/Method`.
+   * @param parent What the caller sent along.
+   */
+  begin(call: CallContext, method: string, parent: Context): Span {
+    this.#followWallClock();
+    const span = this.#tracer.startSpan(
+      method,
+      {
+        kind: SpanKind.SERVER,
+        startTime: this.#epochMs(call.receivedAt),
+        attributes: { 'rpc.system.name': 'grpc', 'rpc.method': method },
+      },
+      parent,
+    );
+    if (span.isRecording()) this.#spans.set(call, span);
+    return span;
+  }
+
+  /** @param thrown undefined for a call that was answered. */
+  end(span: Span, thrown: unknown): void {
+    if (span.isRecording()) setOutcome(span, thrown);
+    span.end(this.#epochMs(this.#clock.now()));
+  }
+
+  /** Waiting and computing as children of the calls' spans, and the batch itself, linked to all of them. */
+  addBatch(run: BatchRun): void {
+    const recorded = run.calls.flatMap(({ call, queuedAt }) => {
+      const span = this.#spans.get(call);
+      return span === undefined ? [] : [{ span, queuedAt }];
+    });
+    const [first] = recorded;
+    if (first === undefined) return;
+    const common = { startTime: this.#epochMs(run.startedAt), attributes: modelOf(run) };
+    const endTime = this.#epochMs(run.endedAt);
+    // In the trace of its first request, and so sampled as that one is.
+    const batch = this.#tracer.startSpan(
+      'batch',
+      { ...common, links: recorded.map(({ span }) => ({ context: span.spanContext() })) },
+      trace.setSpan(ROOT_CONTEXT, first.span),
+    );
+    batch.setAttributes({ 'tensorgate.batch.requests': run.calls.length, ...timesOf(run) });
+    finish(batch, run.error, endTime);
+    const links = [{ context: batch.spanContext() }];
+    for (const { span, queuedAt } of recorded) {
+      const inside = trace.setSpan(ROOT_CONTEXT, span);
+      const waiting = { startTime: this.#epochMs(queuedAt), attributes: modelOf(run) };
+      this.#tracer.startSpan('queue', waiting, inside).end(common.startTime);
+      finish(this.#tracer.startSpan('compute', { ...common, links }, inside), run.error, endTime);
+    }
+  }
+
+  #epochMs(at: number): number {
+    return this.#epochOffsetMs + at;
+  }
+
+  /** The wall clock has whole milliseconds, and may be set: spans of one trace must not jump with it. */
+  #followWallClock(): void {
+    const offsetMs = this.#clock.epochMs() - this.#clock.now();
+    if (Math.abs(offsetMs - this.#epochOffsetMs) > wallClockSlackMs) this.#epochOffsetMs = offsetMs;
+  }
+}
+
+const wallClockSlackMs = 50;
+
+function modelOf({ model, version, rows }: BatchRun): Attributes {
+  return { 'tensorgate.model': model, 'tensorgate.version': version, 'tensorgate.batch.rows': rows };
+}
+
+function timesOf({ parts }: BatchRun): Attributes {
+  if (parts === undefined) return {};
+  return {
+    'tensorgate.compute.input_ms': parts.inputMs,
+    'tensorgate.compute.infer_ms': parts.inferMs,
+    'tensorgate.compute.output_ms': parts.outputMs,
+  };
+}
+
+function finish(span: Span, error: ServingError | undefined, endTime: number): void {
+  if (error !== undefined) {
+    span.setAttribute('error.type', error.code);
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+  span.end(endTime);
+}

@@ -1,0 +1,103 @@
+import {
+  context,
+  propagation,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import {
+  defaultResource,
+  envDetector,
+  hostDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from '@opentelemetry/resources';
+import type { NodeSDK } from '@opentelemetry/sdk-node';
+import { ServingError } from '../../errors.ts';
+import { watchBatches } from '../../inference/batch-channel.ts';
+import type { Clock } from '../../util/clock.ts';
+import { CallTracer } from './call-tracer.ts';
+
+export interface TracingOptions {
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+/** Spans of one thread, exported as the OTEL_* variables say. */
+export interface Tracing extends AsyncDisposable {
+  readonly calls: CallTracer;
+  /** The context that came with a call, in any of the forms of OTEL_PROPAGATORS. `header` gives the value of a name. */
+  parentOf(header: (name: string) => string | undefined): Context;
+}
+
+/**
+ * Starts OpenTelemetry's SDK, which is installed apart, and listens to batches. Disposing it sends what is not sent yet.
+ *
+ * @throws ServingError failed_precondition when the SDK is not installed.
+ */
+export async function startTracing({ version, clock }: TracingOptions): Promise<Tracing> {
+  const Sdk = await loadSdk();
+  const sdk = new Sdk({
+    resource: defaultResource().merge(
+      resourceFromAttributes({ 'service.name': 'tensorgate', 'service.version': version }),
+    ),
+    // The one of processes would tell the command line, which may hold secrets.
+    ...(process.env['OTEL_NODE_RESOURCE_DETECTORS'] === undefined
+      ? { resourceDetectors: [serviceInstanceIdDetector, hostDetector, envDetector] }
+      : {}),
+    ...(process.env['OTEL_SERVICE_NAME'] === undefined
+      ? {}
+      : { serviceName: process.env['OTEL_SERVICE_NAME'] }),
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  const before = registeredProvider();
+  sdk.start();
+  const isOurs = registeredProvider() !== before;
+  const calls = new CallTracer({ tracer: trace.getTracer('tensorgate', version), clock });
+  const watch = watchBatches((run) => calls.addBatch(run));
+  let ended: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    watch[Symbol.dispose]();
+    // A collector that is away is given up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; timers of its retries would outlive less.
+    await sdk.shutdown().catch(() => undefined);
+    if (!isOurs) return;
+    trace.disable();
+    propagation.disable();
+    context.disable();
+  };
+  return {
+    calls,
+    parentOf: (header) => propagation.extract(ROOT_CONTEXT, header, headerGetter),
+    [Symbol.asyncDispose]() {
+      ended ??= end();
+      return ended;
+    },
+  };
+}
+
+/** The SDK leaves a provider alone that an embedder has registered. */
+function registeredProvider(): TracerProvider {
+  const provider = trace.getTracerProvider();
+  return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+}
+
+const headerGetter = {
+  get: (header: (name: string) => string | undefined, name: string): string | undefined =>
+    header(name.toLowerCase()),
+  keys: (): string[] => [],
+};
+
+async function loadSdk(): Promise<typeof NodeSDK> {
+  try {
+    return (await import('@opentelemetry/sdk-node')).NodeSDK;
+  } catch (cause) {
+    throw new ServingError(
+      'failed_precondition',
+      '--trace needs the package @opentelemetry/sdk-node: npm install @opentelemetry/sdk-node@0.301.0',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { CallContext } from '../../src/inference/call-context.ts';
+import { startTracing } from '../../src/observability/tracing/start-tracing.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { FakeTracer } from '../support/fake-tracer.ts';
+import { CallError, GrpcConnection } from '../support/grpc-connection.ts';
+import { RepositoryFolder } from '../support/repository-folder.ts';
+import { startServer } from '../support/start-server.ts';
+
+const iris = readFileSync(
+  join(import.meta.dirname, '..', '..', 'examples', 'models', 'iris', '1', 'model.onnx'),
+);
+
+/** What OTLP's JSON says of a span, in part. */
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+  readonly links: readonly { readonly spanId: string }[];
+  readonly status: { readonly code?: number };
+}
+
+/** Receives spans as a collector does. */
+class Collector implements AsyncDisposable {
+  readonly spans: Span[] = [];
+  readonly resources = new Set<string>();
+  readonly #server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => void parts.push(part));
+    request.on('end', () => {
+      this.#take(JSON.parse(Buffer.concat(parts).toString()));
+      response.end('{}');
+    });
+  });
+
+  async listen(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #take(body: {
+    readonly resourceSpans: readonly {
+      readonly resource: { readonly attributes: Span['attributes'] };
+      readonly scopeSpans: readonly { readonly spans: readonly Span[] }[];
+    }[];
+  }): void {
+    for (const { resource, scopeSpans } of body.resourceSpans) {
+      for (const { key, value } of resource.attributes)
+        this.resources.add(`${key}=${String(value['stringValue'])}`);
+      for (const { spans } of scopeSpans) this.spans.push(...spans);
+    }
+  }
+}
+
+function flower(model = 'iris'): object {
+  return {
+    model_name: model,
+    inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 4] }],
+    raw_input_contents: [new Uint8Array(new Float32Array([5.1, 3.5, 1.4, 0.2]).buffer)],
+  };
+}
+
+const remote = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+const traceparent = `00-${remote.traceId}-${remote.spanId}-01`;
+const modelInfer = 'inference.GRPCInferenceService/ModelInfer';
+
+function attribute({ attributes }: Span, name: string): unknown {
+  return Object.values(attributes.find(({ key }) => key === name)?.value ?? {})[0];
+}
+
+for (const { name, args, cores } of [
+  { name: 'h2', args: ['--grpc-transport', 'h2'], cores: 1 },
+  { name: 'grpc-js', args: ['--grpc-transport', 'grpc-js'], cores: 1 },
+  { name: 'I/O threads', args: ['--io-threads', '2'], cores: 2 },
+] as const) {
+  const skip = availableParallelism() < cores ? 'needs two cores' : false;
+  test(
+    `with --trace a server with ${name} sends the spans of calls and batches`,
+    { skip, timeout: 60_000 },
+    async () => {
+      await using collector = new Collector();
+      const endpoint = await collector.listen();
+      using repository = new RepositoryFolder();
+      repository.put('iris/1/model.onnx', iris);
+      const server = await startServer({
+        repository: repository.path,
+        args: [...args, '--trace', 'true'],
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+      });
+      using connection = await GrpcConnection.open(server.grpcPort);
+      await connection.call('ModelInfer', flower(), { traceparent });
+      await assert.rejects(connection.call('ModelInfer', flower('nobody')), CallError);
+      // What is not sent yet is sent when the server stops.
+      assert.equal(await server.stop(), 0);
+      const calls = collector.spans.filter((span) => span.name === modelInfer);
+      assert.equal(calls.length, 2);
+      const answered = calls.find(({ traceId }) => traceId === remote.traceId)!;
+      assert.equal(answered.parentSpanId, remote.spanId);
+      assert.equal(answered.kind, 2);
+      assert.equal(attribute(answered, 'rpc.status_code'), 'OK');
+      const failed = calls.find((span) => span !== answered)!;
+      assert.equal(failed.parentSpanId ?? '', '');
+      assert.equal(attribute(failed, 'rpc.status_code'), 'NOT_FOUND');
+      assert.equal(attribute(failed, 'error.type'), 'MODEL_NOT_FOUND');
+      const children = collector.spans.filter(({ parentSpanId }) => parentSpanId === answered.spanId);
+      assert.deepEqual(children.map((span) => span.name).sort(), ['batch', 'compute', 'queue']);
+      const [batch, compute, queue] = ['batch', 'compute', 'queue'].map((wanted) =>
+        children.find((span) => span.name === wanted),
+      );
+      assert.deepEqual(
+        batch!.links.map(({ spanId }) => spanId),
+        [answered.spanId],
+      );
+      assert.deepEqual(
+        compute!.links.map(({ spanId }) => spanId),
+        [batch!.spanId],
+      );
+      assert.equal(queue!.endTimeUnixNano, compute!.startTimeUnixNano);
+      assert.ok(BigInt(answered.startTimeUnixNano) <= BigInt(queue!.startTimeUnixNano));
+      assert.ok(BigInt(compute!.endTimeUnixNano) <= BigInt(answered.endTimeUnixNano));
+      assert.equal(attribute(batch!, 'tensorgate.model'), 'iris');
+      assert.ok(collector.resources.has('service.name=tensorgate'));
+      assert.ok(![...collector.resources].some((resource) => resource.startsWith('process.command')));
+    },
+  );
+}
+
+test(
+  'a collector that is away keeps no call waiting, and the end only as long as its timeout',
+  { timeout: 60_000 },
+  async () => {
+    using repository = new RepositoryFolder();
+    repository.put('iris/1/model.onnx', iris);
+    const server = await startServer({
+      repository: repository.path,
+      args: ['--trace', 'true'],
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '500' },
+    });
+    using connection = await GrpcConnection.open(server.grpcPort);
+    await connection.call('ModelInfer', flower());
+    assert.equal(await server.stop(), 0);
+  },
+);
+
+/** What the SDK would otherwise read of the environment: no exporter, so no connection. */
+function withoutExporter(t: { after(run: () => void): void }): void {
+  process.env['OTEL_TRACES_EXPORTER'] = 'none';
+  t.after(() => delete process.env['OTEL_TRACES_EXPORTER']);
+}
+
+test('the context of a caller is found in its headers', async (t) => {
+  withoutExporter(t);
+  await using tracing = await startTracing({ version: '1', clock: new FakeClock() });
+  const headers = new Map([['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01']]);
+  const context = tracing.parentOf((name) => headers.get(name));
+  assert.equal(trace.getSpanContext(context)?.spanId, 'b7ad6b7169203331');
+  assert.equal(trace.getSpanContext(tracing.parentOf(() => 'nonsense')), undefined);
+});
+
+test("an embedder's own provider gets the spans, and keeps its place", async (t) => {
+  withoutExporter(t);
+  const tracer = new FakeTracer();
+  trace.setGlobalTracerProvider({ getTracer: () => tracer });
+  t.after(() => trace.disable());
+  const tracing = await startTracing({ version: '1', clock: new FakeClock() });
+  tracing.calls.begin(new CallContext(0, Infinity), 'a/b', ROOT_CONTEXT);
+  await tracing[Symbol.asyncDispose]();
+  await tracing[Symbol.asyncDispose]();
+  assert.equal(tracer.spans.length, 1);
+  assert.equal(trace.getTracer('again').startSpan('x').spanContext().spanId, 's2');
+});
