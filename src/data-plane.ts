@@ -1,7 +1,10 @@
 import { createAdmission } from './admission/admit.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
+import { validateRequest } from './admission/validate.ts';
 import type { Batcher } from './batching/batcher.ts';
 import type { Options } from './config/options.ts';
+import { createEnsembles } from './ensembles/create-ensembles.ts';
+import type { TargetHolds } from './ensembles/target-holds.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
@@ -26,6 +29,8 @@ export interface DataPlaneParts extends ListenContext {
   readonly settings: ServerSettings;
   readonly batcher: Batcher;
   readonly budget: ByteBudget;
+  /** Whoever closes a target waits for these as well as for the batcher. */
+  readonly holds: TargetHolds;
   readonly wrap: Wrap | undefined;
   readonly onFailure: Stages['onFailure'];
 }
@@ -51,7 +56,16 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const pipeline = createPipeline({
     router,
     admission: createAdmission({ budget, clock }),
-    batcher,
+    batcher: {
+      submit: createEnsembles({
+        submit: (target, request, call) => batcher.submit(target, request, call),
+        validate: validateRequest,
+        router,
+        budget,
+        holds: parts.holds,
+        clock,
+      }),
+    },
     onFailure,
   });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);

@@ -8,7 +8,7 @@ import type { Router } from './inference/target.ts';
 export interface Stages {
   readonly router: Router;
   readonly admission: Admission;
-  readonly batcher: Batcher;
+  readonly batcher: Pick<Batcher, 'submit'>;
   /** Told of every request that leaves without an answer. */
   readonly onFailure: (front: Front, error: unknown) => void;
 }

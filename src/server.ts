@@ -5,6 +5,7 @@ import { joinRequests } from './batching/join-requests.ts';
 import { resolveOptions } from './config/load.ts';
 import type { Options, PartialOptions } from './config/options.ts';
 import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
+import { ensembleRules } from './ensembles/rules.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
@@ -82,6 +83,7 @@ export async function createServer(
     createRouter,
     compareRows: disagreement,
     joinRequests,
+    ensembles: ensembleRules,
     clock,
     logger,
   });

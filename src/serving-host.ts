@@ -6,6 +6,8 @@ import { RateLimiter } from './batching/rate-limiter.ts';
 import type { Options } from './config/options.ts';
 import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
+import { openEnsemble } from './ensembles/open-ensemble.ts';
+import { TargetHolds } from './ensembles/target-holds.ts';
 import { createModelOpener } from './execution/model-opener.ts';
 import type { ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
@@ -31,7 +33,7 @@ export interface ServingHost extends AsyncDisposable {
   /** What the registry needs of whoever runs its models. */
   readonly hosting: Pick<
     RegistryOptions,
-    'openModel' | 'createStatistics' | 'onNotBatchable' | 'limitInstances' | 'drained'
+    'openModel' | 'openEnsemble' | 'createStatistics' | 'onNotBatchable' | 'limitInstances' | 'drained'
   >;
   /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */
   serve(registry: ModelRegistry): Promise<Serving>;
@@ -73,13 +75,18 @@ export function createMainThreadHost(context: HostContext): ServingHost {
     limits: { queuedBytes: options.server.byteBudget },
     limiter,
   });
+  const holds = new TargetHolds();
   return {
     hosting: {
       openModel: createModelOpener({ clock, logger }),
+      openEnsemble,
       createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
       ...(limiter === undefined ? {} : { limitInstances: (limits) => limiter.admit(limits) }),
       onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
-      drained: (target) => batcher.drained(target),
+      drained: async (target) => {
+        await holds.released(target);
+        await batcher.drained(target);
+      },
     },
     async serve({ router, catalog, control }) {
       const settings = createServerSettings({ logger, mayChange: options.security.allowSettings });
@@ -92,6 +99,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         control,
         settings,
         batcher,
+        holds,
         onFailure: (front, error) => failures.add(front, error),
       });
       return {

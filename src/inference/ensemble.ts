@@ -52,7 +52,10 @@ export interface EnsembleConfig {
 /** What loading and routing must know of ensembles. */
 export interface EnsembleRules {
   /** The graph of a configuration. @throws ServingError invalid_argument when it is none that can be run. */
-  plan(spec: Pick<ModelSpec, 'name' | 'inputs' | 'outputs'>, config: EnsembleConfig): EnsemblePlan;
+  readonly plan: (
+    spec: Pick<ModelSpec, 'name' | 'inputs' | 'outputs'>,
+    config: EnsembleConfig,
+  ) => EnsemblePlan;
   /** Why the models that can be routed to cannot run the ensemble now; '' when they can. */
-  problem(ensemble: Pick<Target, 'spec' | 'ensemble'>, routes: RoutingTable): string;
+  readonly problem: (ensemble: Pick<Target, 'spec' | 'ensemble'>, routes: RoutingTable) => string;
 }

@@ -75,6 +75,7 @@ class IoThreads implements ServingHost, Serving {
     });
     this.hosting = {
       openModel: (plan) => this.#open(plan),
+      openEnsemble: () => this.#open(undefined),
       createStatistics: (name, version) => this.#createStatistics(name, version),
       onNotBatchable: (target, reason) => {
         this.#spreadOf(target).batchingOffReason = reason;
@@ -239,7 +240,7 @@ class IoThreads implements ServingHost, Serving {
     }
   }
 
-  async #open(plan: SessionPlan): Promise<SpreadModel> {
+  async #open(plan: SessionPlan | undefined): Promise<SpreadModel> {
     const model = new SpreadModel(
       this.#nextId++,
       plan,

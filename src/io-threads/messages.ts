@@ -1,6 +1,7 @@
 import type { TargetInspection } from '../batching/inspection.ts';
 import type { Options } from '../config/options.ts';
 import type { LoadOverrides } from '../inference/catalog.ts';
+import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type { Principal } from '../inference/principal.ts';
@@ -26,8 +27,8 @@ export interface IoThreadSetup {
 export interface ThreadCalls {
   /** Opens the thread's listeners. */
   listen(asked: ListenPorts): Listening;
-  /** Opens sessions of its own, to be known by a number that the main thread chose. */
-  open(asked: { readonly id: number; readonly plan: SessionPlan }): Opened;
+  /** Opens sessions of its own, to be known by a number that the main thread chose; without a plan none, for an ensemble. */
+  open(asked: { readonly id: number; readonly plan: SessionPlan | undefined }): Opened;
   /** Closes them. Nothing may use them any more. */
   close(asked: { readonly id: number }): void;
   /** Runs one batch on one executor of a model that nothing is routed to yet. */
@@ -102,6 +103,7 @@ export interface NewTarget {
   readonly id: number;
   readonly spec: ModelSpec;
   readonly scheduling: Scheduling;
+  readonly ensemble?: EnsemblePlan | undefined;
   readonly config: ReadableVersion['config'];
   /** Of the statistics, one for each thread. */
   readonly memories: readonly SharedArrayBuffer[];

@@ -19,7 +19,7 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
     const { target, config } = state.served;
     const { id, batchingOffReason } = spreadOf(target);
     const { spec, scheduling } = target;
-    added.push({ id, spec, scheduling, config, memories: memoriesOf(target), batchingOffReason });
+    added.push({ ensemble: target.ensemble, id, spec, scheduling, config, memories: memoriesOf(target), batchingOffReason });
     return { kind: 'ready', id, problem: state.problem };
   };
   const published = Array.from(models.values(), (model): PublishedModel => ({

@@ -1,5 +1,7 @@
 import { ServingError } from '../errors.ts';
 import type { ModelCatalog } from '../inference/catalog.ts';
+import { openEnsemble } from '../ensembles/open-ensemble.ts';
+import { ensembleRules } from '../ensembles/rules.ts';
 import type { BatchResult, OpenedModel, OpenModel } from '../inference/executor.ts';
 import type { Router, Target } from '../inference/target.ts';
 import { createCatalog } from '../models/catalog.ts';
@@ -23,7 +25,7 @@ export class ServedModels implements AsyncDisposable {
   readonly router: Router;
   readonly catalog: ModelCatalog;
   readonly #options: ServedModelsOptions;
-  readonly #table = new ModelTable();
+  readonly #table = new ModelTable(ensembleRules.problem);
   readonly #opened = new Map<number, OpenedModel>();
   readonly #served = new Map<number, ReadableVersion>();
   #ready = false;
@@ -40,7 +42,7 @@ export class ServedModels implements AsyncDisposable {
   }
 
   async open({ id, plan }: Parameters<ThreadCalls['open']>[0]): Promise<Opened> {
-    const opened = await this.#options.openModel(plan);
+    const opened = await (plan === undefined ? openEnsemble() : this.#options.openModel(plan));
     this.#opened.set(id, opened);
     return { metadata: opened.metadata, executors: opened.executors.length };
   }
@@ -74,7 +76,7 @@ export class ServedModels implements AsyncDisposable {
     await Promise.all(Array.from(this.#opened.keys(), (id) => this.close(id)));
   }
 
-  #serve({ id, spec, scheduling, config, memories, batchingOffReason }: NewTarget): void {
+  #serve({ ensemble, id, spec, scheduling, config, memories, batchingOffReason }: NewTarget): void {
     const opened = this.#opened.get(id);
     if (opened === undefined) throw new Error('bug: a target was published before its sessions were open');
     const { index, clock, onNotBatchable } = this.#options;
@@ -82,7 +84,7 @@ export class ServedModels implements AsyncDisposable {
     const counters = createSharedStatistics({ name, version, clock, memories, writer: index });
     // An earlier thread of this number may have been lost with requests in its queue.
     counters.setPending(0);
-    const target: Target = { spec, scheduling, executors: opened.executors, statistics: counters };
+    const target: Target = { spec, scheduling, executors: opened.executors, statistics: counters, ensemble };
     if (batchingOffReason !== '') onNotBatchable(target, batchingOffReason);
     this.#served.set(id, { target, config, counters });
   }

@@ -4,6 +4,7 @@ import type { Batcher } from '../batching/batcher.ts';
 import { createBatcher } from '../batching/create-batcher.ts';
 import type { BatcherInspection } from '../batching/inspection.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
+import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
 import { readCpuQuota } from '../execution/cpu-quota.ts';
 import { createModelOpener } from '../execution/model-opener.ts';
@@ -45,6 +46,7 @@ export class ServingThread {
   readonly #logger: ServerLogger;
   readonly #batcher: Batcher & BatcherInspection;
   readonly #models: ServedModels;
+  readonly #holds = new TargetHolds();
   readonly #authenticator: Authenticator;
   readonly #forwarded = new ForwardedCalls(clock);
   readonly #failures = new FailureCounts();
@@ -118,6 +120,7 @@ export class ServingThread {
       control: this.#modelControl(),
       settings: this.#serverSettings(),
       batcher: this.#batcher,
+      holds: this.#holds,
       budget: new ByteBudget({
         limitBytes: options.server.byteBudget,
         memory: budget,
@@ -159,7 +162,9 @@ export class ServingThread {
 
   async #drained(id: number): Promise<void> {
     const target = this.#models.target(id);
-    if (target !== undefined) await this.#batcher.drained(target);
+    if (target === undefined) return;
+    await this.#holds.released(target);
+    await this.#batcher.drained(target);
   }
 
   async #infer(asked: ForwardedRequest): Promise<InferResponse> {

@@ -44,7 +44,8 @@ class ThreadExecutor implements Executor {
 /** One model version with sessions in every I/O thread, also in threads that start later. */
 export class SpreadModel implements OpenedModel {
   readonly id: number;
-  readonly plan: SessionPlan;
+  /** undefined for an ensemble, which has no sessions. */
+  readonly plan: SessionPlan | undefined;
   metadata: SessionMetadata = { inputs: [], outputs: [] };
   executors: readonly Executor[] = [];
   /** Why requests of the model must not share a batch; '' when they may. */
@@ -54,7 +55,7 @@ export class SpreadModel implements OpenedModel {
 
   constructor(
     id: number,
-    plan: SessionPlan,
+    plan: SessionPlan | undefined,
     links: () => readonly ThreadLink[],
     onClosed: (model: SpreadModel) => void,
   ) {

@@ -57,7 +57,7 @@ export class ThreadLink {
   }
 
   /** Opens the sessions of that number, once. */
-  open(id: number, plan: SessionPlan): Promise<Opened> {
+  open(id: number, plan: SessionPlan | undefined): Promise<Opened> {
     let opened = this.#opened.get(id);
     if (opened === undefined) {
       opened = this.calls.ask('open', { id, plan });

@@ -71,9 +71,9 @@ function statistics(
   find: (model: string, version: string) => ReadableVersion,
 ): readonly StatisticsSnapshot[] {
   if (model === '') {
-    return [...table.models.values()].flatMap(({ versions }) => readyOf(versions));
+    return [...table.seen.values()].flatMap(({ versions }) => readyOf(versions));
   }
-  const managed = table.models.get(model);
+  const managed = table.seen.get(model);
   if (managed === undefined || (version === '' && readyOf(managed.versions).length === 0)) {
     throw new ServingError('invalid_argument', `requested model '${printable(model)}' is not available`, {
       reason: 'MODEL_NOT_FOUND',
@@ -96,7 +96,7 @@ const stateNames = {
 } as const satisfies Record<VersionState['kind'], ModelStateName>;
 
 function index(table: ModelTable, readyOnly: boolean): readonly IndexEntry[] {
-  return [...table.models.values()]
+  return [...table.seen.values()]
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((model) => entries(model))
     .filter(({ state }) => !readyOnly || state === 'READY');

@@ -8,6 +8,7 @@ import type {
   QueuePolicyConfig,
 } from './config.ts';
 import { configError } from './config-message.ts';
+import { checkEnsembleConfig } from './ensemble-config.ts';
 import { checkRagged } from './ragged-config.ts';
 
 /** Each is a session with memory and a thread of its own; beyond this somebody mistyped. */
@@ -23,10 +24,15 @@ export function checkConfig(config: ModelConfig, model: string): void {
   if (config.name !== '' && config.name !== model) {
     throw wrong('name', `is '${config.name}', but the model's folder is '${model}'`);
   }
-  if (!['', 'onnxruntime'].includes(config.backend) || !['', 'onnxruntime_onnx'].includes(config.platform)) {
+  const ensemble = config.platform === 'ensemble' || config.ensemble_scheduling !== undefined;
+  if (ensemble) checkEnsembleConfig(config, wrong);
+  else if (
+    !['', 'onnxruntime'].includes(config.backend) ||
+    !['', 'onnxruntime_onnx'].includes(config.platform)
+  ) {
     throw wrong(
       'backend',
-      'this server runs ONNX models: backend "onnxruntime" or platform "onnxruntime_onnx"',
+      'this server runs ONNX models (backend "onnxruntime" or platform "onnxruntime_onnx") and ensembles (platform "ensemble")',
     );
   }
   if (config.max_batch_size < 0) throw wrong('max_batch_size', 'must be 0 or more');
@@ -67,7 +73,6 @@ export function checkConfig(config: ModelConfig, model: string): void {
 export function refuseUnsupported(config: ModelConfig, model: string): void {
   const unsupported: readonly (readonly [boolean, string])[] = [
     [config.sequence_batching !== undefined, 'sequence_batching'],
-    [config.ensemble_scheduling !== undefined, 'ensemble_scheduling'],
     [Object.keys(config.cc_model_filenames).length > 0, 'cc_model_filenames'],
     [config.input.some((input) => input.is_shape_tensor), 'input.is_shape_tensor'],
     [config.output.some((output) => output.is_shape_tensor), 'output.is_shape_tensor'],

@@ -1,3 +1,4 @@
+import type { EnsembleConfig } from '../inference/ensemble.ts';
 import type { BatchInputKind } from '../inference/target.ts';
 
 /**
@@ -22,7 +23,7 @@ export interface ModelConfig {
   readonly optimization?: OptimizationConfig;
   readonly dynamic_batching?: DynamicBatchingConfig;
   readonly sequence_batching?: object;
-  readonly ensemble_scheduling?: object;
+  readonly ensemble_scheduling?: EnsembleConfig;
   readonly parameters: Readonly<Record<string, { readonly string_value: string }>>;
   readonly model_warmup: readonly WarmupConfig[];
   readonly model_operations?: { readonly op_library_filename: readonly string[] };

@@ -3,7 +3,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServingError } from '../errors.ts';
 import type { OpenedModel, OpenModel, SessionPlan } from '../inference/executor.ts';
+import type { EnsembleRules } from '../inference/ensemble.ts';
 import type { Logger } from '../inference/logger.ts';
+import type { RoutingTable } from '../inference/routing-table.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
 import type { InstanceLimits, JoinRequests, Scheduling, Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
@@ -45,6 +47,11 @@ export interface LoadTools extends SessionDefaults {
   readonly limitInstances?: (limits: readonly InstanceLimits[]) => Disposable;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
+  readonly ensembles: EnsembleRules;
+  /** Stands for the sessions of a version that has none. */
+  readonly openEnsemble: () => Promise<OpenedModel>;
+  /** What can be routed to now. */
+  readonly routes: () => RoutingTable;
   readonly defaultMaxBatchSize: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -160,7 +167,8 @@ async function checkSizes(
   return { ...scheduling, padding: [], paddingOffReason: reason };
 }
 
-async function specOf(
+/** What the stages see of a complete configuration. @throws ServingError invalid_argument for labels that cannot be read. */
+export async function specOf(
   config: ModelConfig,
   source: ModelSource,
   version: string,

@@ -4,6 +4,7 @@ import { checkConfig, refuseUnsupported } from './check-config.ts';
 import { configFromJson } from './config-from-json.ts';
 import { configFromPbtxt } from './config-from-pbtxt.ts';
 import type { ModelConfig } from './config.ts';
+import { loadEnsemble, noFiles } from './load-ensemble.ts';
 import { loadVersion, versionStamp, type LoadTools } from './load-version.ts';
 import { findModelFiles, type ModelSource, type VersionSource } from './model-source.ts';
 import type { ModelState } from './model-table.ts';
@@ -164,7 +165,10 @@ export class ManagedModel implements ModelState {
     const before = this.versions.get(version);
     const current = before?.kind === 'ready' ? before.served : undefined;
     try {
-      const files = await findModelFiles(source, place, config.default_model_filename || 'model.onnx');
+      const isEnsemble = config.ensemble_scheduling !== undefined;
+      const files = isEnsemble
+        ? noFiles
+        : await findModelFiles(source, place, config.default_model_filename || 'model.onnx');
       const stamp = await versionStamp(source, files, config, text);
       if (current?.stamp === stamp) {
         this.#become(version, { kind: 'ready', served: current, problem: '' });
@@ -172,7 +176,8 @@ export class ManagedModel implements ModelState {
       }
       if (current === undefined) this.#become(version, { kind: 'loading' });
       const request = { source, version: place, config, files, stamp };
-      const served = await this.#tools.oneAtATime(() => loadVersion(request, this.#tools));
+      const load = isEnsemble ? loadEnsemble : loadVersion;
+      const served = await this.#tools.oneAtATime(() => load(request, this.#tools));
       this.#open.set(served, source);
       this.#become(version, { kind: 'ready', served, problem: '' });
       const done = current === undefined ? 'model loaded' : 'model reloaded';

@@ -4,6 +4,7 @@ import type { RoutingTable } from '../inference/routing-table.ts';
 import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import { createCatalog } from './catalog.ts';
+import { stepCycle, stepModels } from './ensemble-config.ts';
 import { ManagedModel, serverStopping, type ManagedModelTools, type WantedModel } from './managed-model.ts';
 import { ModelTable, type ModelState } from './model-table.ts';
 import { contentStamp } from './content-digest.ts';
@@ -12,7 +13,7 @@ import { writeOverride } from './override-files.ts';
 import { listModels, type RepositoryListing } from './repository.ts';
 import type { ServedVersion } from './version-state.ts';
 
-export interface RegistryOptions extends Omit<ManagedModelTools, 'changed' | 'oneAtATime'> {
+export interface RegistryOptions extends Omit<ManagedModelTools, 'changed' | 'oneAtATime' | 'routes'> {
   readonly repositories: readonly string[];
   /** none: all models at start. poll: also follow the repository. explicit: those of `load`, then on request. */
   readonly controlMode: 'none' | 'poll' | 'explicit';
@@ -51,7 +52,7 @@ class Registry implements ModelRegistry {
   readonly control: ModelControl;
   readonly #options: RegistryOptions;
   readonly models: ReadonlyMap<string, ModelState>;
-  readonly #table = new ModelTable<ManagedModel>();
+  readonly #table: ModelTable<ManagedModel>;
   /** Contents when a model was last loaded from a repository; mode poll looks for differences. */
   readonly #stamps = new Map<string, string>();
   /** Names that were in a repository; mode poll unloads those that no longer are. */
@@ -59,12 +60,15 @@ class Registry implements ModelRegistry {
   #warned: ReadonlySet<string> = new Set();
   readonly #tools: ManagedModelTools;
   #loads: Promise<unknown> = Promise.resolve();
+  /** Loaded by their own name; other steps of ensembles may be unloaded with the last ensemble that runs them. */
+  readonly #asked = new Set<string>();
   #timer: Disposable | undefined = undefined;
   #polling: Promise<void> = Promise.resolve();
   #phase: 'starting' | 'serving' | 'stopped' = 'starting';
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#table = new ModelTable(options.ensembles.problem);
     this.models = this.#table.models;
     this.router = options.createRouter(() => this.#table.routes);
     this.catalog = createCatalog({
@@ -74,11 +78,12 @@ class Registry implements ModelRegistry {
     });
     this.control = {
       load: (model, overrides) => this.#load(model, overrides),
-      unload: (model) => this.#unload(model),
+      unload: (model, unloadDependents) => this.#unload(model, unloadDependents),
     };
     this.#tools = {
       ...options,
       changed: () => this.#table.changed(),
+      routes: () => this.#table.routes,
       oneAtATime: (run) => this.#oneAtATime(run),
     };
   }
@@ -88,7 +93,8 @@ class Registry implements ModelRegistry {
     const listing = await this.#list();
     const all = controlMode !== 'explicit' || load.includes('*');
     const wanted = new Set(all ? namesIn(listing) : load);
-    await Promise.all(Array.from(wanted, (name) => this.#loadFrom(listing, name)));
+    for (const name of wanted) this.#asked.add(name);
+    await this.#loadAll(listing, wanted);
     if (this.#phase !== 'starting') return;
     this.#phase = 'serving';
     this.#table.changed();
@@ -132,6 +138,35 @@ class Registry implements ModelRegistry {
     return model;
   }
 
+  /** Steps before the ensembles that run them, also steps that nobody asked for and that are not ready. */
+  async #loadAll(listing: RepositoryListing, wanted: ReadonlySet<string>): Promise<void> {
+    const stepsOf = (name: string): readonly string[] => stepsIn(listing, name);
+    const begun = new Map<string, Promise<void>>();
+    const load = (name: string): Promise<void> => {
+      const earlier = begun.get(name);
+      if (earlier !== undefined) return earlier;
+      const loading = loadAfterSteps(name);
+      begun.set(name, loading);
+      return loading;
+    };
+    const loadAfterSteps = async (name: string): Promise<void> => {
+      const cycle = stepCycle(name, stepsOf);
+      if (cycle !== undefined) {
+        this.#manage(name).refuse(`its steps lead back to it: ${cycle.join(' -> ')}`);
+        return;
+      }
+      const needed = stepsOf(name).filter((step) => wanted.has(step) || this.#isMissing(listing, step));
+      await Promise.all(needed.map(load));
+      await this.#loadFrom(listing, name);
+    };
+    await Promise.all(Array.from(wanted, load));
+  }
+
+  /** It could be loaded, and nothing of it serves. */
+  #isMissing(listing: RepositoryListing, name: string): boolean {
+    return listing.models.has(name) && this.#table.routes.get(name)?.newest === undefined;
+  }
+
   /** Failures are in the model's state and in the log; others load all the same. */
   async #loadFrom(listing: RepositoryListing, name: string): Promise<void> {
     const model = this.#manage(name);
@@ -154,8 +189,21 @@ class Registry implements ModelRegistry {
   async #load(name: string, overrides: LoadOverrides): Promise<void> {
     if (this.#phase === 'stopped') throw serverStopping();
     const source = await this.#sourceFor(name, overrides);
+    this.#asked.add(name);
+    await this.#loadSteps(stepModels(source, overrides.config), name);
     const wanted: WantedModel = { source, configOverride: overrides.config };
     await this.#manage(name).load(wanted);
+  }
+
+  /** Those that are not ready. What is wrong with them is said of the ensemble, when it is loaded. */
+  async #loadSteps(steps: readonly string[], ensemble: string): Promise<void> {
+    if (steps.length === 0) return;
+    const listing = await this.#list();
+    const leadsBack = (step: string): boolean =>
+      step === ensemble ||
+      stepCycle(ensemble, (at) => (at === ensemble ? [step] : stepsIn(listing, at))) !== undefined;
+    const missing = steps.filter((step) => this.#isMissing(listing, step) && !leadsBack(step));
+    await this.#loadAll(listing, new Set(missing));
   }
 
   async #sourceFor(name: string, overrides: LoadOverrides): Promise<WantedModel['source']> {
@@ -173,14 +221,31 @@ class Registry implements ModelRegistry {
     return source;
   }
 
-  async #unload(name: string): Promise<void> {
+  /** @param withSteps also its steps, unless they were loaded for themselves or another ensemble runs them. */
+  async #unload(name: string, withSteps: boolean): Promise<void> {
     const model = this.#table.models.get(name);
     if (model === undefined) {
       throw new ServingError('not_found', `failed to unload '${printable(name)}': the model is not known`, {
         reason: 'MODEL_NOT_FOUND',
       });
     }
+    const steps = withSteps ? servedSteps(model) : [];
+    this.#asked.delete(name);
     await model.unload();
+    for (const step of steps) {
+      const managed = this.#table.models.get(step);
+      if (managed?.intended === true && !this.#asked.has(step) && !this.#isRun(step)) {
+        await this.#unload(step, true);
+      }
+    }
+  }
+
+  /** By an ensemble that should serve. */
+  #isRun(step: string): boolean {
+    for (const model of this.#table.models.values()) {
+      if (model.intended && servedSteps(model).includes(step)) return true;
+    }
+    return false;
   }
 
   #oneAtATime<T>(run: () => Promise<T>): Promise<T> {
@@ -206,13 +271,17 @@ class Registry implements ModelRegistry {
   /** New and changed models are loaded, deleted ones unloaded and forgotten. */
   async #poll(): Promise<void> {
     const listing = await this.#list();
+    const changed = new Set<string>();
     for (const source of listing.models.values()) {
-      if (this.#phase === 'stopped') return;
       const now = await stampOf(source);
-      if (now !== undefined && now !== this.#stamps.get(source.name)) {
-        await this.#loadFrom(listing, source.name);
-      }
+      if (now !== undefined && now !== this.#stamps.get(source.name)) changed.add(source.name);
     }
+    if (this.#phase === 'stopped') return;
+    // An ensemble that could not be loaded may be now.
+    for (const { name, ready } of this.models.values()) {
+      if (!ready && stepsIn(listing, name).some((step) => changed.has(step))) changed.add(name);
+    }
+    await this.#loadAll(listing, changed);
     for (const [name, problem] of listing.refused) {
       if (this.#manage(name).problem !== problem) await this.#loadFrom(listing, name);
     }
@@ -231,6 +300,19 @@ class Registry implements ModelRegistry {
 
 function namesIn({ models, refused }: RepositoryListing): string[] {
   return [...models.keys(), ...refused.keys()];
+}
+
+/** By its configuration in the repository. */
+function stepsIn({ models }: RepositoryListing, model: string): readonly string[] {
+  const source = models.get(model);
+  return source === undefined ? [] : stepModels(source, undefined);
+}
+
+/** Of the versions that serve, or would if their steps did. */
+function servedSteps({ versions }: ModelState): readonly string[] {
+  return [...versions.values()].flatMap((state) =>
+    state.kind === 'ready' ? (state.served.target.ensemble?.steps.map((step) => step.model) ?? []) : [],
+  );
 }
 
 /** undefined when the model's folder cannot be read just now: the next look tells more. */

@@ -1,4 +1,6 @@
 import { joinRequests } from '../../src/batching/join-requests.ts';
+import { openEnsemble } from '../../src/ensembles/open-ensemble.ts';
+import { ensembleRules } from '../../src/ensembles/rules.ts';
 import type { LoadOverrides } from '../../src/inference/catalog.ts';
 import { silentLogger } from '../../src/inference/logger.ts';
 import type { Target } from '../../src/inference/target.ts';
@@ -43,6 +45,8 @@ export function buildRegistry(
     createRouter,
     compareRows: () => '',
     joinRequests,
+    ensembles: ensembleRules,
+    openEnsemble,
     onNotBatchable: () => undefined,
     openModel: opener.open,
     createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),

@@ -102,7 +102,6 @@ describe('what is wrong in itself', () => {
 
 const unsupported: readonly (readonly [text: string, field: string])[] = [
   ['sequence_batching { }', 'sequence_batching'],
-  ['ensemble_scheduling { }', 'ensemble_scheduling'],
   ['input { name: "a" is_shape_tensor: true }', 'input.is_shape_tensor'],
   ['output { name: "a" is_shape_tensor: true }', 'output.is_shape_tensor'],
   ['input { name: "a" is_non_linear_format_io: true }', 'input.is_non_linear_format_io'],
