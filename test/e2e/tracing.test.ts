@@ -146,6 +146,36 @@ for (const { name, args, cores } of [
 }
 
 test(
+  'of calls without a context the ratio of the sampler is sent, of others what their callers sampled',
+  { timeout: 60_000 },
+  async () => {
+    await using collector = new Collector();
+    const endpoint = await collector.listen();
+    using repository = new RepositoryFolder();
+    repository.put('iris/1/model.onnx', iris);
+    const server = await startServer({
+      repository: repository.path,
+      args: ['--trace', 'true'],
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+        OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0',
+      },
+    });
+    using connection = await GrpcConnection.open(server.grpcPort);
+    for (let n = 0; n < 10; n++) await connection.call('ModelInfer', flower());
+    await connection.call('ModelInfer', flower(), { traceparent: traceparent.replace(/01$/, '00') });
+    await connection.call('ModelInfer', flower(), { traceparent });
+    assert.equal(await server.stop(), 0);
+    assert.deepEqual(
+      collector.spans.map((span) => `${span.name} ${span.traceId}`).sort(),
+      ['batch', 'compute', modelInfer, 'queue'].map((name) => `${name} ${remote.traceId}`),
+    );
+  },
+);
+
+test(
   'a collector that is away keeps no call waiting, and the end only as long as its timeout',
   { timeout: 60_000 },
   async () => {

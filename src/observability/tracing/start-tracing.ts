@@ -19,6 +19,7 @@ import { ServingError } from '../../errors.ts';
 import { watchBatches } from '../../inference/batch-channel.ts';
 import type { Clock } from '../../util/clock.ts';
 import { CallTracer } from './call-tracer.ts';
+import { chooseRoots, chosenSampler, type ReadHeader } from './root-choice.ts';
 
 export interface TracingOptions {
   readonly version: string;
@@ -28,8 +29,10 @@ export interface TracingOptions {
 /** Spans of one thread, exported as the OTEL_* variables say. */
 export interface Tracing extends AsyncDisposable {
   readonly calls: CallTracer;
-  /** The context that came with a call, in any of the forms of OTEL_PROPAGATORS. `header` gives the value of a name. */
-  parentOf(header: (name: string) => string | undefined): Context;
+  /** Whether a span is to be made for a call. */
+  wants(header: ReadHeader): boolean;
+  /** The context that came with a call, in any of the forms of OTEL_PROPAGATORS. */
+  parentOf(header: ReadHeader): Context;
 }
 
 /**
@@ -39,6 +42,12 @@ export interface Tracing extends AsyncDisposable {
  */
 export async function startTracing({ version, clock }: TracingOptions): Promise<Tracing> {
   const Sdk = await loadSdk();
+  const contextHeaders: string[] = [];
+  const choice = chooseRoots({
+    sampler: process.env['OTEL_TRACES_SAMPLER'],
+    argument: process.env['OTEL_TRACES_SAMPLER_ARG'],
+    contextHeaders,
+  });
   const sdk = new Sdk({
     resource: defaultResource().merge(
       resourceFromAttributes({ 'service.name': 'tensorgate', 'service.version': version }),
@@ -50,11 +59,13 @@ export async function startTracing({ version, clock }: TracingOptions): Promise<
     ...(process.env['OTEL_SERVICE_NAME'] === undefined
       ? {}
       : { serviceName: process.env['OTEL_SERVICE_NAME'] }),
+    ...(choice === undefined ? {} : { sampler: chosenSampler }),
     metricReaders: [],
     logRecordProcessors: [],
   });
   const before = registeredProvider();
   sdk.start();
+  contextHeaders.push(...propagation.fields().filter((name) => !besides.has(name)));
   const isOurs = registeredProvider() !== before;
   const calls = new CallTracer({ tracer: trace.getTracer('tensorgate', version), clock });
   const watch = watchBatches((run) => calls.addBatch(run));
@@ -70,6 +81,7 @@ export async function startTracing({ version, clock }: TracingOptions): Promise<
   };
   return {
     calls,
+    wants: (header) => choice?.wants(header) ?? true,
     parentOf: (header) => propagation.extract(ROOT_CONTEXT, header, headerGetter),
     [Symbol.asyncDispose]() {
       ended ??= end();
@@ -84,9 +96,11 @@ function registeredProvider(): TracerProvider {
   return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
 }
 
+/** Headers that say nothing without `traceparent`. */
+const besides: ReadonlySet<string> = new Set(['tracestate', 'baggage']);
+
 const headerGetter = {
-  get: (header: (name: string) => string | undefined, name: string): string | undefined =>
-    header(name.toLowerCase()),
+  get: (header: ReadHeader, name: string): string | undefined => header(name.toLowerCase()),
   keys: (): string[] => [],
 };
 

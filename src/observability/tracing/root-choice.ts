@@ -1,0 +1,48 @@
+import { trace, TraceFlags, type Context } from '@opentelemetry/api';
+
+/** How a call's header is read. */
+export type ReadHeader = (name: string) => string | undefined;
+
+export interface RootChoice {
+  /** Whether a span is to be made for a call. */
+  wants(header: ReadHeader): boolean;
+}
+
+export interface RootChoiceOptions {
+  /** OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG. */
+  readonly sampler: string | undefined;
+  readonly argument: string | undefined;
+  /** Headers that carry a context. */
+  readonly contextHeaders: readonly string[];
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+/**
+ * Chooses calls before a span is made: the SDK takes some microseconds for one that its sampler then drops, as long as a small
+ * call takes in all. undefined for samplers other than `parentbased_traceidratio`, whose choice is left to the SDK.
+ */
+export function chooseRoots(options: RootChoiceOptions): RootChoice | undefined {
+  const { sampler, argument = '1', contextHeaders, random = Math.random } = options;
+  const ratio = Number(argument);
+  if (sampler !== 'parentbased_traceidratio' || !(ratio >= 0 && ratio <= 1)) return undefined;
+  return {
+    wants(header) {
+      for (const name of contextHeaders) if (header(name) !== undefined) return true;
+      return random() < ratio;
+    },
+  };
+}
+
+/** OpenTelemetry's SamplingDecision: not recorded, or recorded and sampled. */
+const [drop, sample] = [0, 2] as const;
+
+/** The SDK's sampler beside a choice: of what comes without a context only chosen calls come, others follow their parent. */
+export const chosenSampler = {
+  shouldSample(context: Context): { decision: typeof drop | typeof sample } {
+    const parent = trace.getSpanContext(context);
+    const follows = parent === undefined || (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
+    return { decision: follows ? sample : drop };
+  },
+  toString: (): string => 'ChosenRoots',
+};
