@@ -4,6 +4,13 @@ import { bucketSizes, chooseKnee, probedSize } from './policy/knee.ts';
 /** Weight of a new observation once a bucket has ten. */
 const smoothing = 0.1;
 
+/**
+ * Weights of an observation that is cheaper, or dearer, than the quiet cost known so far. Runs are interrupted by whatever
+ * else the machine does, the more often the longer they are: that says nothing about which size is cheapest.
+ */
+const quieter = 0.5;
+const noisier = 0.01;
+
 /** One stalled run (a pause of the machine) must not count for more than this many usual ones. */
 const outlierFactor = 4;
 
@@ -11,6 +18,8 @@ const outlierFactor = 4;
 export class CostTable {
   readonly sizes: readonly number[];
   readonly #learned: Float64Array;
+  /** What a run costs by itself, when nothing interrupts it: what the knee is chosen by. */
+  readonly #quiet: Float64Array;
   readonly #samples: Uint32Array;
   /** Every bucket's cost, learned or interpolated; 0 everywhere until the first run. */
   readonly #filled: Float64Array;
@@ -20,6 +29,7 @@ export class CostTable {
   constructor(maxRows: number) {
     this.sizes = bucketSizes(maxRows);
     this.#learned = new Float64Array(this.sizes.length);
+    this.#quiet = new Float64Array(this.sizes.length);
     this.#samples = new Uint32Array(this.sizes.length);
     this.#filled = new Float64Array(this.sizes.length);
     this.#knee = maxRows;
@@ -41,7 +51,11 @@ export class CostTable {
     return lowerMs + ((upperMs - lowerMs) * (rows - lowerSize)) / (upperSize - lowerSize);
   }
 
-  observe(rows: number, ms: number): void {
+  /**
+   * @param ms From the start of the batch to its end, as requests experience it.
+   * @param busyMs In the executor alone.
+   */
+  observe(rows: number, ms: number, busyMs = ms): void {
     const bucket = this.#nearestBucket(rows);
     const known = this.estimateMs(rows);
     // A size between buckets tells its bucket how far off the estimate was.
@@ -55,8 +69,19 @@ export class CostTable {
       const weight = Math.max(smoothing, 1 / (samples + 1));
       this.#learned[bucket] = before + weight * (Math.min(scaled, before * outlierFactor) - before);
     }
+    this.#observeQuiet(bucket, busyMs * (ms > 0 ? scaled / ms : 1));
     this.#samples[bucket] = samples + 1;
     this.#refresh();
+  }
+
+  #observeQuiet(bucket: number, ms: number): void {
+    const before = this.#quiet[bucket] ?? 0;
+    if ((this.#samples[bucket] ?? 0) <= 1 && (before === 0 || ms < before)) {
+      this.#quiet[bucket] = ms;
+      return;
+    }
+    const weight = ms < before ? quieter : noisier;
+    this.#quiet[bucket] = before + weight * (Math.min(ms, before * outlierFactor) - before);
   }
 
   /** The rows to close a batch at: the knee, now and then its neighbour. Counts a full batch. */
@@ -83,6 +108,7 @@ export class CostTable {
       const bucket = this.sizes.indexOf(cost.rows);
       if (bucket < 0 || (this.#samples[bucket] ?? 0) > 0 || !(cost.ms > 0) || !(cost.samples >= 1)) continue;
       this.#learned[bucket] = cost.ms;
+      this.#quiet[bucket] = cost.ms;
       this.#samples[bucket] = Math.min(cost.samples, 1_000_000);
     }
     this.#refresh();
@@ -90,7 +116,7 @@ export class CostTable {
 
   #refresh(): void {
     this.#interpolate();
-    this.#knee = chooseKnee(this.sizes, this.#learned, this.#samples);
+    this.#knee = chooseKnee(this.sizes, this.#quiet, this.#samples);
   }
 
   /**

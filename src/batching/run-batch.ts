@@ -137,7 +137,8 @@ export class Runner {
     const { rows } = batch;
     const nowMs = this.#clock.now();
     const endedAt = this.#ended(run, nowMs);
-    runnable.lane.costs.observe(rows, endedAt - run.startedAt);
+    const busyMs = result.inputMs + result.inferMs + result.outputMs;
+    runnable.lane.costs.observe(rows, endedAt - run.startedAt, busyMs);
     publishBatch(run, endedAt, result);
     const { entries } = runnable;
     const responses = this.#responses(queue, runnable, batch, result);

@@ -11,9 +11,11 @@ import { Dispatcher } from './dispatcher.ts';
 import { Entrance } from './entrance.ts';
 import type { Entry } from './entry.ts';
 import { expireDue, withdraw } from './expire.ts';
+import type { LearnedCost } from './inspection.ts';
 import { defaultBatcherLimits, type BatcherOptions } from './options.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { Runner } from './run-batch.ts';
+import { rowClassOf } from './signature.ts';
 import { TargetQueue } from './target-queue.ts';
 
 /**
@@ -94,6 +96,7 @@ export class Scheduler {
     let queue = this.#queues.get(target);
     if (queue === undefined) {
       const costs = this.costs.of(target.spec.digest, Math.max(1, target.spec.maxBatchSize));
+      costs.table(rowClassOf(target.spec)).import(rehearsedCosts(target));
       queue = new TargetQueue(target, costs, this.#clock, () => this.#dispatcher.pump());
       this.#limit(queue);
       this.#queues.set(target, queue);
@@ -158,4 +161,11 @@ export class Scheduler {
     // A moment asked for on behalf of a request that has long been answered must not keep the process alive.
     if (this.#queues.size === 0) this.#alarm[Symbol.dispose]();
   }
+}
+
+/** Few enough that what requests cost soon outweighs what zeros did. */
+const rehearsedSamples = 3;
+
+function rehearsedCosts({ rehearsed = [] }: Target): LearnedCost[] {
+  return rehearsed.map(({ rows, ms }) => ({ rows, ms, samples: rehearsedSamples }));
 }

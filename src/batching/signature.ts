@@ -47,3 +47,12 @@ export function sizeClassOf(inputs: readonly Tensor[], rows: number): number {
   for (const { shape } of inputs) elements += elementCount(shape);
   return Math.min(31, Math.floor(Math.log2(Math.max(1, elements / Math.max(1, rows)))));
 }
+
+/** The class of a row of zeros: one element in each dimension of any size, and no optional inputs. */
+export function rowClassOf({ inputs }: ModelSpec): number {
+  let elements = 0;
+  for (const { optional, dims, reshape } of inputs) {
+    if (!optional) elements += elementCount((reshape ?? dims).map((dim) => Math.abs(dim)));
+  }
+  return Math.min(31, Math.floor(Math.log2(Math.max(1, elements))));
+}

@@ -2,7 +2,7 @@ import { renderFlags } from '../config/help.ts';
 import { loadOptions } from '../config/load.ts';
 import { exitCodes, type Command, type Terminal } from './command.ts';
 import { serveUntilStopped, type SignalSource } from './serving.ts';
-import { holdYoungGeneration } from './young-generation.ts';
+import { collectByReceivedBytes, holdYoungGeneration } from './young-generation.ts';
 
 const head = `Usage: tensorgate serve [model repository | folder of .onnx files | model.onnx]... [flags]
 
@@ -32,6 +32,7 @@ export const serveCommand: Command = {
     // I/O threads have limits of their own, and then little happens on this one.
     if (effective.options.server.ioThreads === 1) {
       holdYoungGeneration(process.execArgv, terminal.environment['NODE_OPTIONS']);
+      collectByReceivedBytes();
     }
     const { createServer } = await import('../server.ts');
     const command = import.meta.filename.endsWith('.ts') ? 'npm run tensorgate --' : 'npx tensorgate';

@@ -87,7 +87,7 @@ export class PlacedExecutor implements Executor {
     try {
       const result = executor.runNow(batch);
       if (result instanceof Promise) return result;
-      this.#options.policy.record(batch.rows, result.inferMs);
+      this.#record(batch, result);
       if (
         this.#moving === undefined &&
         !this.#settled &&
@@ -105,7 +105,7 @@ export class PlacedExecutor implements Executor {
     this.#running = true;
     try {
       const result = await this.#place.executor.run(batch);
-      this.#options.policy.record(batch.rows, result.inferMs);
+      this.#record(batch, result);
       if (this.#mayMoveInline()) {
         this.#moving = this.#moveInline();
         await this.#moving;
@@ -115,6 +115,11 @@ export class PlacedExecutor implements Executor {
       this.#running = false;
       if (this.idle) this.#listener?.();
     }
+  }
+
+  /** Rehearsed batches have sizes that may never come; single rows do come. */
+  #record({ rows, rehearsal }: Batch, { inferMs }: BatchResult): void {
+    if (rehearsal !== true || rows === 1) this.#options.policy.record(rows, inferMs);
   }
 
   #mayMoveInline(): boolean {

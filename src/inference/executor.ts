@@ -20,6 +20,8 @@ export interface Batch {
   readonly outputs: readonly string[];
   /** 1 for models without a batch dimension. */
   readonly rows: number;
+  /** Before the model serves: its size says nothing about those of requests. */
+  readonly rehearsal?: true;
 }
 
 /** What came out, and how long each part took (Triton's compute_input, compute_infer and compute_output). */

@@ -110,6 +110,13 @@ export interface Scheduling {
   readonly instanceLimits: readonly InstanceLimits[];
 }
 
+/** What a batch of zeros cost before the model served. */
+export interface RehearsedCost {
+  readonly rows: number;
+  /** Milliseconds in the executor, the cheapest of a few runs. */
+  readonly ms: number;
+}
+
 /** One ready version of one model: what routing chooses and batching feeds. Identity matters: a reload makes a new one. */
 export interface Target {
   readonly spec: ModelSpec;
@@ -117,6 +124,8 @@ export interface Target {
   /** None for an ensemble. */
   readonly executors: readonly Executor[];
   readonly statistics: StatisticsRecorder;
+  /** Where learning costs begins; none where the model was not run with zeros. */
+  readonly rehearsed?: readonly RehearsedCost[];
   /** The models that it runs instead of one of its own; only ensembles have it. */
   readonly ensemble?: EnsemblePlan | undefined;
 }

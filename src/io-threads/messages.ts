@@ -8,7 +8,7 @@ import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { LogSettings, TraceSettings } from '../inference/server-settings.ts';
-import type { Scheduling } from '../inference/target.ts';
+import type { RehearsedCost, Scheduling } from '../inference/target.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
@@ -104,6 +104,7 @@ export interface NewTarget {
   readonly spec: ModelSpec;
   readonly scheduling: Scheduling;
   readonly ensemble?: EnsemblePlan | undefined;
+  readonly rehearsed: readonly RehearsedCost[];
   readonly config: ReadableVersion['config'];
   /** Of the statistics, one for each thread. */
   readonly memories: readonly SharedArrayBuffer[];

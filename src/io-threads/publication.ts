@@ -18,8 +18,17 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
     if (state.kind !== 'ready') return state;
     const { target, config } = state.served;
     const { id, batchingOffReason } = spreadOf(target);
-    const { spec, scheduling } = target;
-    added.push({ ensemble: target.ensemble, id, spec, scheduling, config, memories: memoriesOf(target), batchingOffReason });
+    const { spec, scheduling, rehearsed = [] } = target;
+    added.push({
+      ensemble: target.ensemble,
+      id,
+      spec,
+      scheduling,
+      rehearsed,
+      config,
+      memories: memoriesOf(target),
+      batchingOffReason,
+    });
     return { kind: 'ready', id, problem: state.problem };
   };
   const published = Array.from(models.values(), (model): PublishedModel => ({

@@ -76,7 +76,16 @@ export class ServedModels implements AsyncDisposable {
     await Promise.all(Array.from(this.#opened.keys(), (id) => this.close(id)));
   }
 
-  #serve({ ensemble, id, spec, scheduling, config, memories, batchingOffReason }: NewTarget): void {
+  #serve({
+    ensemble,
+    id,
+    spec,
+    scheduling,
+    rehearsed,
+    config,
+    memories,
+    batchingOffReason,
+  }: NewTarget): void {
     const opened = this.#opened.get(id);
     if (opened === undefined) throw new Error('bug: a target was published before its sessions were open');
     const { index, clock, onNotBatchable } = this.#options;
@@ -84,7 +93,8 @@ export class ServedModels implements AsyncDisposable {
     const counters = createSharedStatistics({ name, version, clock, memories, writer: index });
     // An earlier thread of this number may have been lost with requests in its queue.
     counters.setPending(0);
-    const target: Target = { spec, scheduling, executors: opened.executors, statistics: counters, ensemble };
+    const { executors } = opened;
+    const target: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed };
     if (batchingOffReason !== '') onNotBatchable(target, batchingOffReason);
     this.#served.set(id, { target, config, counters });
   }

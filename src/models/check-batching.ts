@@ -39,6 +39,7 @@ export async function checkBatching(
     ),
     outputs,
     rows: chosen.length,
+    rehearsal: true,
   });
   try {
     const single: (readonly Tensor[])[] = [];

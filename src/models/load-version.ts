@@ -91,7 +91,7 @@ export async function loadVersion(
     checkSession(config, opened.metadata);
     const spec = await specOf(config, source, version.version, files);
     const scheduling = schedulingOf(config);
-    await warmUp(spec, config, opened.executors, {
+    const rehearsed = await warmUp(spec, config, opened.executors, {
       clock,
       logger,
       readSample: (fileName) => readSample(source, fileName),
@@ -107,6 +107,7 @@ export async function loadVersion(
       scheduling: await checkSizes(spec, scheduling, opened, tools),
       executors: opened.executors,
       statistics: counters,
+      rehearsed,
     };
     await checkRows(target, opened, tools);
     return { target, config, opened, counters, stamp, loadMs: clock.now() - startedAt };

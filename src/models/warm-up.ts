@@ -3,6 +3,7 @@ import { datatypeSizeBytes } from '../inference/datatype.ts';
 import type { Batch, BatchTensor, Executor } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
+import type { RehearsedCost } from '../inference/target.ts';
 import { elementCount } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ModelConfig, WarmupConfig, WarmupInputConfig } from './config.ts';
@@ -20,34 +21,56 @@ export interface WarmUpOptions {
 }
 
 /** Enough runs for lazy set-up to be over and for placement to be decided; fewer when they are slow. */
-const defaultRuns = 5;
-const defaultBudgetMs = 500;
+const defaultRuns: Runs = { atLeast: 1, atMost: 5, budgetMs: 500 };
+/** Enough for one that nothing interrupted. */
+const measuringRuns: Runs = { atLeast: 2, atMost: 20, budgetMs: 5 };
+/** Sizes between one row and the largest batch are only measured while this lasts: they serve to learn, not to warm up. */
+const ladderBudgetMs = 100;
 const defaultRunLimitMs = 120_000;
 /** A default sample that would be larger is not worth its memory. */
 const maxSampleBytes = 16 * 1024 * 1024;
+/** How often a batch runs: on, until there were enough or the time is up. */
+interface Runs {
+  readonly atLeast: number;
+  readonly atMost: number;
+  readonly budgetMs: number;
+}
+
 /** Of an input of a configured sample. */
 const maxGivenBytes = 256 * 1024 * 1024;
 
 /**
  * Runs every executor before the model is called ready: with the configuration's model_warmup if there is one, else with
- * zeros at one row and at the largest batch. Zeros that the model cannot take say nothing against it and are let pass;
- * a configured sample that fails fails the load.
+ * zeros at one row, at the largest batch and, while that is quick, at the powers of two in between. Zeros that the model
+ * cannot take say nothing against it and are let pass; a configured sample that fails fails the load.
+ *
+ * @returns what batches of zeros cost, ascending in rows; the smaller sizes matter most to learning which size pays.
  */
 export async function warmUp(
   spec: ModelSpec,
   config: ModelConfig,
   executors: readonly Executor[],
   options: WarmUpOptions,
-): Promise<void> {
+): Promise<readonly RehearsedCost[]> {
   if (config.model_warmup.length > 0) {
     for (const sample of config.model_warmup) await runSample(spec, sample, executors, options);
-    return;
+    return [];
   }
+  const costs: RehearsedCost[] = [];
+  const sizes: number[] = [];
+  for (let rows = 1; rows < spec.maxBatchSize; rows *= 2) sizes.push(rows);
   try {
-    const sizes = spec.maxBatchSize > 1 ? [1, spec.maxBatchSize] : [1];
+    await rehearse(spec, 1, { executors, runs: defaultRuns }, options);
+    if (spec.maxBatchSize > 1) {
+      const runs = defaultRuns;
+      costs.push(...(await rehearse(spec, spec.maxBatchSize, { executors, runs }, options)));
+    }
+    // One row again: by now memory for the largest batch is there.
+    const end = options.clock.now() + ladderBudgetMs;
     for (const rows of sizes) {
-      const batch = zeroBatch(spec, rows);
-      if (batch !== undefined) await runDefault(adapted(batch, options), executors, options);
+      if (options.clock.now() >= end) break;
+      const measured = { executors: executors.slice(0, 1), runs: measuringRuns };
+      costs.push(...(await rehearse(spec, rows, measured, options)));
     }
   } catch (error) {
     const { message, code } = ServingError.from(error);
@@ -57,36 +80,47 @@ export async function warmUp(
       'the model takes no zeros to warm up with',
     );
   }
+  return costs.sort((one, other) => one.rows - other.rows);
 }
 
 function adapted(batch: Batch, { adapt }: WarmUpOptions): Batch {
   return adapt === undefined ? batch : adapt(batch);
 }
 
-async function runDefault(
-  batch: Batch,
-  executors: readonly Executor[],
+interface Rehearsal {
+  readonly executors: readonly Executor[];
+  readonly runs: Runs;
+}
+
+/** @returns the cost of the cheapest run; nothing when the sample is too large, or ran but once, which is never typical. */
+async function rehearse(
+  spec: ModelSpec,
+  rows: number,
+  { executors, runs }: Rehearsal,
   options: WarmUpOptions,
-): Promise<void> {
-  const { clock } = options;
+): Promise<RehearsedCost[]> {
+  const sample = zeroBatch(spec, rows);
+  if (sample === undefined) return [];
+  const batch = adapted(sample, options);
+  let ms = Infinity;
   await Promise.all(
     executors.map(async (executor) => {
-      const end = clock.now() + defaultBudgetMs;
-      for (let run = 0; run < defaultRuns && (run === 0 || clock.now() < end); run++)
-        await withinLimit(executor.run(batch), options);
+      const end = options.clock.now() + runs.budgetMs;
+      for (let run = 0; run < runs.atMost && (run < runs.atLeast || options.clock.now() < end); run++) {
+        const { inputMs, inferMs, outputMs } = await withinLimit(executor.run(batch), options);
+        if (run > 0) ms = Math.min(ms, inputMs + inferMs + outputMs);
+      }
     }),
   );
+  return ms === Infinity ? [] : [{ rows, ms }];
 }
 
 /** A run that has begun cannot be ended: its thread is left behind when the model is closed. */
-async function withinLimit(
-  run: Promise<unknown>,
+async function withinLimit<T>(
+  run: Promise<T>,
   { clock, runLimitMs = defaultRunLimitMs }: WarmUpOptions,
-): Promise<void> {
-  if (runLimitMs === Infinity) {
-    await run;
-    return;
-  }
+): Promise<T> {
+  if (runLimitMs === Infinity) return run;
   const late = Promise.withResolvers<never>();
   using _timer = clock.after(runLimitMs, () =>
     late.reject(
@@ -97,7 +131,9 @@ async function withinLimit(
       ),
     ),
   );
-  await Promise.race([run, late.promise]);
+  // Awaited here: the timer ends with this block.
+  const result = await Promise.race([run, late.promise]);
+  return result;
 }
 
 function zeroBatch(spec: ModelSpec, rows: number): Batch | undefined {
@@ -106,7 +142,7 @@ function zeroBatch(spec: ModelSpec, rows: number): Batch | undefined {
     .map((input) => zeros(input.name, input.datatype, wholeShape(spec, input, rows)));
   const sizeBytes = inputs.reduce((sum, input) => sum + input.sizeBytes, 0);
   if (sizeBytes > maxSampleBytes || inputs.length === 0) return undefined;
-  return { inputs, outputs: spec.outputs.map(({ name }) => name), rows };
+  return { inputs, outputs: spec.outputs.map(({ name }) => name), rows, rehearsal: true };
 }
 
 function wholeShape(spec: ModelSpec, input: TensorSpec, rows: number): number[] {

@@ -4,7 +4,7 @@ import { readUint32 } from '../h2/bytes.ts';
 export const prefixBytes = 5;
 
 /** The buffer of a message that is not whole is at most this many times what has arrived of it, */
-const growthFactor = 8;
+const growthFactor = 16;
 /** or this large. */
 const firstBufferBytes = 1024;
 

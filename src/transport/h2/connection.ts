@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
+import { noteReceived } from '../../util/received-bytes.ts';
 import { ConnectionBudget, type ByteBudget } from './byte-budget.ts';
 import { ConnectionError } from './connection-error.ts';
 import { decideLife, type ConnectionState, type Phase } from './connection-life.ts';
@@ -243,6 +244,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
   }
 
   #onData(chunk: Buffer): void {
+    noteReceived(chunk.length);
     if (this.#gone) return;
     if (this.#phase === 'closing') {
       this.#discard(chunk.length);

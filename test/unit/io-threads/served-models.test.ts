@@ -47,6 +47,7 @@ function newTarget(id: number, overrides: Partial<NewTarget> = {}): NewTarget {
     id,
     spec: buildSpec(),
     scheduling: buildScheduling(),
+    rehearsed: [],
     config,
     memories: memories(),
     batchingOffReason: '',
