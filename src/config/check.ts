@@ -89,7 +89,18 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
 }
 
 /** What is allowed, but worth a warning at start. */
-export function noticesOf({ models, grpc, http, security }: Options): string[] {
+export function noticesOf(options: Options): string[] {
+  return [...openToRun(options), ...openToRead(options)];
+}
+
+function openToRead({ metrics }: Options): string[] {
+  if (!metrics.enabled || isLoopback(metrics.address)) return [];
+  return [
+    `metrics are open to the network on ${metrics.address}: anyone who reaches port ${metrics.port} may read the names and the load of all models`,
+  ];
+}
+
+function openToRun({ models, grpc, http, security }: Options): string[] {
   if (security.apiKeysFile !== undefined) return [];
   const open = [
     grpc.enabled && !grpc.tls.mutual ? grpc.address : '',

@@ -87,6 +87,16 @@ test('an admin listener for everyone is allowed with keys, and off closes it', (
   assert.deepEqual(outcome('--admin-address', 'off').problems, []);
 });
 
+test('metrics that are open to the network are worth a warning, with and without keys', () => {
+  const open = ['--metrics-address', '0.0.0.0'];
+  assert.match(
+    outcome(...open).notices.join(),
+    /^metrics are open to the network on 0\.0\.0\.0: .* port 8002 /,
+  );
+  assert.equal(outcome(...open, '--api-keys-file', 'f').notices.length, 1);
+  assert.deepEqual(outcome(...open, '--allow-metrics', 'false').notices, []);
+});
+
 test('a port that is open to the network without keys is worth a warning, also about model control', () => {
   assert.deepEqual(outcome().notices, []);
   assert.match(outcome('--grpc-address', '0.0.0.0').notices.join(), /^0\.0\.0\.0 is open to the network/);
