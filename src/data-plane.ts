@@ -8,6 +8,7 @@ import type { TargetHolds } from './ensembles/target-holds.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
+import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
 import type { Router } from './inference/target.ts';
@@ -74,9 +75,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   await using undo = new AsyncDisposableStack();
   const tracing = await startTracing(parts);
   if (tracing !== undefined) undo.use(tracing);
-  const listeners = await listenGrpc(parts.options, publicMethods(parts, front, health, tracing), parts);
+  const listeners = await listenGrpc(
+    parts.options,
+    publicMethods(parts, front, health, tracing),
+    listenContext(parts, 'grpc'),
+  );
   undo.defer(() => Promise.all(listeners.map((listener) => listener.drain(0))).then(() => undefined));
-  const http = await listenHttp(parts.options, front, parts);
+  const http = await listenHttp(parts.options, front, listenContext(parts, 'http'));
   undo.move();
   return {
     infer,
@@ -90,6 +95,25 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
       await Promise.all(open.map((listener) => listener.drain(graceMs)));
       await tracing?.[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Callers that are not let in are counted as well. */
+function listenContext(
+  { authenticate, onFailure, clock, logger }: DataPlaneParts,
+  front: Front,
+): ListenContext {
+  return {
+    authenticate(header) {
+      try {
+        return authenticate(header);
+      } catch (error) {
+        onFailure(front, error);
+        throw error;
+      }
+    },
+    clock,
+    logger,
   };
 }
 

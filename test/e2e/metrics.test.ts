@@ -186,6 +186,30 @@ test("Prometheus's own parsers", { skip: findPython().skip }, async (t) => {
   await runChecks(t, 'metrics_checks.py', [server.metricsAddress]);
 });
 
+test('callers that are not let in are counted by front', async () => {
+  using repository = repositoryOfTwo();
+  const keys = repository.put(
+    'keys.yaml',
+    'keys:\n  - principal: app\n    key: 0123456789abcdef0123456789abcdef\n',
+  );
+  await using server = await startServer({
+    repository: join(repository.path, 'iris'),
+    args: ['--api-keys-file', keys],
+  });
+  using connection = await GrpcConnection.open(server.grpcPort);
+  await assert.rejects(connection.call('ModelInfer', flowers(1)));
+  await assert.rejects(connection.call('ModelInfer', flowers(1), { 'x-api-key': 'wrong' }));
+  await fetch(`http://${server.httpAddress}/v2/models/iris`);
+  const told = [...(await scrape(server))].filter(([series]) =>
+    series.startsWith('tensorgate_request_errors'),
+  );
+  assert.deepEqual(told, [
+    ['tensorgate_request_errors_total{front="grpc",code="unauthenticated",reason="API_KEY_MISSING"}', 1],
+    ['tensorgate_request_errors_total{front="grpc",code="unauthenticated",reason="API_KEY_INVALID"}', 1],
+    ['tensorgate_request_errors_total{front="http",code="unauthenticated",reason="API_KEY_MISSING"}', 1],
+  ]);
+});
+
 test('--allow-metrics false closes the listener', async () => {
   using repository = repositoryOfTwo();
   await using server = await startServer({

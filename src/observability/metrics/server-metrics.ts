@@ -58,7 +58,7 @@ export const serverMetrics: readonly Metric[] = [
   {
     kind: 'counter',
     name: 'tensorgate_request_errors_total',
-    help: 'Requests that could be read and were not answered, by front, status and reason (errors.md), whichever model they named.',
+    help: 'Requests that could be read and were not answered, whichever model they named, and callers that were not let in, by front, status and reason (errors.md).',
     labels: ['front', 'code', 'reason'],
     read: ({ threads }) => sumFailures(threads.flatMap(({ failures }) => failures)),
   },
