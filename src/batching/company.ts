@@ -1,3 +1,4 @@
+import type { Entry } from './entry.ts';
 import { fullRows, type Guests } from './form-batch.ts';
 import type { Lane } from './lane.ts';
 import type { CloseDecision } from './policy/close-batch.ts';
@@ -8,6 +9,12 @@ import type { TargetQueue } from './target-queue.ts';
 export interface Company {
   readonly host: Lane;
   readonly guests: readonly Guests[];
+}
+
+/** The lane that a batch is run as: its own when deadlines left no room for guests. */
+export function hostOf(queue: TargetQueue, lane: Lane, company: Company, entries: readonly Entry[]): Lane {
+  const alone = company.guests.length > 0 && entries.every((entry) => queue.homeOf(lane, entry) === lane);
+  return alone ? lane : company.host;
 }
 
 export const nobody: readonly Guests[] = [];

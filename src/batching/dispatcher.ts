@@ -4,7 +4,7 @@ import type { Answers } from './answers.ts';
 import type { Entry } from './entry.ts';
 import { expire, shedDoomed } from './expire.ts';
 import { decideClose, formBatch, type FormedBatch } from './form-batch.ts';
-import { companyOf, nobody, type Company } from './company.ts';
+import { companyOf, hostOf, nobody, type Company } from './company.ts';
 import type { HeldBatch } from './held-batch.ts';
 import type { Lane } from './lane.ts';
 import type { CloseDecision } from './policy/close-batch.ts';
@@ -123,7 +123,8 @@ export class Dispatcher {
     const company = companyOf(queue, lane, closing);
     const formed = this.#form(queue, lane, closing, { nowMs, ...company });
     if (formed.entries.length > 0) {
-      this.#runner.start(queue, slot, { ...fresh, lane: company.host, ...formed });
+      const host = hostOf(queue, lane, company, formed.entries);
+      this.#runner.start(queue, slot, { ...fresh, lane: host, ...formed });
     }
     return true;
   }
@@ -183,7 +184,9 @@ export class Dispatcher {
   #prepare(queue: TargetQueue): void {
     if (queue.alone || queue.held.length > 0 || queue.inOrder !== undefined) return;
     // Where somebody may still have to go before others, the choice is left for the last moment.
-    if (queue.target.scheduling.priorityLevels > 0 || queue.accounts.length > 1) return;
+    const { priorityLevels, defaultQueuePolicy } = queue.target.scheduling;
+    if (priorityLevels > 0 || defaultQueuePolicy.timeoutAction === 'delay' || queue.accounts.length > 1)
+      return;
     const [lane, another] = queue.activeLanes;
     if (lane === undefined || another !== undefined || queue.slots.some((slot) => slot.executor.idle)) return;
     const nowMs = this.#clock.now();

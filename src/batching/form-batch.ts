@@ -67,9 +67,13 @@ export function formBatch(
   const { nowMs, host, guests } = options;
   let entries: Entry[] = [];
   const judged = queue.trustsCosts(nowMs);
-  for (let first = true; ; first = false) {
-    collect(queue, lane, entries, { ...options, rows: closing.rows });
-    if (first) for (const guest of guests) collectGuests(queue, guest, entries, options);
+  for (;;) {
+    let upTo = closing.rows;
+    collect(queue, lane, entries, { ...options, rows: upTo });
+    for (const guest of guests) {
+      upTo += guest.rows;
+      collect(queue, guest.lane, entries, { ...options, rows: upTo });
+    }
     if (!judged || !entries.some(hasDeadline)) return { entries, reason: closing.reason };
     const { rows, doomed } = takeRows(entries, {
       nowMs,
@@ -86,17 +90,6 @@ export function formBatch(
     }
     entries = entries.filter((_, index) => !doomed.includes(index));
   }
-}
-
-function collectGuests(
-  queue: TargetQueue,
-  { lane, rows }: Guests,
-  entries: Entry[],
-  options: FormOptions,
-): void {
-  let total = rows;
-  for (const entry of entries) total += entry.rows;
-  collect(queue, lane, entries, { ...options, rows: total });
 }
 
 function hasDeadline(entry: Entry): boolean {

@@ -231,6 +231,52 @@ test('a failed batch of different sizes is halved until only the guilty request 
   for (const first of [10, 20, 30]) assert.ok(Array.isArray(bench.outcome(first)));
 });
 
+test('when batching is found to be off meanwhile, what has left the queue together is still padded', async () => {
+  const bench = benchOf();
+  for (const size of [5, 6, 7, 8]) bench.submit(sized(size, size), callAt(bench.clock.now()), String(size));
+  await settled();
+  bench.batcher.switchBatchingOff(bench.target, 'for a reason');
+  bench.executor.fail(new Error('one of them'));
+  await settled();
+  while (bench.executor.running !== undefined) await bench.finish();
+  assert.deepEqual(shapesOf(bench.executor.batches), [
+    [4, 8],
+    [2, 6],
+    [2, 8],
+  ]);
+  for (const size of [5, 6, 7, 8]) assert.ok(Array.isArray(bench.outcome(size)));
+});
+
+test('guests that a deadline leaves no room for wait in their own bucket again', async () => {
+  const bench = benchOf({ padTo: 'bucket', buckets: [4, 16] });
+  for (const size of [4, 16]) {
+    for (const rows of [1, 2, 3, 4, 6, 8, 1, 2, 3, 4, 6, 8]) {
+      void answerOf(bench, sized(size, 0, rows));
+      await settled();
+      bench.clock.advance(100 + rows * size);
+      await bench.finish();
+    }
+  }
+  bench.executor.batches.length = 0;
+  const { target, batcher, clock } = bench;
+  const urgent = [1, 2].map(async (first) => {
+    const call = callAt(clock.now(), { deadline: clock.now() + 160 });
+    return (await batcher.submit(target, sized(3, first), call)).outputs[0]!.shape;
+  });
+  const patient = [15, 14].map(async (size) => (await answerOf(bench, sized(size, 0))).shape);
+  await settled();
+  assert.deepEqual(shapesOf(bench.executor.batches), [[2, 4]]);
+  await bench.finish();
+  assert.deepEqual(shapesOf(bench.executor.batches.slice(1)), [[2, 16]]);
+  await bench.finish();
+  assert.deepEqual(await Promise.all([...urgent, ...patient]), [
+    [1, 3],
+    [1, 3],
+    [1, 15],
+    [1, 14],
+  ]);
+});
+
 test('padded rows of a batch are bounded in bytes', () => {
   const plan = new PaddingPlan(buildSpec({ inputs, outputs }), [tokens()]);
   const { inputs: small } = sized(1, 0);

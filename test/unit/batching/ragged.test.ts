@@ -195,3 +195,21 @@ test('whatever is joined is scattered back as it was', () => {
     }),
   );
 });
+
+test('fixed dimensions of a scattered output stay as the configuration says', () => {
+  const model = {
+    spec: buildSpec({ inputs, outputs: [buildTensorSpec('y', { dims: [2] })] }),
+    scheduling: buildScheduling({ ragged: ragged('BATCH_ELEMENT_COUNT') }),
+  };
+  const joined = joinRequests(model, [request([1, 3]), request([2, 5])]);
+  const y = { ...floats([6], 0), name: 'y' };
+  const result = joined.split([y]);
+  assert.ok(typeof result !== 'string');
+  assert.deepEqual(
+    result.map(([own]) => own!.shape),
+    [
+      [1, 2],
+      [2, 2],
+    ],
+  );
+});

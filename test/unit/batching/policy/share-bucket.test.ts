@@ -44,6 +44,13 @@ for (const { name, buckets, chosen, own, shared } of [
     shared: { host: 1, rows: [0, 2] },
   },
   {
+    name: 'nobody becomes a guest of a bucket whose cost is unknown',
+    buckets: [bucket(8, 3), bucket(16, 2, 0, 0)],
+    chosen: 0,
+    own: 3,
+    shared: { host: 0, rows: [3, 0] },
+  },
+  {
     name: 'only as many join as there is room for',
     buckets: [bucket(8, 5, 1, 0.05), bucket(16, 6)],
     chosen: 1,
