@@ -61,7 +61,7 @@ async function compareSizes(
   const plain = { spec, scheduling: { ...scheduling, padding: [] } };
   const answers = async (model: Model, members: readonly InferRequest[]) => {
     const { batch, split } = joinRequests(model, members);
-    return split((await executor.run(batch)).outputs);
+    return split((await executor.run({ ...batch, rehearsal: true })).outputs);
   };
   try {
     const together = await answers({ spec, scheduling }, requests);
