@@ -45,3 +45,36 @@ test("the operator's own choice of its size is left alone", () => {
   const chosen = growth('holdYoungGeneration(process.execArgv);', ['--max-semi-space-size=2']);
   assert.ok(chosen.start < 4 * 2 ** 20, `${chosen.start} bytes`);
 });
+
+/** Collections of the young generation while many large buffers come and go, with a few in flight at any moment. */
+function youngCollections(before: string): number {
+  const received = new URL('../../../src/util/received-bytes.ts', import.meta.url).href;
+  const program = `
+    import { PerformanceObserver, constants } from 'node:perf_hooks';
+    import { collectByReceivedBytes } from '${module}';
+    import { noteReceived } from '${received}';
+    let young = 0;
+    new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) young += 1;
+    }).observe({ entryTypes: ['gc'] });
+    ${before}
+    const inFlight = [];
+    for (let round = 0; round < 1500; round += 1) {
+      inFlight.push(Buffer.allocUnsafeSlow(600_000));
+      if (inFlight.length > 16) inFlight.shift();
+      noteReceived(600_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    console.log(young);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  assert.equal(stderr, '');
+  return Number(stdout);
+}
+
+test('the young generation is collected for large tensors, though they hardly fill it', () => {
+  const collected = youngCollections('collectByReceivedBytes();');
+  const alone = youngCollections('');
+  assert.ok(collected >= alone + 10, `${collected}, and ${alone} when left alone`);
+});
