@@ -127,6 +127,7 @@ export class EnsembleRun {
     const call = new CallContext(this.#tools.clock.now(), deadline, principal);
     call.streaming = streaming;
     call.front = front;
+    call.origin = this.#call;
     call.times = this.#times;
     if (this.#call.cancelled) call.cancel();
     return call;

@@ -26,6 +26,8 @@ export class CallContext {
   streaming = false;
   /** Transport's part: which one it is. */
   front: Front = 'embedded';
+  /** The call that this is a part of: of a stream, or of an ensemble. */
+  origin: CallContext | undefined = undefined;
   /** Where an ensemble adds up how long its steps were computed; undefined for what clients ask for. */
   times: ComputeTimes | undefined = undefined;
   #onCancelled: (() => void) | undefined = undefined;

@@ -109,6 +109,7 @@ for (const { name, args, cores } of [
       });
       using connection = await GrpcConnection.open(server.grpcPort);
       await connection.call('ModelInfer', flower(), { traceparent });
+      await connection.call('ModelStreamInfer', flower());
       await assert.rejects(connection.call('ModelInfer', flower('nobody')), CallError);
       // What is not sent yet is sent when the server stops.
       assert.equal(await server.stop(), 0);
@@ -139,6 +140,9 @@ for (const { name, args, cores } of [
       assert.ok(BigInt(answered.startTimeUnixNano) <= BigInt(queue!.startTimeUnixNano));
       assert.ok(BigInt(compute!.endTimeUnixNano) <= BigInt(answered.endTimeUnixNano));
       assert.equal(attribute(batch!, 'tensorgate.model'), 'iris');
+      const stream = collector.spans.find((span) => span.name.endsWith('/ModelStreamInfer'))!;
+      const ofStream = collector.spans.filter(({ parentSpanId }) => parentSpanId === stream.spanId);
+      assert.deepEqual(ofStream.map((span) => span.name).sort(), ['batch', 'compute', 'queue']);
       assert.ok(collector.resources.has('service.name=tensorgate'));
       assert.ok(![...collector.resources].some((resource) => resource.startsWith('process.command')));
     },

@@ -82,7 +82,7 @@ export class CallTracer {
   /** Waiting and computing as children of the calls' spans, and the batch itself, linked to all of them. */
   addBatch(run: BatchRun): void {
     const recorded = run.calls.flatMap(({ call, queuedAt }) => {
-      const span = this.#spans.get(call);
+      const span = this.#spanOf(call);
       return span === undefined ? [] : [{ span, queuedAt }];
     });
     const [first] = recorded;
@@ -104,6 +104,15 @@ export class CallTracer {
       this.#tracer.startSpan('queue', waiting, inside).end(common.startTime);
       finish(this.#tracer.startSpan('compute', { ...common, links }, inside), run.error, endTime);
     }
+  }
+
+  /** Its own, or that of the call it is a part of: a step of an ensemble in a stream is two levels below its stream. */
+  #spanOf(call: CallContext): Span | undefined {
+    let span: Span | undefined;
+    for (let at: CallContext | undefined = call; at !== undefined && span === undefined; at = at.origin) {
+      span = this.#spans.get(at);
+    }
+    return span;
   }
 
   #epochMs(at: number): number {

@@ -85,6 +85,7 @@ class InferStream {
     const context = new CallContext(clock.now(), deadline, principal, message.length);
     context.streaming = true;
     context.front = 'grpc';
+    context.origin = call.context;
     this.#open.add(context);
     const answer = this.#answer(message, context);
     // Failures of both are taken care of where they are awaited; the chain itself never rejects.

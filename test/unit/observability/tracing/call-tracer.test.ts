@@ -131,6 +131,24 @@ test('a batch that failed is an error, with its code', () => {
   );
 });
 
+test('parts of a call, such as steps of an ensemble in a stream, are below its span', () => {
+  const { tracer, calls, call } = setUp();
+  const [stream, message, step] = [call(1000), call(1001), call(1002)];
+  message.origin = stream;
+  step.origin = message;
+  calls.begin(stream, method, ROOT_CONTEXT);
+  calls.addBatch(run({ calls: [{ call: step, queuedAt: 1003 }] }));
+  assert.deepEqual(
+    tracer.spans.map(({ name, parentId }) => [name, parentId]),
+    [
+      [method, undefined],
+      ['batch', 's1'],
+      ['queue', 's1'],
+      ['compute', 's1'],
+    ],
+  );
+});
+
 test('of calls that are not recorded, or not of this server, no batch is made', () => {
   const { tracer, calls, call } = setUp();
   tracer.recording = false;
