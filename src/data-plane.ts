@@ -15,12 +15,13 @@ import type { Router } from './inference/target.ts';
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
 import { createPipeline, type Stages } from './pipeline.ts';
-import { traceMethod } from './trace-methods.ts';
+import { traceEndpoint, traceMethod } from './trace-methods.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
 import { inferenceService } from './transport/grpc/protocol-method.ts';
 import { createReflectionMethods } from './transport/grpc/reflection.ts';
+import type { Endpoint } from './transport/http/http-call.ts';
 
 export interface DataPlaneParts extends ListenContext {
   readonly options: Options;
@@ -81,7 +82,12 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     listenContext(parts, 'grpc'),
   );
   undo.defer(() => Promise.all(listeners.map((listener) => listener.drain(0))).then(() => undefined));
-  const http = await listenHttp(parts.options, front, listenContext(parts, 'http'));
+  const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
+  const http = await listenHttp(
+    parts.options,
+    around === undefined ? front : { ...front, around },
+    listenContext(parts, 'http'),
+  );
   undo.move();
   return {
     infer,

@@ -65,7 +65,7 @@ const table: Readonly<Record<string, Rule>> = {
     'package-version.ts',
     'serving-host.ts',
   ),
-  'trace-methods.ts': stageUser('observability', 'transport/grpc'),
+  'trace-methods.ts': stageUser('observability', 'transport/grpc', 'transport/http'),
   'data-plane.ts': stageUser(
     'observability',
     'trace-methods.ts',
@@ -74,6 +74,7 @@ const table: Readonly<Record<string, Rule>> = {
     'config',
     'ensembles',
     'transport/grpc',
+    'transport/http',
     'grpc-listeners.ts',
     'http-listener.ts',
     'pipeline.ts',

@@ -247,7 +247,7 @@ const trace = z
     enabled: toggle(false, {
       flag: 'trace',
       about:
-        'Spans of gRPC calls by OpenTelemetry, as the OTEL_* variables say; needs the package @opentelemetry/sdk-node.',
+        'Spans of calls by OpenTelemetry, as the OTEL_* variables say; needs the package @opentelemetry/sdk-node.',
     }),
   })
   .prefault({});

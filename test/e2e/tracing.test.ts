@@ -109,6 +109,15 @@ for (const { name, args, cores } of [
       });
       using connection = await GrpcConnection.open(server.grpcPort);
       await connection.call('ModelInfer', flower(), { traceparent });
+      const overHttp = await fetch(`http://${server.httpAddress}/v2/models/iris/infer`, {
+        method: 'POST',
+        headers: { traceparent },
+        body: JSON.stringify({
+          inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] }],
+        }),
+      });
+      assert.equal(overHttp.status, 200);
+      await fetch(`http://${server.httpAddress}/v2/health/ready`);
       await connection.call('ModelStreamInfer', flower());
       await assert.rejects(connection.call('ModelInfer', flower('nobody')), CallError);
       // What is not sent yet is sent when the server stops.
@@ -143,6 +152,13 @@ for (const { name, args, cores } of [
       const stream = collector.spans.find((span) => span.name.endsWith('/ModelStreamInfer'))!;
       const ofStream = collector.spans.filter(({ parentSpanId }) => parentSpanId === stream.spanId);
       assert.deepEqual(ofStream.map((span) => span.name).sort(), ['batch', 'compute', 'queue']);
+      const [http, ...others] = collector.spans.filter((span) => /^(GET|POST) /.test(span.name));
+      assert.deepEqual(others, []);
+      assert.equal(http!.name, 'POST /v2/models/{model}/infer');
+      assert.equal(http!.parentSpanId, remote.spanId);
+      assert.equal(attribute(http!, 'http.response.status_code'), 200);
+      const ofHttp = collector.spans.filter(({ parentSpanId }) => parentSpanId === http!.spanId);
+      assert.deepEqual(ofHttp.map((span) => span.name).sort(), ['batch', 'compute', 'queue']);
       assert.ok(collector.resources.has('service.name=tensorgate'));
       assert.ok(![...collector.resources].some((resource) => resource.startsWith('process.command')));
     },
@@ -217,7 +233,7 @@ test("an embedder's own provider gets the spans, and keeps its place", async (t)
   trace.setGlobalTracerProvider({ getTracer: () => tracer });
   t.after(() => trace.disable());
   const tracing = await startTracing({ version: '1', clock: new FakeClock() });
-  tracing.calls.begin(new CallContext(0, Infinity), 'a/b', ROOT_CONTEXT);
+  tracing.calls.begin(new CallContext(0, Infinity), { name: 'a/b', attributes: {} }, ROOT_CONTEXT);
   await tracing[Symbol.asyncDispose]();
   await tracing[Symbol.asyncDispose]();
   assert.equal(tracer.spans.length, 1);

@@ -8,29 +8,16 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
-import { ServingError, type ErrorCode } from '../../errors.ts';
+import type { ServingError } from '../../errors.ts';
 import type { BatchRun } from '../../inference/batch-channel.ts';
 import type { CallContext } from '../../inference/call-context.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { CallOutcome } from './call-outcome.ts';
 
-/** Failures that the conventions for servers call errors; the others are their callers' affair. */
-const serverFaults: ReadonlySet<ErrorCode> = new Set([
-  'deadline_exceeded',
-  'unimplemented',
-  'internal',
-  'unavailable',
-]);
-
-/** An error's own word is the gRPC status in small letters. */
-function setOutcome(span: Span, thrown: unknown): void {
-  if (thrown === undefined) {
-    span.setAttribute('rpc.status_code', 'OK');
-    return;
-  }
-  const { code, reason } = ServingError.from(thrown);
-  const status = code.toUpperCase();
-  span.setAttributes({ 'rpc.status_code': status, 'error.type': reason ?? status });
-  if (serverFaults.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
+/** What a call is, in the words of OpenTelemetry's conventions. */
+export interface NamedCall {
+  readonly name: string;
+  readonly attributes: Attributes;
 }
 
 export interface CallTracerOptions {
@@ -52,30 +39,18 @@ export class CallTracer {
     this.#epochOffsetMs = clock.epochMs() - clock.now();
   }
 
-  /**
-   * The span of a call, which its caller ends with `end`.
-   *
-   * @param method `package.Service/Method`.
-   * @param parent What the caller sent along.
-   */
-  begin(call: CallContext, method: string, parent: Context): Span {
+  /** The span of a call, below what its caller sent along; its caller ends it with `end`. */
+  begin(call: CallContext, { name, attributes }: NamedCall, parent: Context): Span {
     this.#followWallClock();
-    const span = this.#tracer.startSpan(
-      method,
-      {
-        kind: SpanKind.SERVER,
-        startTime: this.#epochMs(call.receivedAt),
-        attributes: { 'rpc.system.name': 'grpc', 'rpc.method': method },
-      },
-      parent,
-    );
+    const startTime = this.#epochMs(call.receivedAt);
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, startTime, attributes }, parent);
     if (span.isRecording()) this.#spans.set(call, span);
     return span;
   }
 
-  /** @param thrown undefined for a call that was answered. */
-  end(span: Span, thrown: unknown): void {
-    if (span.isRecording()) setOutcome(span, thrown);
+  end(span: Span, { attributes, failed }: CallOutcome): void {
+    span.setAttributes(attributes);
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end(this.#epochMs(this.#clock.now()));
   }
 

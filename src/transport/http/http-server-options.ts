@@ -5,6 +5,7 @@ import type { Logger } from '../../inference/logger.ts';
 import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Endpoint } from './http-call.ts';
 
 /** Bounds on what clients may cost. Durations in milliseconds. */
 export interface HttpLimits {
@@ -62,6 +63,8 @@ export interface HttpServerOptions {
   readonly serverVersion: string;
   /** Names of the protocol's extensions that this server speaks. */
   readonly extensions: readonly string[];
+  /** Goes around each endpoint, by its path with `{model}` and the like for names. */
+  readonly around?: (route: string, endpoint: Endpoint) => Endpoint;
   /** Origins of web pages that may call; `*` for all. */
   readonly corsOrigins: readonly string[];
   /** Bounds other than the defaults. */

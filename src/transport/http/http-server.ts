@@ -83,8 +83,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 }
 
 function createEndpoints(options: HttpServerOptions, limits: HttpLimits, draining: () => boolean): Endpoints {
-  const { infer, catalog, control, settings } = options;
-  return new Map([
+  const { infer, catalog, control, settings, around } = options;
+  const endpoints: Endpoints = new Map([
     ...createHealthEndpoints(catalog, draining),
     ...createMetadataEndpoints(catalog, {
       name: options.serverName,
@@ -97,6 +97,8 @@ function createEndpoints(options: HttpServerOptions, limits: HttpLimits, drainin
     ...createSettingsEndpoints(settings, catalog),
     ...createSharedMemoryEndpoints(),
   ]);
+  if (around === undefined) return endpoints;
+  return new Map(Array.from(endpoints, ([path, endpoint]) => [path, around(`/v2/${path}`, endpoint)]));
 }
 
 function createListener(tls: HttpTls | undefined, limits: HttpLimits): Server {
