@@ -1,6 +1,7 @@
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { streamHandler, unaryHandler, type ServerState } from './grpc-js-handlers.ts';
 import { createInterceptor } from './grpc-js-interceptor.ts';
+import { keepTimeoutsReadable } from './grpc-js-timeout.ts';
 import { listen, type Listener } from './listener.ts';
 import type { GrpcServer, GrpcServerOptions, StartGrpcServer } from './method.ts';
 import { openTlsSource, type TlsSource } from './tls.ts';
@@ -26,12 +27,13 @@ export const startGrpcJsServer: StartGrpcServer = async (options) => {
     server.forceShutdown();
     throw error;
   });
+  const timeouts = keepTimeoutsReadable();
   let drained: Promise<void> | undefined;
   return {
     address: listener.address,
     port: listener.port,
     drain(graceMs) {
-      drained ??= drain({ state, server, injector, listener, tls }, graceMs);
+      drained ??= drain({ state, server, injector, listener, tls, timeouts }, graceMs);
       return drained;
     },
   } satisfies GrpcServer;
@@ -43,10 +45,12 @@ interface Running {
   readonly injector: ReturnType<Server['createConnectionInjector']>;
   readonly listener: Listener;
   readonly tls: TlsSource | undefined;
+  readonly timeouts: Disposable;
 }
 
 /** The library's own graceful stop waits for ever for peers that ignore GOAWAY; cutting connections off ends that. */
-async function drain({ state, server, injector, listener, tls }: Running, graceMs: number): Promise<void> {
+async function drain(running: Running, graceMs: number): Promise<void> {
+  const { state, server, injector, listener, tls, timeouts } = running;
   state.draining = true;
   tls?.[Symbol.dispose]();
   listener.stop();
@@ -54,6 +58,7 @@ async function drain({ state, server, injector, listener, tls }: Running, graceM
   injector.destroy();
   using _ = state.options.clock.after(graceMs, () => listener.destroyConnections());
   await listener.closed;
+  timeouts[Symbol.dispose]();
   server.forceShutdown();
 }
 

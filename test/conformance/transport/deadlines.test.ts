@@ -33,6 +33,7 @@ for (const { name, start } of transports) {
         ['100S', 100_000],
         ['50000m', 50_000],
         ['60000000u', 60_000],
+        ['00000090S', 90_000],
       ] as const) {
         const before = systemClock.now();
         await wire.call(`${servicePath}Echo`, frame(Buffer.alloc(0)), { 'grpc-timeout': timeout });
@@ -41,14 +42,41 @@ for (const { name, start } of transports) {
       }
     });
 
-    it('refuses a grpc-timeout that is none, as the client’s mistake', async () => {
+    for (const timeout of ['25H', '2147483H', '99999999H', '99999999M', '99999999S', '2147484S', '600H']) {
+      it(`gives a call with the timeout ${timeout} at least a day`, async () => {
+        await using test = await TestServer.start(start);
+        await using wire = new WireClient(test.server.address);
+        const before = systemClock.now();
+        const reply = await wire.call(`${servicePath}Echo`, frame(Buffer.from('long')), {
+          'grpc-timeout': timeout,
+        });
+        assert.equal(reply.trailers?.['grpc-status'], '0');
+        const leftMs = (test.service.contexts.at(-1)?.deadline ?? 0) - before;
+        assert.ok(leftMs > 24 * 3_600_000, `${leftMs} ms`);
+      });
+    }
+
+    it('ends a call whose timeout is the shortest there is', { timeout: 10_000 }, async () => {
       await using test = await TestServer.start(start);
       await using wire = new WireClient(test.server.address);
-      const { headers } = await wire.call(`${servicePath}Hold`, frame(Buffer.alloc(0)), {
-        'grpc-timeout': 'soon',
-      });
-      assert.equal(headers['grpc-status'], String(status.INVALID_ARGUMENT));
+      for (const timeout of ['0n', '1n', '99999999n', '1u']) {
+        const { headers } = await wire.call(`${servicePath}Hold`, frame(Buffer.alloc(0)), {
+          'grpc-timeout': timeout,
+        });
+        assert.equal(headers['grpc-status'], String(status.DEADLINE_EXCEEDED), timeout);
+      }
     });
+
+    for (const timeout of ['soon', '123456789S', '1 S', '1.5S', '-1S', '1s', 'S', '1S1S', '10']) {
+      it(`refuses the grpc-timeout '${timeout}', as the client’s mistake`, async () => {
+        await using test = await TestServer.start(start);
+        await using wire = new WireClient(test.server.address);
+        const { headers } = await wire.call(`${servicePath}Echo`, frame(Buffer.alloc(0)), {
+          'grpc-timeout': timeout,
+        });
+        assert.equal(headers['grpc-status'], String(status.INVALID_ARGUMENT));
+      });
+    }
 
     it('ends a call with DEADLINE_EXCEEDED by itself and cancels its context', async () => {
       await using test = await TestServer.start(start);
