@@ -2,7 +2,9 @@
  * Measures tensorgate beside a native server that does the same work, alternating within one run.
  *
  * npm run bench -- [--quick] [--rounds 5] [--seconds 1.5] [--no-pin] [--only <text>] [--server <name>]... [--json <file>]
- *                  [--args "<more flags for tensorgate>"]
+ *                  [--args "<more flags for tensorgate>"] [--bars batching|none]
+ *
+ * --bars batching measures the scheduler's bars alone, none leaves them out; so does --quick.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +12,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findProgram, findPython } from '../test/support/tools.ts';
+import { percent, renderBars } from './bars/bar.ts';
+import { bearableShare } from './bars/bars-server.ts';
+import { measureBatchingBars } from './bars/batching-bars.ts';
 import { latencies, load, type LoadTarget, type Tools } from './load.ts';
 import { measureMixedLoad, type MixedSample } from './mixed-load.ts';
 import { cpuNs, rssBytes } from '../test/support/process-usage.ts';
@@ -28,6 +33,7 @@ const { values: flags } = parseArgs({
     server: { type: 'string', multiple: true },
     json: { type: 'string' },
     args: { type: 'string', default: '' },
+    bars: { type: 'string', default: '' },
   },
   allowNegative: true,
 });
@@ -165,7 +171,32 @@ async function measureMixed(tools: Tools, scratch: string, setup: ServerSetup): 
   return samples;
 }
 
+/** The bars of the scheduler, as a table. */
+async function measureBars(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorgate-bars-'));
+  const foreign: number[] = [];
+  try {
+    const setup = {
+      folder,
+      serverPrefix: pinTo(0),
+      widePrefix: [],
+      loadPrefix: pinTo(1),
+      note: (share: number) => void foreign.push(share),
+    };
+    const bars = await measureBatchingBars(setup, { rounds, seconds });
+    const disturbed = foreign.filter((share) => share > bearableShare).length;
+    const worst = percent(Math.max(...foreign));
+    return `${renderBars(bars)}\n\n${disturbed} of ${foreign.length} measurements disturbed by other work, at worst ${worst} of a core.`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 async function main(): Promise<void> {
+  if (flags.bars === 'batching') {
+    console.log(`${machine()}, Node ${process.versions.node}, ${rounds} rounds\n\n${await measureBars()}`);
+    return;
+  }
   const startedAt = new Date().toISOString();
   const tools = findTools();
   const repository = makeModels();
@@ -196,6 +227,7 @@ async function main(): Promise<void> {
   const file = flags.json ?? join(toolsFolder, 'bench', `${startedAt.replaceAll(':', '-')}.json`);
   writeFileSync(file, JSON.stringify(report, null, 2));
   console.log(renderReport(report));
+  if (!flags.quick && flags.only === '' && flags.bars !== 'none') console.log(`\n${await measureBars()}`);
   console.log(`\nAll samples: ${file}`);
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make-models.py REPOSITORY: the models of the benchmark, with random weights, as a model repository.
+"""make-models.py REPOSITORY [MODEL...]: the models of the benchmark, with random weights, as a model repository.
 
 Their answers mean nothing, but their cost is that of real models of the same size: from a few microseconds (where the
 server is all that counts) to a hundred (where it should not count at all), and one that only moves 600 kB.
@@ -76,13 +76,16 @@ def model(nodes, weights, input_dims: list[int], output_dims: list[int]) -> onnx
 
 
 if __name__ == "__main__":
-    made = {
-        "mlp16": perceptron(16, 64, 64, 4),
-        "mlp784": perceptron(784, 512, 256, 10),
-        "cnn64": convolutions(),
-        "identity": identity(150_000),
+    makers = {
+        "mlp16": lambda: perceptron(16, 64, 64, 4),
+        "mlp784": lambda: perceptron(784, 512, 256, 10),
+        "cnn64": convolutions,
+        "identity": lambda: identity(150_000),
+        # Milliseconds a batch: the model is all that counts.
+        "dense": lambda: perceptron(16, *[2048] * 7, 4),
     }
-    for name, network in made.items():
+    for name in sys.argv[2:] or ["mlp16", "mlp784", "cnn64", "identity"]:
+        network = makers[name]()
         folder = Path(sys.argv[1]) / name / "1"
         folder.mkdir(parents=True, exist_ok=True)
         onnx.save(network, folder / "model.onnx")
