@@ -184,6 +184,48 @@ dynamic_batching { }
     write_json("diabetes.json", "features", "FP32", test[:2])
 
 
+def make_read_digit() -> None:
+    """An ensemble, for pictures as cameras give them: their 256 grey levels become the 17 that digits was trained with."""
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["levels", "divisor"], ["image"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "grey_levels",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["batch", 8, 8])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 8, 8])],
+        [numpy_helper.from_array(numpy.array(255 / 16, numpy.float32), "divisor")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    save("grey_levels", model, "Grey levels 0 to 16 from pixels 0 to 255.", "max_batch_size: 128\ndynamic_batching { }\n", None)
+    folder = MODELS / "read_digit"
+    (folder / "1").mkdir(parents=True, exist_ok=True)
+    (folder / "1" / ".gitkeep").write_text("")
+    (folder / "config.pbtxt").write_text("""platform: "ensemble"
+max_batch_size: 128
+input [ { name: "pixels" data_type: TYPE_UINT8 dims: [ 8, 8 ] } ]
+output [ { name: "probability" data_type: TYPE_FP32 dims: [ 10 ] } ]
+ensemble_scheduling {
+  step [
+    {
+      model_name: "grey_levels"
+      model_version: -1
+      input_map { key: "pixels" value: "pixels" }
+      output_map { key: "image" value: "image" }
+    },
+    {
+      model_name: "digits"
+      model_version: -1
+      input_map { key: "image" value: "image" }
+      output_map { key: "probability" value: "probability" }
+    }
+  ]
+}
+""")
+    numpy.save(INPUTS / "pixels.npy", (numpy.load(INPUTS / "digits.npy") * (255 / 16)).round().astype(numpy.uint8))
+
+
 def write_json(file: str, name: str, datatype: str, rows: numpy.ndarray) -> None:
     """The request body of the protocol's REST dialect, which is also what the command line takes."""
     tensor = {
@@ -213,3 +255,4 @@ if __name__ == "__main__":
     train_breast_cancer()
     train_digits()
     train_diabetes()
+    make_read_digit()
