@@ -14,7 +14,13 @@ import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
 import { createRouter } from './routing/router.ts';
-import { createMainThreadHost, type HostContext, type Serving, type ServingHost } from './serving-host.ts';
+import {
+  costCacheOf,
+  createMainThreadHost,
+  type HostContext,
+  type Serving,
+  type ServingHost,
+} from './serving-host.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';
 import type { GrpcServer } from './transport/grpc/method.ts';
 import { systemClock } from './util/clock.ts';
@@ -94,10 +100,8 @@ export async function createServer(
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopping ??= stopServer({ options, serving, admin, metrics, registry, host, authenticator }).then(
-      stopped.resolve,
-      stopped.reject,
-    );
+    const running = { options, serving, admin, metrics, registry, host, authenticator, logger };
+    stopping ??= stopServer(running).then(stopped.resolve, stopped.reject);
     return stopping;
   };
   const context: ListenContext = { authenticate: authenticator.authenticate, clock, logger };
@@ -159,16 +163,18 @@ interface Running {
   readonly registry: ModelRegistry;
   readonly host: ServingHost;
   readonly authenticator: Authenticator;
+  readonly logger: ServerLogger;
 }
 
 /** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
 async function stopServer(running: Running): Promise<void> {
-  const { options, serving, admin, metrics, registry, host, authenticator } = running;
+  const { options, serving, admin, metrics, registry, host, authenticator, logger } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await admin?.drain(graceMs);
   await metrics?.[Symbol.asyncDispose]();
   authenticator[Symbol.dispose]();
+  costCacheOf(options, logger)?.save(await serving.batching());
   await withinLimit(registry.stop().then(() => host[Symbol.asyncDispose]()));
 }
 

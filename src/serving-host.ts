@@ -1,5 +1,6 @@
 import type { Authenticator } from './admission/authenticate.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
+import { CostCache } from './batching/cost-cache.ts';
 import { createBatcher } from './batching/create-batcher.ts';
 import type { TargetInspection } from './batching/inspection.ts';
 import { RateLimiter } from './batching/rate-limiter.ts';
@@ -10,6 +11,7 @@ import { openEnsemble } from './ensembles/open-ensemble.ts';
 import { TargetHolds } from './ensembles/target-holds.ts';
 import { createModelOpener } from './execution/model-opener.ts';
 import type { ModelControl } from './inference/catalog.ts';
+import type { Logger } from './inference/logger.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ModelRegistry, RegistryOptions } from './models/registry.ts';
 import { FailureCounts } from './observability/failure-counts.ts';
@@ -65,6 +67,11 @@ function createLimiter({ models }: Options): RateLimiter | undefined {
   return new RateLimiter(grants.filter((grant) => grant !== undefined));
 }
 
+/** Where learned costs outlive the process; undefined unless an operator names a folder. */
+export function costCacheOf({ models }: Options, logger: Logger): CostCache | undefined {
+  return models.costCache === undefined ? undefined : new CostCache(models.costCache, logger);
+}
+
 /** Serves on the thread that calls, beside the control plane. */
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
@@ -75,6 +82,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
     limits: { queuedBytes: options.server.byteBudget },
     limiter,
   });
+  batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();
   return {
     hosting: {

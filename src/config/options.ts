@@ -70,6 +70,12 @@ const models = z
       about:
         'Where models run: on threads of their own, on the thread that serves, or chosen by measured cost.',
     }),
+    costCache: optionalText({
+      flag: 'cost-cache',
+      value: 'folder',
+      about:
+        'Folder that keeps what batches cost from one start to the next, in batch-costs.json. Without it a server learns anew.',
+    }),
     allowProviderFallback: toggle(false, {
       flag: 'allow-provider-fallback',
       about:

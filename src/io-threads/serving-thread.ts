@@ -1,6 +1,7 @@
 import { createAuthenticator, type Authenticator } from '../admission/authenticate.ts';
 import { ByteBudget } from '../admission/byte-budget.ts';
 import type { Batcher } from '../batching/batcher.ts';
+import { CostCache } from '../batching/cost-cache.ts';
 import { createBatcher } from '../batching/create-batcher.ts';
 import type { BatcherInspection } from '../batching/inspection.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
@@ -19,14 +20,15 @@ import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
 import { systemClock } from '../util/clock.ts';
 import { CallPort, type Handlers, type MessageEnd } from './call-port.ts';
 import { ForwardedCalls } from './forwarded-calls.ts';
-import type {
-  ForwardedRequest,
-  IoThreadSetup,
-  Listening,
-  ListenPorts,
-  MainCalls,
-  SettingsState,
-  ThreadCalls,
+import {
+  threadName,
+  type ForwardedRequest,
+  type IoThreadSetup,
+  type Listening,
+  type ListenPorts,
+  type MainCalls,
+  type SettingsState,
+  type ThreadCalls,
 } from './messages.ts';
 import { createPortLogger } from './port-logger.ts';
 import { ServedModels } from './served-models.ts';
@@ -81,6 +83,12 @@ export class ServingThread {
     });
     this.#main = new CallPort<MainCalls, ThreadCalls>(end, this.#handlers());
     this.#logger.muted = settings.muted;
+    const { costCache } = options.models;
+    if (costCache !== undefined) {
+      // All threads read the same file: one says what is wrong with it.
+      const cache = new CostCache(costCache, index === 0 ? logger : silentLogger);
+      this.#batcher.importCosts(cache.load());
+    }
   }
 
   /** Cuts connections off, waits for running batches and closes the sessions: a busy session thread must not be ended. */
@@ -174,9 +182,9 @@ export class ServingThread {
   }
 
   async #observe(): Promise<ThreadObservation> {
-    const plane = await this.#plane;
+    const plane = await this.#plane?.catch(() => undefined);
     return {
-      thread: `io-${this.#setup.index}`,
+      thread: threadName(this.#setup.index),
       failures: this.#failures.read(),
       transports: plane?.counters() ?? [],
       runtime: this.#runtime?.read(),
