@@ -114,8 +114,10 @@ describe('ModelConfig and ModelMetadata of a running server', { timeout: 30_000 
     for (const { name } of (await client.index('ready')).filter((entry) => entry.name !== 'rich')) {
       const config = await client.config(name);
       const { inputs, outputs } = await client.metadata(name);
-      assert.equal(config['platform'], 'onnxruntime_onnx');
-      assert.equal(config['scheduling_choice'], 'dynamic_batching', name);
+      const ensemble = name === 'read_digit';
+      assert.equal(config['platform'], ensemble ? 'ensemble' : 'onnxruntime_onnx');
+      const scheduling = ensemble ? 'ensemble_scheduling' : 'dynamic_batching';
+      assert.equal(config['scheduling_choice'], scheduling, name);
       assert.ok(inputs.length > 0 && outputs.length > 0);
       assert.match(JSON.stringify(config['input']), /"dims":\["\d+"/);
     }
