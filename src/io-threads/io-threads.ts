@@ -15,8 +15,9 @@ import type { ServingObservation } from '../observability/observation.ts';
 import { ModelStatistics } from '../observability/statistics.ts';
 import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
 import type { Handlers } from './call-port.ts';
+import { LostCounts } from './lost-counts.ts';
 import { mergeInspections } from './merge-inspections.ts';
-import type { IoThreadSetup, ListenPorts, MainCalls } from './messages.ts';
+import { threadName, type IoThreadSetup, type ListenPorts, type MainCalls } from './messages.ts';
 import { ProcessSettings } from './process-settings.ts';
 import { publicationOf } from './publication.ts';
 import { SpreadModel } from './spread-model.ts';
@@ -60,6 +61,7 @@ class IoThreads implements ServingHost, Serving {
   #nextId = 0;
   #nextRequest = 0;
   #registry: ModelRegistry | undefined = undefined;
+  readonly #lostCounts = new LostCounts();
   #restarts = 0;
   #dirty = false;
   #phase: 'starting' | 'serving' | 'draining' | 'ended' = 'starting';
@@ -162,7 +164,7 @@ class IoThreads implements ServingHost, Serving {
     );
     return {
       queues: await this.batching(),
-      threads: threads.filter((thread) => thread !== undefined),
+      threads: this.#lostCounts.with(threads.filter((thread) => thread !== undefined)),
       ioThreadRestarts: this.#restarts,
     };
   }
@@ -202,6 +204,7 @@ class IoThreads implements ServingHost, Serving {
     const { index } = link;
     const { logger, budget, clock } = this.#context;
     this.#links[index] = undefined;
+    this.#lostCounts.lose(threadName(index));
     budget.releaseThread(index + 1);
     if (this.#phase === 'ended') return;
     logger.error({ thread: index, error: cause }, 'an I/O thread ended');

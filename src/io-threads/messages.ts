@@ -23,6 +23,11 @@ export interface IoThreadSetup {
   readonly settings: SettingsState;
 }
 
+/** How metrics name an I/O thread. */
+export function threadName(index: number): string {
+  return `io-${index}`;
+}
+
 /** What the main thread calls in an I/O thread. */
 export interface ThreadCalls {
   /** Opens the thread's listeners. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -185,6 +185,48 @@ test("Prometheus's own parsers", { skip: findPython().skip }, async (t) => {
   await useAll(server, [connection]);
   await runChecks(t, 'metrics_checks.py', [server.metricsAddress]);
 });
+
+const skipThreads = availableParallelism() < 2 ? 'needs two cores' : false;
+
+test(
+  'an I/O thread that is lost is counted, and takes no counts with it',
+  { skip: skipThreads },
+  async () => {
+    using repository = repositoryOfTwo();
+    const file = join(repository.path, 'crash-now');
+    const preload = new URL('../support/crash-io-threads.ts', import.meta.url);
+    await using server = await startServer({
+      repository: join(repository.path, 'iris'),
+      args: ['--io-threads', '2', '--grpc-transport', 'h2'],
+      env: { NODE_OPTIONS: `--import=${preload.href}`, CRASH_FILE: file },
+    });
+    using stack = new DisposableStack();
+    for (let n = 0; n < 16; n++) {
+      const connection = stack.use(await GrpcConnection.open(server.grpcPort));
+      await assert.rejects(connection.call('ModelInfer', { ...flowers(1), model_name: 'nobody' }));
+    }
+    const counted = [
+      'tensorgate_grpc_connections_opened_total',
+      'tensorgate_request_errors_total{front="grpc",code="not_found",reason="MODEL_NOT_FOUND"}',
+    ];
+    const before = await scrape(server);
+    assert.deepEqual(
+      counted.map((series) => before.get(series)),
+      [16, 16],
+    );
+    assert.equal(before.get('tensorgate_io_thread_restarts_total'), 0);
+    writeFileSync(file, '');
+    await server.printed(/an I\/O thread was replaced/);
+    const after = await scrape(server);
+    assert.deepEqual(
+      counted.map((series) => after.get(series)),
+      [16, 16],
+    );
+    assert.equal(after.get('tensorgate_io_thread_restarts_total'), 1);
+    const open = after.get('tensorgate_grpc_connections') ?? 0;
+    assert.ok(open > 0 && open < 16, `${open} connections are open`);
+  },
+);
 
 test('callers that are not let in are counted by front', async () => {
   using repository = repositoryOfTwo();
