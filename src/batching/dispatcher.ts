@@ -43,7 +43,8 @@ export class Dispatcher {
   readonly #runningBatches: number;
   readonly #onUnfinished: () => void;
   readonly #turns = new Turns();
-  readonly #waiting = new Set<TargetQueue>();
+  /** Not a Set: what it leaves behind at each change reaches the old generation (transport/h2/stream-table.ts says how). */
+  readonly #waiting: TargetQueue[] = [];
   #pumping = false;
   #pumpAgain = false;
   /** When inline batches have had their part of this turn of the event loop; Infinity before the first. */
@@ -65,7 +66,9 @@ export class Dispatcher {
   }
 
   noteWaiting(queue: TargetQueue): void {
-    this.#waiting.add(queue);
+    if (queue.listed) return;
+    queue.listed = true;
+    this.#waiting.push(queue);
   }
 
   /** As `pump`, at the start of a turn of the event loop: inline batches may take their time again. */
@@ -86,17 +89,25 @@ export class Dispatcher {
         this.#pumpAgain = false;
         while (this.#startNext());
       }
-      for (const queue of this.#waiting) {
-        if (queue.waiting) this.#prepare(queue);
-        else this.#leave(queue);
-      }
+      this.#prepareOrLeave();
     } finally {
       this.#pumping = false;
     }
   }
 
+  #prepareOrLeave(): void {
+    let kept = 0;
+    for (const queue of this.#waiting) {
+      if (queue.waiting) {
+        this.#waiting[kept++] = queue;
+        this.#prepare(queue);
+      } else this.#leave(queue);
+    }
+    this.#waiting.length = kept;
+  }
+
   #leave(queue: TargetQueue): void {
-    this.#waiting.delete(queue);
+    queue.listed = false;
     // Time that it did not use while it had nothing to do is not saved up.
     queue.deficitMs = 0;
   }

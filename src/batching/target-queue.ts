@@ -46,6 +46,8 @@ export class TargetQueue implements Disposable {
   /** Requests that have no answer yet, waiting or running. */
   unanswered = 0;
   runningBatches = 0;
+  /** The dispatcher knows that something waits here. */
+  listed = false;
   /** Device time it may use before other targets have had their turn. */
   deficitMs = 0;
   batchingOffReason = '';
