@@ -1,3 +1,4 @@
+import { LinkedQueue } from '../../util/linked-queue.ts';
 import { copyInto, writeUint32 } from './bytes.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import { putFrameHeader, putHeaders, putNumberFrame, writeFrameHeader } from './frame-writer.ts';
@@ -57,7 +58,8 @@ export class Sender {
   readonly #host: SenderHost;
   readonly #guard: FloodGuard;
   readonly #maxBacklogBytes: number;
-  readonly #waiting = new Set<H2Stream>();
+  /** Not a Set, for the reason that the table of streams is no Map. */
+  readonly #waiting = new LinkedQueue<H2Stream>();
   #windowBytes = defaultWindowBytes;
   #maxFrameBytes = defaultMaxFrameBytes;
   #mustEmptyTable = false;
@@ -134,7 +136,7 @@ export class Sender {
     for (const piece of pieces) queue.push(piece);
     if (!wasWaiting) {
       if (this.#pump(stream, Number.POSITIVE_INFINITY)) this.#clearQueue(stream);
-      else this.#waiting.add(stream);
+      else this.#wait(stream);
     }
     this.#host.wantFlush();
     return true;
@@ -170,7 +172,9 @@ export class Sender {
 
   /** The stream is over: what it still wanted to send is dropped. */
   forget(stream: H2Stream): void {
-    this.#waiting.delete(stream);
+    if (!stream.isWaiting) return;
+    stream.isWaiting = false;
+    this.#waiting.remove(stream);
   }
 
   /** False when the connection's window would pass 2^31-1. */
@@ -204,7 +208,9 @@ export class Sender {
     let moved = false;
     for (let movedNow = true; movedNow && !this.isFull;) {
       movedNow = false;
-      for (const stream of this.#waiting) {
+      let next: H2Stream | undefined;
+      for (let stream = this.#waiting.first; stream !== undefined; stream = next) {
+        next = stream.next;
         const before = stream.queue?.sizeBytes ?? 0;
         if (this.#pump(stream, turnBytes)) this.#completeQueue(stream);
         if ((stream.queue?.sizeBytes ?? 0) < before) movedNow = true;
@@ -256,9 +262,15 @@ export class Sender {
     return true;
   }
 
+  #wait(stream: H2Stream): void {
+    if (stream.isWaiting) return;
+    stream.isWaiting = true;
+    this.#waiting.push(stream);
+  }
+
   #clearQueue(stream: H2Stream): void {
     stream.queue = undefined;
-    this.#waiting.delete(stream);
+    this.forget(stream);
   }
 
   #completeQueue(stream: H2Stream): void {

@@ -59,6 +59,10 @@ export class H2Stream {
   /** What waits for a window or the socket; undefined while nothing does. */
   queue: SendQueue | undefined = undefined;
   queuedTrailers: Uint8Array | undefined = undefined;
+  /** Of the sender's streams that wait. */
+  isWaiting = false;
+  previous: H2Stream | undefined = undefined;
+  next: H2Stream | undefined = undefined;
   /** Of the connection's table of streams. */
   neighbour: H2Stream | undefined = undefined;
   /** Since when the peer owes the rest of a message; Infinity while it owes none. Set by the sink. */
