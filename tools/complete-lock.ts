@@ -1,6 +1,7 @@
 /**
  * Adds to package-lock.json the optional packages for other platforms that npm left out because the registry it was made
- * with did not have them: `npm ci` refuses a lock file that lacks any. Run after every `npm install`.
+ * with did not have them: `npm ci` refuses a lock file that lacks any. Run after every `npm install`. The added entries have no
+ * integrity; they are builds of development tools, and test/unit/lockfile.test.ts refuses the like for anything else.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -6,7 +6,13 @@ interface Lockfile {
   readonly packages: Readonly<
     Record<
       string,
-      { readonly version?: string; readonly optionalDependencies?: Readonly<Record<string, string>> }
+      {
+        readonly version?: string;
+        readonly integrity?: string;
+        readonly dev?: boolean;
+        readonly link?: boolean;
+        readonly optionalDependencies?: Readonly<Record<string, string>>;
+      }
     >
   >;
 }
@@ -41,6 +47,18 @@ test('every optional package is locked, for whatever platform: npm ci refuses th
   );
   const missing = named.filter((name) => !(`node_modules/${name}` in lockfile.packages));
   assert.deepEqual(missing, [], 'npm run lock:complete adds them');
+});
+
+test('all that runs in production is locked by its content, for whatever platform', () => {
+  const packages = Object.entries(lockfile.packages).filter(
+    ([path, { dev = false, link = false }]) => path.startsWith('node_modules/') && !dev && !link,
+  );
+  const loose = packages.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'));
+  assert.ok(packages.length > 20);
+  assert.deepEqual(
+    loose.map(([path]) => path),
+    [],
+  );
 });
 
 test('the engines floor is the Node release that closed the HTTP/2 holes of June 2026', async () => {
