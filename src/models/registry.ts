@@ -189,21 +189,24 @@ class Registry implements ModelRegistry {
   async #load(name: string, overrides: LoadOverrides): Promise<void> {
     if (this.#phase === 'stopped') throw serverStopping();
     const source = await this.#sourceFor(name, overrides);
+    try {
+      await this.#loadSteps(name, stepModels(source, overrides.config));
+    } catch (error) {
+      await source[Symbol.asyncDispose]?.();
+      throw error;
+    }
     this.#asked.add(name);
-    await this.#loadSteps(stepModels(source, overrides.config), name);
     const wanted: WantedModel = { source, configOverride: overrides.config };
     await this.#manage(name).load(wanted);
   }
 
-  /** Those that are not ready. What is wrong with them is said of the ensemble, when it is loaded. */
-  async #loadSteps(steps: readonly string[], ensemble: string): Promise<void> {
+  /** Those that are not ready. If that fails, the load of the ensemble says so. */
+  async #loadSteps(ensemble: string, steps: readonly string[]): Promise<void> {
     if (steps.length === 0) return;
-    const listing = await this.#list();
-    const leadsBack = (step: string): boolean =>
-      step === ensemble ||
-      stepCycle(ensemble, (at) => (at === ensemble ? [step] : stepsIn(listing, at))) !== undefined;
-    const missing = steps.filter((step) => this.#isMissing(listing, step) && !leadsBack(step));
-    await this.#loadAll(listing, new Set(missing));
+    const listing = await this.#listFor(ensemble);
+    const cycle = stepCycle(ensemble, (at) => (at === ensemble ? steps : stepsIn(listing, at)));
+    if (cycle !== undefined) throw leadsBack(ensemble, cycle);
+    await this.#loadAll(listing, new Set(steps.filter((step) => this.#isMissing(listing, step))));
   }
 
   async #sourceFor(name: string, overrides: LoadOverrides): Promise<WantedModel['source']> {
@@ -211,14 +214,20 @@ class Registry implements ModelRegistry {
       if (overrides.config === undefined) throw filesNeedConfig(name);
       return writeOverride(name, overrides.files);
     }
-    const listing = await this.#list().catch((cause: unknown) => {
-      // Its own text names a path of this machine.
-      throw new ServingError('failed_precondition', pollFailed(name), { reason: 'MODEL_REPOSITORY', cause });
-    });
+    const listing = await this.#listFor(name);
     const source = listing.models.get(name);
     if (source === undefined) throw notListed(name, listing.refused.get(name));
     await this.#remember(source);
     return source;
+  }
+
+  async #listFor(name: string): Promise<RepositoryListing> {
+    try {
+      return await this.#list();
+    } catch (cause) {
+      // Its own text names a path of this machine.
+      throw new ServingError('failed_precondition', pollFailed(name), { reason: 'MODEL_REPOSITORY', cause });
+    }
   }
 
   /** @param withSteps also its steps, unless they were loaded for themselves or another ensemble runs them. */
@@ -324,6 +333,14 @@ function filesNeedConfig(model: string): ServingError {
   return new ServingError(
     'invalid_argument',
     `load failed for model '${printable(model)}': files are given without the configuration that they need (parameter 'config')`,
+    { reason: 'MODEL_LOAD_FAILED' },
+  );
+}
+
+function leadsBack(model: string, cycle: readonly string[]): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `load failed for model '${printable(model)}': its steps lead back to it: ${cycle.map((name) => printable(name)).join(' -> ')}`,
     { reason: 'MODEL_LOAD_FAILED' },
   );
 }

@@ -182,6 +182,17 @@ test('ensembles that are steps of each other are refused, with the way', async (
   assert.deepEqual(ready(bench, 'e'), [true]);
 });
 
+test('an ensemble that leads back to itself is not loaded on request, and neither are its steps', async () => {
+  using folder = repository();
+  putEnsemble(folder, 'e1', { steps: ['a', 'e2'] });
+  putEnsemble(folder, 'e2', { steps: ['e1'] });
+  await using bench = buildRegistry([folder.path]);
+  await bench.registry.start();
+  await assert.rejects(bench.load('e1'), { message: /its steps lead back to it: e1 -> e2 -> e1/ });
+  assert.deepEqual(bench.registry.catalog.index(true), []);
+  assert.deepEqual(bench.states('e2'), [' ']);
+});
+
 test('an ensemble that would become a step of itself keeps what it was', async () => {
   using folder = repository();
   putEnsemble(folder, 'e0', { steps: ['e'] });
