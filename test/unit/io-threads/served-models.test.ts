@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServingError } from '../../../src/errors.ts';
+import { planEnsemble } from '../../../src/ensembles/plan-ensemble.ts';
 import type { OpenedModel, SessionPlan } from '../../../src/inference/executor.ts';
 import type { Target } from '../../../src/inference/target.ts';
 import type { NewTarget, Publication, PublishedModel } from '../../../src/io-threads/messages.ts';
@@ -10,6 +11,7 @@ import { configFromJson } from '../../../src/models/config-from-json.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
 import { createSharedStatistics } from '../../../src/observability/shared-statistics.ts';
 import { ModelStatistics } from '../../../src/observability/statistics.ts';
+import { buildSteps } from '../../support/build-ensemble.ts';
 import { buildScheduling, buildSpec } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { PuppetExecutor } from '../../support/puppet-executor.ts';
@@ -165,4 +167,24 @@ test('closing ends the sessions of one number, and disposing those of all', asyn
   );
   await models[Symbol.asyncDispose]();
   assert.deepEqual(closed, [1, 0, 2]);
+});
+
+test('an ensemble has no sessions, and serves in a thread only while its steps do there', async () => {
+  await using models = createModels().models;
+  await models.open({ id: 0, plan });
+  assert.deepEqual(await models.open({ id: 1, plan: undefined }), {
+    metadata: { inputs: [], outputs: [] },
+    executors: 0,
+  });
+  const spec = buildSpec({ name: 'e', platform: 'ensemble' });
+  const steps = buildSteps([{ model_name: 'm', input_map: { x: 'x' }, output_map: { y: 'y' } }]);
+  const ensemble = newTarget(1, { spec, ensemble: planEnsemble(spec, steps) });
+  const ready = (id: number) => new Map([['1', { kind: 'ready', id, problem: '' }]] as const);
+  const both = [published(ready(0)), { ...published(ready(1)), name: 'e' }];
+  models.publish(crossed({ ready: true, models: both, added: [newTarget(0), ensemble] }));
+  assert.equal(models.router.route('e', '').ensemble?.steps[0]?.model, 'm');
+  const alone = [published(new Map([['1', { kind: 'unloading' }]] as const)), ...both.slice(1)];
+  models.publish(crossed({ ready: true, models: alone, added: [] }));
+  assert.throws(() => models.router.route('e', ''), /no available versions/);
+  assert.match(models.catalog.index(false)[0]?.reason ?? '', /needs model 'm', which is not ready/);
 });
