@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TemporaryFolder } from '../../support/temporary-folder.ts';
+import { findProgram } from '../../support/tools.ts';
+
+/** Envoy in front of two servers. */
+export interface RunningEnvoy extends AsyncDisposable {
+  /** host:port for gRPC clients. */
+  readonly address: string;
+  /** One of Envoy's own counters or gauges of its cluster, e.g. `membership_healthy`. */
+  clusterStat(name: string): Promise<number>;
+  /** Resolves when a statistic is what `holds` asks for. Rejects after ten seconds. */
+  until(name: string, holds: (value: number) => boolean): Promise<void>;
+}
+
+/** Resolves once Envoy takes calls and finds both servers healthy. */
+export async function startEnvoy(ports: readonly [number, number]): Promise<RunningEnvoy> {
+  const folder = new TemporaryFolder();
+  const template = readFileSync(join(import.meta.dirname, 'envoy.yaml'), 'utf8');
+  const filled = template.replaceAll('PORT_ONE', String(ports[0])).replaceAll('PORT_OTHER', String(ports[1]));
+  const config = folder.write('envoy.yaml', filled);
+  const adminFile = join(folder.path, 'admin');
+  const flags = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'error'];
+  const child = spawn(
+    findProgram('envoy').path,
+    [...flags, '--admin-address-path', adminFile, '--config-path', config],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const closed = once(child, 'close');
+  const errors: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await closed;
+    folder[Symbol.dispose]();
+  };
+  const until = async (what: string, look: () => Promise<boolean>): Promise<void> => {
+    const limit = performance.now() + 10_000;
+    while (!(await look().catch(() => false))) {
+      if (child.exitCode !== null || performance.now() > limit) {
+        throw new Error(`Envoy does not come to ${what}:\n${errors.join('')}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const admin = async (path: string): Promise<string> => {
+    const response = await fetch(`http://${readFileSync(adminFile, 'utf8')}${path}`);
+    return response.text();
+  };
+  const clusterStat = async (name: string): Promise<number> => {
+    const full = `cluster.servers.${name}`;
+    const line = (await admin(`/stats?filter=^${full}$`)).trim();
+    return Number(line.slice(full.length + 1));
+  };
+  try {
+    await until('two healthy servers', async () => (await clusterStat('membership_healthy')) === 2);
+    const listener = /127\.0\.0\.1:\d+/.exec(await admin('/listeners'));
+    if (listener === null) throw new Error('Envoy does not say where it listens');
+    return {
+      address: listener[0],
+      clusterStat,
+      until: (name, holds) => until(name, async () => holds(await clusterStat(name))),
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
