@@ -32,7 +32,7 @@ export function problemOf(
   const claims = firstClaims(spec, plan);
   for (const step of plan.steps) {
     const target = targetOf(step, routes);
-    if (target === undefined) return `needs ${shown(step)}, which is not ready`;
+    if (target === undefined) return `needs ${shown(step)}, which is not ready${hintOf(step)}`;
     const problem = modelProblem(spec, step, target) || claimsProblem(plan, step, target, claims);
     if (problem !== '') return problem;
   }
@@ -127,6 +127,11 @@ function agree(a: readonly number[], b: readonly number[]): boolean {
 
 function nameOf(plan: EnsemblePlan, tensor: number): string {
   return plan.tensors[tensor] ?? '';
+}
+
+/** No version is called 0: it is what a configuration says that leaves the version out. */
+function hintOf({ version }: EnsembleStep): string {
+  return version === '0' ? ' (model_version: -1 is the newest)' : '';
 }
 
 function shown({ model, version }: EnsembleStep): string {

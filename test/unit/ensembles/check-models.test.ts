@@ -117,3 +117,14 @@ for (const [what, parts, text] of problems) {
     assert.match(problem(parts), text);
   });
 }
+
+test('a step without a version is told how to ask for the newest', () => {
+  const spec = buildSpec({ name: 'e', inputs: oneFloat(['in']), outputs: oneFloat(['out']) });
+  const config = buildSteps([
+    { model_name: 'm', model_version: 0, input_map: { x: 'in' }, output_map: { y: 'out' } },
+  ]);
+  assert.equal(
+    problemOf({ spec, ensemble: planEnsemble(spec, config) }, new Map()),
+    "needs version 0 of model 'm', which is not ready (model_version: -1 is the newest)",
+  );
+});
