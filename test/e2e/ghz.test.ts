@@ -10,27 +10,32 @@ const execute = promisify(execFile);
 const exampleModels = join(import.meta.dirname, '..', '..', 'examples', 'models');
 const ghz = findProgram('ghz');
 
-test(
-  'ghz: two thousand calls on four connections, 64 at a time, all answered',
-  { skip: ghz.skip },
-  async () => {
-    await using server = await startServer({ repository: exampleModels });
-    const message = {
-      model_name: 'iris',
-      inputs: [
-        {
-          name: 'features',
-          datatype: 'FP32',
-          shape: [1, 4],
-          contents: { fp32_contents: [5.1, 3.5, 1.4, 0.2] },
-        },
-      ],
-    };
-    const load = '--insecure --format json -n 2000 -c 64 --connections 4 --cpus 1';
-    const call = ['--call', 'inference.GRPCInferenceService.ModelInfer', '-d', JSON.stringify(message)];
-    const args = [...load.split(' '), ...call, server.grpcAddress];
-    const { stdout } = await execute(ghz.path, args, { timeout: 60_000, maxBuffer: 64 << 20 });
-    const report: { statusCodeDistribution: object } = JSON.parse(stdout);
-    assert.deepEqual(report.statusCodeDistribution, { OK: 2000 });
-  },
-);
+for (const transport of ['h2', 'grpc-js']) {
+  test(
+    `ghz: two thousand calls on four connections of ${transport}, 64 at a time, all answered`,
+    { skip: ghz.skip },
+    async () => {
+      await using server = await startServer({
+        repository: exampleModels,
+        args: ['--grpc-transport', transport],
+      });
+      const message = {
+        model_name: 'iris',
+        inputs: [
+          {
+            name: 'features',
+            datatype: 'FP32',
+            shape: [1, 4],
+            contents: { fp32_contents: [5.1, 3.5, 1.4, 0.2] },
+          },
+        ],
+      };
+      const load = '--insecure --format json -n 2000 -c 64 --connections 4 --cpus 1';
+      const call = ['--call', 'inference.GRPCInferenceService.ModelInfer', '-d', JSON.stringify(message)];
+      const args = [...load.split(' '), ...call, server.grpcAddress];
+      const { stdout } = await execute(ghz.path, args, { timeout: 60_000, maxBuffer: 64 << 20 });
+      const report: { statusCodeDistribution: object } = JSON.parse(stdout);
+      assert.deepEqual(report.statusCodeDistribution, { OK: 2000 });
+    },
+  );
+}

@@ -9,20 +9,24 @@ import { findPython } from '../support/tools.ts';
 const { skip } = findPython();
 const exampleModels = join(import.meta.dirname, '..', '..', 'examples', 'models');
 
-test("NVIDIA's tritonclient", { skip }, async (t) => {
-  await using server = await startServer({ repository: exampleModels });
-  await runChecks(t, 'tritonclient_checks.py', [server.grpcAddress, exampleModels]);
-});
+for (const transport of ['h2', 'grpc-js']) {
+  const serving = { repository: exampleModels, args: ['--grpc-transport', transport] };
 
-test("the kserve package's gRPC client", { skip }, async (t) => {
-  await using server = await startServer({ repository: exampleModels });
-  await runChecks(t, 'kserve_checks.py', [server.grpcAddress, exampleModels]);
-});
+  test(`NVIDIA's tritonclient on ${transport}`, { skip }, async (t) => {
+    await using server = await startServer(serving);
+    await runChecks(t, 'tritonclient_checks.py', [server.grpcAddress, exampleModels]);
+  });
 
-test('64 concurrent clients with distinct inputs', { skip }, async (t) => {
-  await using server = await startServer({ repository: exampleModels });
-  await runChecks(t, 'concurrent_clients.py', [server.grpcAddress, exampleModels, '64', '20']);
-});
+  test(`the kserve package's gRPC client on ${transport}`, { skip }, async (t) => {
+    await using server = await startServer(serving);
+    await runChecks(t, 'kserve_checks.py', [server.grpcAddress, exampleModels]);
+  });
+
+  test(`64 concurrent clients with distinct inputs on ${transport}`, { skip }, async (t) => {
+    await using server = await startServer(serving);
+    await runChecks(t, 'concurrent_clients.py', [server.grpcAddress, exampleModels, '64', '20']);
+  });
+}
 
 test('every datatype through the wire', { skip }, async (t) => {
   const repository = mkdtempSync(join(tmpdir(), 'tensorgate-datatypes-'));
