@@ -37,8 +37,10 @@ export function appendElements(pieces: Uint8Array[], tensor: Tensor): void {
     case 'UINT16':
     case 'UINT32':
     case 'UINT64':
-    case 'FP64':
       appendPieces(pieces, numbersOf(tensor, tensor.datatype), (part) => part.join(','));
+      break;
+    case 'FP64':
+      appendPieces(pieces, numbersOf(tensor, tensor.datatype), doublesText);
   }
 }
 
@@ -73,6 +75,19 @@ const numberArrays: Record<
 function numbersOf(tensor: Tensor, datatype: NumberDatatype): NumberArray {
   const { buffer, byteOffset, byteLength } = aligned(tensor);
   return new numberArrays[datatype](buffer, byteOffset, byteLength / datatypeSizeBytes[datatype]);
+}
+
+/** As `join`, which writes -0 as 0. With a point, since JSON readers take `-0` for an integer. */
+function doublesText(part: NumberArray): string {
+  let text = '';
+  let from = 0;
+  for (let index = 0; index < part.length; index++) {
+    if (!Object.is(part[index], -0)) continue;
+    if (index > from) text += `${part.subarray(from, index).join(',')},`;
+    text += '-0.0,';
+    from = index + 1;
+  }
+  return from < part.length ? text + part.subarray(from).join(',') : text.slice(0, -1);
 }
 
 /** Typed arrays want elements at multiples of their size; tensors promise nothing. */
