@@ -16,8 +16,8 @@ const light: BarsModel = {
 };
 
 const deadlineMs = 50;
-/** Above what an allocator's arenas do by themselves. */
-const flatBytes = 16 << 20;
+/** What the young generation and the allocator's arenas take and give back by themselves. */
+const flatBytes = 32 << 20;
 
 /** What a server does when more comes than it can answer; the model is all that counts. */
 export async function measureOverload(setup: BarsSetup, { rounds, seconds }: Rounds): Promise<Bar[]> {
