@@ -148,6 +148,7 @@ function publicFront({ options, catalog, control, settings }: DataPlaneParts, in
       'model_repository',
       'parameters',
       'schedule_policy',
+      'sequence',
       'statistics',
     ],
   };

@@ -4,6 +4,7 @@ import { CostCache } from './batching/cost-cache.ts';
 import { createBatcher } from './batching/create-batcher.ts';
 import type { TargetInspection } from './batching/inspection.ts';
 import { RateLimiter } from './batching/rate-limiter.ts';
+import { RowReader } from './batching/split.ts';
 import type { Options } from './config/options.ts';
 import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
@@ -19,6 +20,7 @@ import type { LogLevel, ServerLogger } from './observability/log.ts';
 import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
+import { batchSequences } from './sequences/batch-sequences.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface HostContext {
@@ -35,7 +37,13 @@ export interface ServingHost extends AsyncDisposable {
   /** What the registry needs of whoever runs its models. */
   readonly hosting: Pick<
     RegistryOptions,
-    'openModel' | 'openEnsemble' | 'createStatistics' | 'onNotBatchable' | 'limitInstances' | 'drained'
+    | 'openModel'
+    | 'openEnsemble'
+    | 'createStatistics'
+    | 'onNotBatchable'
+    | 'limitInstances'
+    | 'sequencesProblem'
+    | 'drained'
   >;
   /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */
   serve(registry: ModelRegistry): Promise<Serving>;
@@ -76,12 +84,10 @@ export function costCacheOf({ models }: Options, logger: Logger): CostCache | un
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
   const limiter = createLimiter(options);
-  const batcher = createBatcher({
-    clock,
-    logger,
-    limits: { queuedBytes: options.server.byteBudget },
-    limiter,
-  });
+  const batcher = batchSequences(
+    createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget }, limiter }),
+    { clock, readRows: (tensor) => new RowReader(tensor) },
+  );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();
   return {

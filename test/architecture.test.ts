@@ -41,6 +41,7 @@ const table: Readonly<Record<string, Rule>> = {
   ensembles: stage(),
   execution: stage('onnxruntime-node'),
   models: stage('protobufjs'),
+  sequences: stage(),
   observability: stage(
     'pino',
     '@opentelemetry/api',
@@ -88,6 +89,7 @@ const table: Readonly<Record<string, Rule>> = {
     'execution',
     'models',
     'observability',
+    'sequences',
     'data-plane.ts',
   ),
   'io-threads': stageUser(

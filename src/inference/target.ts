@@ -2,6 +2,7 @@ import type { EnsemblePlan } from './ensemble.ts';
 import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
 import type { InferRequest } from './request.ts';
+import type { SequencePlan } from './sequence.ts';
 import type { StatisticsRecorder } from './statistics.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -128,6 +129,8 @@ export interface Target {
   readonly rehearsed?: readonly RehearsedCost[];
   /** The models that it runs instead of one of its own; only ensembles have it. */
   readonly ensemble?: EnsemblePlan | undefined;
+  /** Its requests belong together; only models with sequence_batching have it. */
+  readonly sequences?: SequencePlan | undefined;
 }
 
 /** Requests of one model as one batch. */

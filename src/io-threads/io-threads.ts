@@ -78,6 +78,8 @@ class IoThreads implements ServingHost, Serving {
     this.hosting = {
       openModel: (plan) => this.#open(plan),
       openEnsemble: () => this.#open(undefined),
+      // The requests of a sequence may come to different threads, and its state is in one.
+      sequencesProblem: 'needs --io-threads 1: the state of a sequence lives in one thread',
       createStatistics: (name, version) => this.#createStatistics(name, version),
       onNotBatchable: (target, reason) => {
         this.#spreadOf(target).batchingOffReason = reason;

@@ -10,6 +10,7 @@ import type {
 import { configError } from './config-message.ts';
 import { checkEnsembleConfig } from './ensemble-config.ts';
 import { checkRagged } from './ragged-config.ts';
+import { checkSequences, unsupportedSequences } from './sequence-config.ts';
 
 /** Each is a session with memory and a thread of its own; beyond this somebody mistyped. */
 const mostInstances = 64;
@@ -51,6 +52,7 @@ export function checkConfig(config: ModelConfig, model: string): void {
     (name) => wrong('output', `'${name}' is given twice`),
   );
   checkRagged(config, wrong);
+  checkSequences(config, wrong);
   if (config.dynamic_batching !== undefined) checkDynamicBatching(config, config.dynamic_batching, wrong);
   config.instance_group.forEach((group, index) =>
     checkInstances(group, (problem) => wrong(`instance_group[${index}]`, problem)),
@@ -71,8 +73,13 @@ export function checkConfig(config: ModelConfig, model: string): void {
  * @throws ServingError invalid_argument
  */
 export function refuseUnsupported(config: ModelConfig, model: string): void {
+  const sequences = unsupportedSequences(config);
   const unsupported: readonly (readonly [boolean, string])[] = [
-    [config.sequence_batching !== undefined, 'sequence_batching'],
+    [sequences !== undefined, sequences ?? ''],
+    [
+      config.sequence_batching !== undefined && config.batch_input.length > 0,
+      'batch_input beside sequence_batching',
+    ],
     [Object.keys(config.cc_model_filenames).length > 0, 'cc_model_filenames'],
     [config.input.some((input) => input.is_shape_tensor), 'input.is_shape_tensor'],
     [config.output.some((output) => output.is_shape_tensor), 'output.is_shape_tensor'],

@@ -10,6 +10,7 @@ import type {
 } from './config.ts';
 import { instanceKind } from './session-plan.ts';
 import { batchInputNames } from './ragged-config.ts';
+import { completeSequences, sequenceInputNames, stateOutputNames } from './sequence-config.ts';
 import { configDatatype, couldBatch, shapeOf } from './model-shape.ts';
 
 export interface CompletionOptions {
@@ -66,6 +67,7 @@ export function completeConfig(
     instance_group: completeGroups(given, model),
     input: completeInputs(given, metadata, maxBatchSize, model),
     output: completeOutputs(given, metadata, maxBatchSize, { model, logger }),
+    ...completeSequences(given),
     ...(scheduled === undefined && maxBatchSize > 1 ? { dynamic_batching: plainBatching } : {}),
   };
 }
@@ -96,7 +98,7 @@ function completeInputs(
       `model '${model}': input '${stranger.name}' is a sequence, a map or an optional, not a tensor`,
     );
   }
-  const own = new Set(batchInputNames(given));
+  const own = new Set([...batchInputNames(given), ...sequenceInputNames(given)]);
   const sent = inputs.filter(({ name }) => !own.has(name));
   const named = given.input.length > 0 ? given.input : sent.map(({ name }) => emptyInput(name));
   return named.map((input) => {
@@ -130,7 +132,9 @@ function completeOutputs(
     logger.warn({ model, outputs: strangers }, `outputs that are no tensors are not served; ${hint}`);
   }
   const tensors = outputs.filter(({ datatype }) => datatype !== undefined);
-  const named = given.output.length > 0 ? given.output : tensors.map(({ name }) => emptyOutput(name));
+  const states = new Set(stateOutputNames(given));
+  const seen = tensors.filter(({ name }) => !states.has(name));
+  const named = given.output.length > 0 ? given.output : seen.map(({ name }) => emptyOutput(name));
   return named.map((output) => {
     const own = tensors.find(({ name }) => name === output.name);
     return own === undefined ? output : { ...output, ...filled(output, own, maxBatchSize) };

@@ -22,7 +22,7 @@ export interface ModelConfig {
   readonly metric_tags: Readonly<Record<string, string>>;
   readonly optimization?: OptimizationConfig;
   readonly dynamic_batching?: DynamicBatchingConfig;
-  readonly sequence_batching?: object;
+  readonly sequence_batching?: SequenceBatchingConfig;
   readonly ensemble_scheduling?: EnsembleConfig;
   readonly parameters: Readonly<Record<string, { readonly string_value: string }>>;
   readonly model_warmup: readonly WarmupConfig[];
@@ -115,6 +115,52 @@ export interface DynamicBatchingConfig {
   readonly default_priority_level: number;
   readonly default_queue_policy?: QueuePolicyConfig;
   readonly priority_queue_policy: Readonly<Record<string, QueuePolicyConfig>>;
+}
+
+export interface SequenceBatchingConfig {
+  readonly max_sequence_idle_microseconds: number;
+  readonly control_input: readonly {
+    readonly name: string;
+    readonly control: readonly SequenceControlConfig[];
+  }[];
+  readonly direct?: {
+    readonly max_queue_delay_microseconds: number;
+    readonly minimum_slot_utilization: number;
+  };
+  readonly oldest?: {
+    readonly max_candidate_sequences: number;
+    readonly preferred_batch_size: readonly number[];
+    readonly max_queue_delay_microseconds: number;
+    readonly preserve_ordering: boolean;
+  };
+  readonly state: readonly SequenceStateConfig[];
+  readonly iterative_sequence: boolean;
+}
+
+export interface SequenceControlConfig {
+  readonly kind:
+    | 'CONTROL_SEQUENCE_START'
+    | 'CONTROL_SEQUENCE_READY'
+    | 'CONTROL_SEQUENCE_END'
+    | 'CONTROL_SEQUENCE_CORRID';
+  readonly int32_false_true: readonly number[];
+  readonly fp32_false_true: readonly number[];
+  readonly bool_false_true: readonly boolean[];
+  readonly data_type: string;
+}
+
+export interface SequenceStateConfig {
+  readonly input_name: string;
+  readonly output_name: string;
+  readonly data_type: string;
+  readonly dims: readonly number[];
+  readonly initial_state: readonly {
+    readonly name: string;
+    readonly data_type: string;
+    readonly dims: readonly number[];
+    readonly zero_data?: boolean;
+    readonly data_file?: string;
+  }[];
 }
 
 export interface WarmupConfig {

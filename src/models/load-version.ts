@@ -15,6 +15,7 @@ import { checkPadding, checkRaggedBatch } from './check-mixed-sizes.ts';
 import { checkSession } from './check-session.ts';
 import { completeConfig } from './complete-config.ts';
 import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
+import { configError } from './config-message.ts';
 import { contentDigest } from './content-digest.ts';
 import { datatypeOf } from './model-shape.ts';
 import {
@@ -26,6 +27,8 @@ import {
 } from './model-source.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
+import { loadSequences } from './load-sequences.ts';
+import { sequenceScheduling, wholeConfig } from './sequence-config.ts';
 import { instanceLimitsOf, sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
 import { warmUp } from './warm-up.ts';
@@ -47,6 +50,8 @@ export interface LoadTools extends SessionDefaults {
   readonly limitInstances?: (limits: readonly InstanceLimits[]) => Disposable;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
+  /** Why models with sequence_batching cannot be served; left out where they can. */
+  readonly sequencesProblem?: string;
   readonly ensembles: EnsembleRules;
   /** Stands for the sessions of a version that has none. */
   readonly openEnsemble: () => Promise<OpenedModel>;
@@ -78,6 +83,9 @@ export async function loadVersion(
 ): Promise<ServedVersion> {
   const { clock, logger, defaultMaxBatchSize } = tools;
   const startedAt = clock.now();
+  if (given.sequence_batching !== undefined && tools.sequencesProblem !== undefined) {
+    throw configError(source.name, 'sequence_batching', tools.sequencesProblem);
+  }
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
   const opened = await openLimited(plan, given, tools);
   try {
@@ -88,9 +96,10 @@ export async function loadVersion(
     });
     // Again: what was left out may not go with what was given.
     checkConfig(config, source.name);
-    checkSession(config, opened.metadata);
-    const spec = await specOf(config, source, version.version, files);
-    const scheduling = schedulingOf(config);
+    const whole = wholeConfig(config);
+    checkSession(whole, opened.metadata);
+    const spec = await specOf(whole, source, version.version, files);
+    const scheduling = sequenceScheduling(config, schedulingOf(config));
     const rehearsed = await warmUp(spec, config, opened.executors, {
       clock,
       logger,
@@ -110,7 +119,15 @@ export async function loadVersion(
       rehearsed,
     };
     await checkRows(target, opened, tools);
-    return { target, config, opened, counters, stamp, loadMs: clock.now() - startedAt };
+    const served: Target =
+      config.sequence_batching === undefined
+        ? target
+        : {
+            ...target,
+            spec: await specOf(config, source, version.version, files),
+            sequences: await loadSequences(config, source, target),
+          };
+    return { target: served, config, opened, counters, stamp, loadMs: clock.now() - startedAt };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;

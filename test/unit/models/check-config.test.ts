@@ -83,6 +83,42 @@ const wrong: readonly (readonly [text: string, problem: RegExp])[] = [
   ],
   ['version_policy { specific { } }', /version_policy\.specific: names no version/],
   ['response_cache { enable: true } sequence_batching { }', /cannot be enabled beside sequence_batching/],
+  ['sequence_batching { control_input { control { } } }', /control_input\[0\]: needs a name/],
+  ['sequence_batching { control_input { name: "S" } }', /takes exactly one control/],
+  [
+    'sequence_batching { control_input { name: "S" control { int32_false_true: [0, 1, 2] } } }',
+    /needs two values in one of/,
+  ],
+  [
+    'sequence_batching { control_input { name: "S" control { int32_false_true: [0, 1] fp32_false_true: [0, 1] } } }',
+    /needs two values in one of/,
+  ],
+  [
+    'sequence_batching { control_input { name: "S" control { int32_false_true: [0, 1] } } control_input { name: "T" control { bool_false_true: [false, true] } } }',
+    /specifies multiple CONTROL_SEQUENCE_START tensors/,
+  ],
+  [
+    'sequence_batching { control_input { name: "C" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_FP32 } } }',
+    /CORRID needs a data_type of/,
+  ],
+  ['sequence_batching { state { input_name: "s" } }', /needs input_name and output_name/],
+  [
+    'input { name: "s" dims: 1 data_type: TYPE_FP32 } sequence_batching { state { input_name: "s" output_name: "t" } }',
+    /input 's' is given twice/,
+  ],
+  [
+    'sequence_batching { state { input_name: "s" output_name: "t" data_type: TYPE_FP32 dims: 2 initial_state { data_type: TYPE_FP32 dims: 3 zero_data: true } } }',
+    /initial_state\.dims: must fit the state's dims/,
+  ],
+  [
+    'sequence_batching { state { input_name: "s" output_name: "t" data_type: TYPE_FP32 dims: 2 initial_state { data_type: TYPE_FP32 dims: 2 } } }',
+    /needs zero_data: true or a data_file/,
+  ],
+  ['sequence_batching { oldest { } }', /max_candidate_sequences: must be 1 to/],
+  [
+    'sequence_batching { } parameters { key: "max_sequences" value { string_value: "many" } }',
+    /parameters\.max_sequences: must be an integer of 1 to/,
+  ],
   [
     'response_cache { enable: true } model_transaction_policy { decoupled: true }',
     /cannot be enabled for a decoupled model/,
@@ -101,7 +137,19 @@ describe('what is wrong in itself', () => {
 });
 
 const unsupported: readonly (readonly [text: string, field: string])[] = [
-  ['sequence_batching { }', 'sequence_batching'],
+  ['sequence_batching { iterative_sequence: true }', 'sequence_batching.iterative_sequence'],
+  [
+    'sequence_batching { direct { max_queue_delay_microseconds: 1 } }',
+    'sequence_batching.direct.max_queue_delay_microseconds',
+  ],
+  [
+    'sequence_batching { direct { minimum_slot_utilization: 0.5 } }',
+    'sequence_batching.direct.minimum_slot_utilization',
+  ],
+  [
+    'max_batch_size: 2 input { name: "a" allow_ragged_batch: true } batch_input { target_name: "n" data_type: TYPE_FP32 source_input: "a" } sequence_batching { }',
+    'batch_input beside sequence_batching',
+  ],
   ['input { name: "a" is_shape_tensor: true }', 'input.is_shape_tensor'],
   ['output { name: "a" is_shape_tensor: true }', 'output.is_shape_tensor'],
   ['input { name: "a" is_non_linear_format_io: true }', 'input.is_non_linear_format_io'],
