@@ -39,15 +39,9 @@ export function collectByReceivedBytes(): void {
   const gc: unknown = runInNewContext('gc');
   if (typeof gc !== 'function') return;
   const allowance = new GarbageAllowance();
-  useYoungCollector({
-    collect() {
-      // Not by the clock: on a busy machine a collection is often interrupted.
-      const before = process.threadCpuUsage();
-      gc({ type: 'minor', execution: 'sync' });
-      allowance.look();
-      const { user, system } = process.threadCpuUsage(before);
-      return (user + system) / 1000;
-    },
+  useYoungCollector(() => {
+    gc({ type: 'minor', execution: 'sync' });
+    allowance.look();
   });
 }
 
