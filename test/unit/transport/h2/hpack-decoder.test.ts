@@ -107,6 +107,7 @@ describe('HPACK decoding', () => {
     'a missing string': '0001 61',
     'an integer cut off': 'ff',
     'an integer without end': 'ffffffffffffffff',
+    'an integer in more bytes than any value needs': '0f8080808080800000',
     'a table larger than announced': '3fe21f',
     'a table size update after a field': '82 20',
     'Huffman padding of more than seven bits': '0081ff 00',
