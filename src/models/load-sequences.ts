@@ -8,18 +8,20 @@ import type { ModelConfig, SequenceControlConfig, SequenceStateConfig } from './
 import { configError } from './config-message.ts';
 import { datatypeOf } from './model-shape.ts';
 import { readModelFile, type ModelSource } from './model-source.ts';
-import { controlType, sequenceLimits } from './sequence-config.ts';
+import { controlType, sequenceLimits, slotsAreRows } from './sequence-config.ts';
 
 /**
  * The sequences of a complete configuration that fits its model.
  *
  * @param model The model with controls and states.
+ * @param rowsProblem Why rows cannot share a batch; slots are no rows then. '' when they can.
  * @throws ServingError invalid_argument for an initial state that cannot be.
  */
 export async function loadSequences(
   config: ModelConfig,
   source: ModelSource,
   model: Target,
+  rowsProblem: string,
 ): Promise<SequencePlan> {
   const wrong = (path: string, problem: string): ServingError => configError(source.name, path, problem);
   const batching = config.sequence_batching;
@@ -47,9 +49,10 @@ export async function loadSequences(
   const controls = batching.control_input.flatMap(({ name, control: [control] }) =>
     control === undefined ? [] : controlOf(name, control),
   );
-  const together = limits.strategy === 'direct' && model.spec.maxBatchSize > 1;
+  const together = rowsProblem === '' && slotsAreRows(config);
   return {
     ...limits,
+    strategy: together ? 'direct' : 'oldest',
     controls,
     states,
     model: together ? { ...model, statistics: pendingOnly(model.statistics) } : model,

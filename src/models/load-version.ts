@@ -28,7 +28,7 @@ import {
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
 import { loadSequences } from './load-sequences.ts';
-import { sequenceScheduling, wholeConfig } from './sequence-config.ts';
+import { sequenceScheduling, slotsAreRows, wholeConfig } from './sequence-config.ts';
 import { instanceLimitsOf, sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
 import { warmUp } from './warm-up.ts';
@@ -118,14 +118,14 @@ export async function loadVersion(
       statistics: counters,
       rehearsed,
     };
-    await checkRows(target, opened, tools);
+    const rowsProblem = await checkRows(target, opened, tools, slotsAreRows(config));
     const served: Target =
       config.sequence_batching === undefined
         ? target
         : {
             ...target,
             spec: await specOf(config, source, version.version, files),
-            sequences: await loadSequences(config, source, target),
+            sequences: await loadSequences(config, source, target, rowsProblem),
           };
     return { target: served, config, opened, counters, stamp, loadMs: clock.now() - startedAt };
   } catch (error) {
@@ -152,17 +152,24 @@ async function openLimited(plan: SessionPlan, config: ModelConfig, tools: LoadTo
   };
 }
 
-async function checkRows(target: Target, { executors }: OpenedModel, tools: LoadTools): Promise<void> {
+/** @returns why rows cannot be told apart; '' when they can, or never meet. */
+async function checkRows(
+  target: Target,
+  { executors }: OpenedModel,
+  tools: LoadTools,
+  rowsMeet: boolean,
+): Promise<string> {
   const [executor] = executors;
-  if (!target.scheduling.dynamicBatching || executor === undefined) return;
+  if (!(target.scheduling.dynamicBatching || rowsMeet) || executor === undefined) return '';
   const reason =
     target.scheduling.ragged === undefined
       ? await checkBatching(target.spec, executor, tools.compareRows)
       : await checkRaggedBatch(target, executor, tools);
-  if (reason === '') return;
+  if (reason === '') return '';
   const { name: model, version } = target.spec;
   tools.logger.warn({ model, version, reason }, 'requests of this model are not batched');
   tools.onNotBatchable(target, reason);
+  return reason;
 }
 
 /** The scheduling without its padding when the model does not bear it. */

@@ -218,10 +218,7 @@ export function sequenceScheduling(config: ModelConfig, scheduling: Scheduling):
   };
 }
 
-export type SequenceLimits = Pick<
-  SequencePlan,
-  'strategy' | 'slots' | 'idleMs' | 'maxSequences' | 'maxStateBytes'
->;
+export type SequenceLimits = Pick<SequencePlan, 'slots' | 'idleMs' | 'maxSequences' | 'maxStateBytes'>;
 
 /** @param config Complete and checked. */
 export function sequenceLimits(config: ModelConfig, instances: number, wrong: Wrong): SequenceLimits {
@@ -229,7 +226,6 @@ export function sequenceLimits(config: ModelConfig, instances: number, wrong: Wr
   const perInstance = oldest?.max_candidate_sequences ?? Math.max(1, config.max_batch_size);
   const idleMicroseconds = config.sequence_batching?.max_sequence_idle_microseconds ?? 0;
   return {
-    strategy: oldest === undefined ? 'direct' : 'oldest',
     slots: Math.min(mostSequences, perInstance * Math.max(1, instances)),
     idleMs: idleMicroseconds / 1000,
     maxSequences: limitOf(
@@ -245,4 +241,9 @@ export function sequenceLimits(config: ModelConfig, instances: number, wrong: Wr
       wrong,
     ),
   };
+}
+
+/** Whether sequences meet in a batch although requests are not batched: each is a row of it. */
+export function slotsAreRows({ sequence_batching: batching, max_batch_size: most }: ModelConfig): boolean {
+  return batching !== undefined && batching.oldest === undefined && most > 1;
 }
