@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { createBatcher } from '../../../src/batching/create-batcher.ts';
 import { RowReader } from '../../../src/batching/split.ts';
 import { ServingError } from '../../../src/errors.ts';
@@ -270,6 +271,39 @@ for (const strategy of ['oldest', 'direct'] as const) {
     await draining;
     assert.deepEqual(await Promise.all(answers.slice(0, 2)), [1, 3]);
     assert.equal(bench.clock.pending, 0);
+  });
+}
+
+const anyTurns = fc.array(
+  fc.record({
+    id: fc.integer({ min: 1, max: 4 }),
+    value: fc.integer({ min: 1, max: 100 }),
+    flags: fc.constantFrom('', '', '', 's', 'e', 'se'),
+    finishes: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+for (const strategy of ['oldest', 'direct'] as const) {
+  test(`${strategy}: whatever comes in whatever order, each sequence adds up by itself`, async () => {
+    const property = fc.asyncProperty(anyTurns, async (turns) => {
+      const bench = new Bench({ strategy, maxBatchSize: 2, instances: 2 });
+      const sums = new Map<number, number>();
+      const expected: (number | string)[] = [];
+      const answers: Promise<number | string>[] = [];
+      for (const { id, value, flags, finishes } of turns) {
+        const before = flags.includes('s') ? 0 : sums.get(id);
+        expected.push(before === undefined ? 'SEQUENCE_NOT_STARTED' : before + value);
+        if (before === undefined || flags.includes('e')) sums.delete(id);
+        else sums.set(id, before + value);
+        answers.push(bench.send(id, value, flags));
+        await settled();
+        if (finishes) bench.executors.find(({ running }) => running !== undefined)?.finish();
+      }
+      await bench.finishAll();
+      assert.deepEqual(await Promise.all(answers), expected);
+    });
+    await fc.assert(property, { numRuns: 30 });
   });
 }
 
