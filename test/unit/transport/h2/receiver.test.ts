@@ -166,6 +166,24 @@ describe('a client that breaks a rule', () => {
   });
 });
 
+describe('a header block that was seen before', () => {
+  it('means what the table says now, also when trailers changed the table', () => {
+    const test = new TestConnection();
+    const adds = (value: string): Buffer =>
+      Buffer.from(`\x40\x01x${String.fromCharCode(value.length)}${value}`);
+    const newest = Buffer.concat([requestBlock(), Buffer.from([0xbe])]);
+    const ask = (streamId: number): Buffer => frame(headers, endHeaders, streamId, newest);
+    test.socket.receive(frame(headers, whole, 1, Buffer.concat([requestBlock(), adds('one')])));
+    test.socket.receive(Buffer.concat([ask(3), ask(5)]));
+    test.socket.receive(frame(headers, whole, 5, adds('two')));
+    test.socket.receive(ask(7));
+    assert.deepEqual(
+      test.sinks.map(({ head }) => head.get('x')),
+      ['one', 'one', 'one', 'two'],
+    );
+  });
+});
+
 describe('settings', () => {
   it('that open the window let go what waits', () => {
     const test = new TestConnection({}, Buffer.concat([preface, settings({ 4: 0 })]));
