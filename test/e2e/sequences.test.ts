@@ -18,10 +18,11 @@ const controls = `
   }`;
 
 function sumConfig(strategy: string): string {
-  return `max_batch_size: 4 sequence_batching { max_sequence_idle_microseconds: 600000 ${strategy} ${controls} }`;
+  return `max_batch_size: 4 sequence_batching { max_sequence_idle_microseconds: 60000000 ${strategy} ${controls} }`;
 }
 
 const sileroConfig = `sequence_batching {
+  max_sequence_idle_microseconds: 60000000
   oldest { max_candidate_sequences: 2 }
   state { input_name: "state" output_name: "stateN" data_type: TYPE_FP32 dims: [ 2, 1, 128 ] }
 }`;
@@ -49,7 +50,11 @@ async function fill(folder: RepositoryFolder): Promise<void> {
 test('sequences, as tritonclient sends them', { skip }, async (t) => {
   using folder = new RepositoryFolder();
   await fill(folder);
-  await using server = await startServer({ repository: folder.path });
+  const loads = ['oldest', 'direct', 'silero'].flatMap((model) => ['--load-model', model]);
+  await using server = await startServer({
+    repository: folder.path,
+    args: ['--model-control-mode', 'explicit', ...loads],
+  });
   await runChecks(t, 'sequence_checks.py', [server.grpcAddress, server.httpAddress, silero.path]);
 });
 

@@ -60,7 +60,7 @@ def controls_and_states() -> None:
         checks.equal([tensor.name for tensor in metadata.inputs], ["x"])
         checks.equal(sorted(tensor.name for tensor in metadata.outputs), ["controls", "id", "y"])
         config = client.get_model_config(model, as_json=True)["config"]["sequence_batching"]
-        checks.equal(config["max_sequence_idle_microseconds"], "600000")
+        checks.equal(config["max_sequence_idle_microseconds"], "60000000")
 
 
 def unary() -> None:
@@ -159,4 +159,16 @@ def speech() -> None:
         streams[index].stop()
 
 
-checks.run(controls_and_states, unary, over_http, refusals, ends, many_streams, statistics, speech)
+def reload() -> None:
+    """a model that is unloaded and loaded again has forgotten its sequences"""
+    for model in ("oldest", "direct"):
+        add(model, "kept", 1, first=True)
+        client.unload_model(model)
+        checks.equal(client.is_model_ready(model), False)
+        client.load_model(model)
+        message = checks.fails("INVALID_ARGUMENT", add, model, "kept", 2)
+        checks.equal("must specify the START flag" in message, True)
+        add(model, "left open when the server stops", 1, first=True)
+
+
+checks.run(controls_and_states, unary, over_http, refusals, ends, many_streams, statistics, speech, reload)
