@@ -1,4 +1,4 @@
-/** Longest text of a float, with its comma: `-0.000123456789,`. */
+/** Longest text of a float, with its comma: `-0.000123456789,` or `-1.23456789e-38,`. */
 export const maxFloatCharacters = 16;
 
 /** The least numbers above each magnitude: 0.001 for those from 0.0001, and so on. */
@@ -57,13 +57,13 @@ function writeDigits(target: Buffer, point: number, digits: number, decimals: nu
   return end;
 }
 
-/** Zero, very small, very large, and what is no number. */
+/** Zero, very small, very large, and what is no number. With an exponent, because 1e20 in full is longer than the room. */
 function rareText(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0';
   if (!Number.isFinite(value)) return String(value);
   for (let digits = 7; digits < 9; digits++) {
     const shorter = Number(value.toPrecision(digits));
-    if (Math.fround(shorter) === value) return String(shorter);
+    if (Math.fround(shorter) === value) return shorter.toExponential();
   }
-  return String(Number(value.toPrecision(9)));
+  return Number(value.toPrecision(9)).toExponential();
 }

@@ -95,16 +95,17 @@ function countElements(reader: JsonReader): number {
 
 /** Variable dimensions are filled from the innermost; those further out become 1. */
 function shapeOf(name: string, shape: readonly number[], count: number): readonly number[] {
+  const known = shape.filter((size) => size !== -1);
+  const step = elementCount(known);
+  if (known.length === shape.length && count !== step) throw refuse.elementCount(name, step);
+  if (step === 0 ? count !== 0 : count % step !== 0) throw refuse.multiple(name, step);
   const filled = [...shape];
-  let rest = count;
+  let rest = step === 0 ? 0 : count / step;
   for (let index = filled.length - 1; index >= 0; index--) {
-    const size = filled[index] ?? -1;
-    if (size === -1) {
-      filled[index] = rest;
-      rest = 1;
-    } else rest /= size;
+    if (filled[index] !== -1) continue;
+    filled[index] = rest;
+    rest = 1;
   }
-  if (rest !== 1 || elementCount(filled) !== count) throw refuse.elementCount(name, elementCount(filled));
   return filled;
 }
 

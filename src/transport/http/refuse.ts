@@ -72,6 +72,11 @@ export const refuse = {
       'WRONG_SIZE',
       `Unable to parse 'data': shape does not match true shape of 'data' field of input ${shown(input)}, expected ${expected} elements`,
     ),
+  multiple: (input: string, step: number) =>
+    invalid(
+      'WRONG_SIZE',
+      `Unable to parse 'data': input ${shown(input)} takes a multiple of ${step} elements`,
+    ),
   oneSource: (input: string, got: string) =>
     invalid(
       'MISSING_DATA',
