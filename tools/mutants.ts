@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..');
 /** In the order in which they are tried; the first are the fastest. */
 const suites = [
   ['--test-isolation=none', 'test/unit/transport/h2/*.test.ts'],
-  ['test/interop/h2spec.ts', 'test/conformance/transport/*.test.ts', 'test/attack/*.test.ts'],
+  ['test/interop/h2spec.ts', 'test/conformance/transport/*.test.ts'],
 ] as const;
 /** A suite that hangs has noticed as well. */
 const suiteTimeoutMs = 60_000;

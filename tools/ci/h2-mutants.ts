@@ -88,13 +88,6 @@ export const mutants: readonly Mutant[] = [
     find: 'stream.sendWindowBytes += difference;',
     replace: '',
   },
-  { name: 'settings that wake no stream', file: 'receiver.ts', find: 'host.sender.pumpAll();', replace: '' },
-  {
-    name: 'padding that is never given back',
-    file: 'receiver.ts',
-    find: 'stream?.credit(padding);',
-    replace: '',
-  },
   {
     name: 'more streams than the limit',
     file: 'receiver.ts',
