@@ -10,6 +10,12 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'padding that is never given back',
+    file: 'receiver.ts',
+    find: 'stream?.credit(padding);',
+    replace: '',
+  },
+  {
     name: 'a connection window that may be exceeded',
     file: 'receiver.ts',
     find: 'if (this.#windowBytes < 0) {',
