@@ -4,7 +4,10 @@ import { readUint32 } from '../h2/bytes.ts';
 export const prefixBytes = 5;
 
 /** The buffer of a message that is not whole is at most this many times what has arrived of it, */
-const growthFactor = 16;
+const growthFactor = 8;
+/** or this many times when that is more than a few packets: the first 64 kB make room for a whole 600 kB tensor, */
+const largeGrowthFactor = 16;
+const largeBytes = 32_768;
 /** or this large. */
 const firstBufferBytes = 1024;
 
@@ -108,7 +111,8 @@ export class MessageReader {
   }
 
   #grow(needed: number): void {
-    const capacity = Math.max(firstBufferBytes, needed * growthFactor);
+    const factor = needed < largeBytes ? growthFactor : largeGrowthFactor;
+    const capacity = Math.max(firstBufferBytes, needed * factor);
     const grown = Buffer.allocUnsafe(Math.min(this.#length, capacity));
     this.#partial.copy(grown, 0, 0, this.#received);
     this.#partial = grown;
