@@ -25,10 +25,16 @@ export interface MessageTarget {
 
 const nothing = Buffer.alloc(0);
 
+/** The bytes in memory of their own. */
+export function copyOf(chunk: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  chunk.copy(copy, 0, start, end);
+  return copy;
+}
+
 /**
- * Cuts a stream's bytes into messages. A message inside one chunk is handed on as a view of it. One that spans chunks is
- * put together in a buffer that grows with the bytes that have arrived, whatever its length claims; a chunk is copied
- * while it is still in the processor's cache, and not kept.
+ * Cuts a stream's bytes into messages. One that spans chunks is put together in a buffer that grows with the bytes that
+ * have arrived, whatever its length claims. Chunks are copied while they are in the processor's cache, and not kept.
  */
 export class MessageReader {
   readonly #target: MessageTarget;
@@ -65,7 +71,7 @@ export class MessageReader {
       const missing = this.#length - this.#received;
       if (this.#received === 0 && end - at >= missing) {
         at += missing;
-        this.#deliver(chunk.subarray(at - missing, at));
+        this.#deliver(copyOf(chunk, at - missing, at));
       } else {
         const take = Math.min(missing, end - at);
         if (take > 0 && !this.#keep(chunk, at, at + take)) return;

@@ -4,7 +4,7 @@ import type { H2Stream } from '../h2/stream.ts';
 import { encodeResponseHeaders, okBlocks } from './h2-blocks.ts';
 import { H2Call, type CallServices } from './h2-call.ts';
 import { inflateMessage, memoryExhausted, messageTooLarge } from './h2-compression.ts';
-import { MessageReader, prefixBytes, type MessageTarget } from './h2-message-reader.ts';
+import { copyOf, MessageReader, prefixBytes, type MessageTarget } from './h2-message-reader.ts';
 import type { GrpcRequest } from './h2-request.ts';
 import { encodedBytes, prepareMessage } from './h2-reply-message.ts';
 import type { Encoded, UnaryMethod } from './method.ts';
@@ -36,7 +36,7 @@ export class UnaryCall extends H2Call implements MessageTarget {
       const length = size - prefixBytes;
       const isWhole = length >= 0 && byteAt(chunk, start) === 0 && readUint32(chunk, start + 1) === length;
       if (isWhole && this.#message === undefined && length <= this.maxMessageBytes) {
-        if (this.keep(length)) this.#message = chunk.subarray(start + prefixBytes, end);
+        if (this.keep(length)) this.#message = copyOf(chunk, start + prefixBytes, end);
         return;
       }
       this.#reader = new MessageReader(this);

@@ -14,6 +14,7 @@ import { errorCode, frameType, largestStreamId } from './protocol.ts';
 import { Receiver, type ReceiverHost, type StreamAcceptor } from './receiver.ts';
 import { Sender, type SenderHost } from './sender.ts';
 import { encodeSettings } from './settings.ts';
+import { onReceived } from './socket-reads.ts';
 import type { H2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -220,7 +221,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
 
   #listen(): void {
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    onReceived(socket, (bytes) => this.#onData(bytes));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onPeerEnd());
     socket.on('error', () => this.destroy());

@@ -6,7 +6,7 @@ import { clientPreface, errorCode, flag, frameHeaderBytes, frameType } from './p
 export interface FrameReceiver {
   /** A DATA frame begins. `frameBytes` counts its padding too, as flow control does. */
   onDataStart(streamId: number, frameBytes: number, endStream: boolean): void;
-  /** Bytes of the current DATA frame: views of the chunk, valid for good, never empty. */
+  /** `chunk[start, end)` are bytes of the current DATA frame, never empty, valid only during the call. */
   onDataBytes(chunk: Buffer, start: number, end: number): void;
   onDataEnd(endStream: boolean): void;
   /** Any other frame, complete. `bytes[start, end)` is its payload, valid only during the call. */

@@ -7,6 +7,8 @@ const smallBytes = 4096;
 /** Buffers beyond these are left to the garbage collector, which pays for memory outside its heap with whole collections. */
 const keptLarge = 16;
 const keptSmall = 512;
+/** Of one connection, while its peer reads slowly. */
+const keptFull = 8;
 /** What is left of a buffer that the socket still reads from is used on while it is at least this. */
 const usefulRestBytes = 16_384;
 /** Larger pieces go to the socket as they are; copying smaller ones is cheaper than a piece of a vectored write. */
@@ -103,10 +105,13 @@ export class Output {
     else this.#retire();
   }
 
-  /** The socket still reads from the buffers; the full ones are left to it. */
+  /** The socket still reads from the buffers: they are given back when it has taken everything, unless they are very many. */
   #retire(): void {
-    if (this.#full.length > 0) this.#full = [];
-    if (this.buffer.length - this.#end < usefulRestBytes) this.#forgetBuffer();
+    if (this.buffer !== noBuffer && this.buffer.length - this.#end < usefulRestBytes) {
+      this.#full.push(this.buffer);
+      this.#forgetBuffer();
+    }
+    if (this.#full.length > keptFull) this.#full = [];
   }
 
   /** Returns the buffer once the socket has taken all of it. */

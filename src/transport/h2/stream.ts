@@ -5,7 +5,7 @@ import type { Sender } from './sender.ts';
 
 /** What becomes of a request: told by the connection, in order, always outside of the sink's own calls. */
 export interface StreamSink {
-  /** Body bytes: a view of the received chunk that stays valid. The sink gives them back with `stream.credit`. */
+  /** `chunk[start, end)` is of the body, valid only during the call. The sink gives it back with `stream.credit`. */
   onData(chunk: Buffer, start: number, end: number): void;
   /** The peer has sent everything. */
   onEnd(): void;
