@@ -40,7 +40,13 @@ export function traceEndpoint(route: string, endpoint: Endpoint, tracing: Tracin
   if (endpoint.scope === 'none') return endpoint;
   const traced = (method: string, handler: Handler | undefined): Handler | undefined =>
     handler === undefined ? undefined : traceHandler(handler, httpCall(method, route), tracing);
-  return { ...endpoint, get: traced('GET', endpoint.get), post: traced('POST', endpoint.post) };
+  return {
+    ...endpoint,
+    get: traced('GET', endpoint.get),
+    post: traced('POST', endpoint.post),
+    put: traced('PUT', endpoint.put),
+    delete: traced('DELETE', endpoint.delete),
+  };
 }
 
 function traceHandler(handler: Handler, named: NamedCall, tracing: Tracing): Handler {

@@ -9,7 +9,7 @@ export interface FoundEndpoint {
   readonly names: PathNames;
 }
 
-const noNames: PathNames = { model: '', version: '', repository: '' };
+export const noNames: PathNames = { model: '', version: '', repository: '', label: '' };
 
 /**
  * Finds what a request's target means. Names are percent-decoded once, after the path was cut into segments, so that no
@@ -31,7 +31,7 @@ export function findEndpoint(endpoints: Endpoints, target: string): FoundEndpoin
 }
 
 function findModel(endpoints: Endpoints, name: string, rest: readonly string[]): FoundEndpoint | undefined {
-  const model = decode(name);
+  const model = decodeSegment(name);
   if (rest[0] !== 'versions') return found(endpoints, pattern(rest), { ...noNames, model });
   const [, version = '', ...action] = rest;
   // What does not count as a version is not a path, as in Triton.
@@ -47,11 +47,11 @@ function findRepository(endpoints: Endpoints, segments: readonly string[]): Foun
   const isNamed = segments[0] !== 'index' && segments[0] !== 'models';
   const [repository = '', rest] = isNamed ? [segments[0], segments.slice(1)] : ['', segments];
   if (isNamed && repository === '') return undefined;
-  const names = { ...noNames, repository: decode(repository) };
+  const names = { ...noNames, repository: decodeSegment(repository) };
   const [kind, name = '', ...action] = rest;
   if (kind !== 'models' || name === '') return found(endpoints, `repository/${rest.join('/')}`, names);
   const key = ['repository/models/{model}', ...action].join('/');
-  return found(endpoints, key, { ...names, model: decode(name) });
+  return found(endpoints, key, { ...names, model: decodeSegment(name) });
 }
 
 function found(endpoints: Endpoints, key: string, names: PathNames): FoundEndpoint | undefined {
@@ -60,13 +60,20 @@ function found(endpoints: Endpoints, key: string, names: PathNames): FoundEndpoi
 }
 
 /** The path of a request target in origin form or, as proxies send it, absolute form. */
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const path = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '');
   const query = path.search(/[?#]/);
   return query === -1 ? path : path.slice(0, query);
 }
 
-function decode(segment: string): string {
+/** What follows the path of a request target's question mark. */
+export function queryOf(target: string): string {
+  const start = target.indexOf('?');
+  return start === -1 ? '' : target.slice(start + 1).replace(/#.*$/s, '');
+}
+
+/** @throws invalid_argument for percent signs that encode nothing. */
+export function decodeSegment(segment: string): string {
   if (!segment.includes('%')) return segment;
   try {
     return decodeURIComponent(segment);

@@ -8,7 +8,8 @@ import type { BodyBudget } from './body-budget.ts';
 import { compress, inflateBody, replyEncoding, requestEncoding } from './content-encoding.ts';
 import type { CrossOrigin } from './cross-origin.ts';
 import { readTimeout } from './deadline.ts';
-import { findEndpoint, type Endpoints } from './endpoint-table.ts';
+import type { DialectRoutes } from './dialect.ts';
+import { findEndpoint, queryOf, type Endpoints } from './endpoint-table.ts';
 import type { Endpoint, Handler, HttpCall, PathNames } from './http-call.ts';
 import type { HttpLimits, HttpServerOptions } from './http-server-options.ts';
 import { isHopeless, receiveBody, type ReceiveLimits } from './receive-body.ts';
@@ -21,6 +22,7 @@ const compressFromBytes = 8 * 1024;
 /** What all exchanges of one server share. */
 export interface ExchangeServices {
   readonly endpoints: Endpoints;
+  readonly dialects: DialectRoutes;
   readonly authenticate: HttpServerOptions['authenticate'];
   readonly crossOrigin: CrossOrigin;
   readonly wheel: TimerWheel;
@@ -51,6 +53,8 @@ export class Exchange implements WheelEntry {
   readonly #response: ServerResponse;
   readonly #services: ExchangeServices;
   #context: CallContext | undefined = undefined;
+  /** The form of errors at the path that was asked for. */
+  #errorReply = errorReply;
   #heldBytes = 0;
   #corsHeaders: readonly string[] = [];
   /** The client waits for leave to send its body (`Expect: 100-continue`). */
@@ -77,7 +81,7 @@ export class Exchange implements WheelEntry {
     try {
       this.#answer(await this.#handle());
     } catch (thrown) {
-      this.#answer(errorReply(thrown));
+      this.#answer(this.#errorReply(thrown));
     }
     this.#working = false;
     this.#leave();
@@ -85,7 +89,7 @@ export class Exchange implements WheelEntry {
 
   onDue(): void {
     const error = new ServingError('deadline_exceeded', 'deadline exceeded', { reason: 'DEADLINE_EXCEEDED' });
-    this.#answer(errorReply(error));
+    this.#answer(this.#errorReply(error));
     this.#context?.cancel();
   }
 
@@ -100,7 +104,7 @@ export class Exchange implements WheelEntry {
     const principal = this.#authorize(target.endpoint);
     const deadline = this.#startDeadline();
     const encoding = requestEncoding(this.#header('content-encoding'));
-    const hasBody = this.#request.method === 'POST';
+    const hasBody = this.#request.method === 'POST' || this.#request.method === 'PUT';
     const receive: ReceiveLimits = {
       maxBytes: limits.maxBodyBytes,
       hold: (sizeBytes) => this.#hold(sizeBytes),
@@ -112,7 +116,13 @@ export class Exchange implements WheelEntry {
     const context = new CallContext(this.#services.clock.now(), deadline, principal, body.length);
     context.front = 'http';
     this.#context = context;
-    const call: HttpCall = { context, path: target.names, body, header: (name) => this.#header(name) };
+    const call: HttpCall = {
+      context,
+      path: target.names,
+      query: queryOf(this.#request.url ?? ''),
+      body,
+      header: (name) => this.#header(name),
+    };
     return target.handler(call);
   }
 
@@ -122,19 +132,23 @@ export class Exchange implements WheelEntry {
   }
 
   #find(): Found | HttpReply {
-    const found = findEndpoint(this.#services.endpoints, this.#request.url ?? '');
+    const { endpoints, dialects } = this.#services;
+    const url = this.#request.url ?? '';
+    const inDialect = dialects.find(url);
+    if (inDialect !== undefined) this.#errorReply = inDialect.errorReply;
+    const found = inDialect ?? findEndpoint(endpoints, url);
     if (found === undefined) return jsonReply({ error: 'Not Found' }, 404);
     const { endpoint, names } = found;
-    const { method } = this.#request;
-    const handler =
-      method === 'POST' ? endpoint.post : method === 'GET' || method === 'HEAD' ? endpoint.get : undefined;
+    const handler = handlerOf(endpoint, this.#request.method);
     if (handler !== undefined) return { endpoint, handler, names };
-    const allowed = [endpoint.get && 'GET', endpoint.post && 'POST'].filter((name) => name !== undefined);
+    const allowed = methods.filter((method) => handlerOf(endpoint, method) !== undefined);
     return jsonReply({ error: 'Method Not Allowed' }, 405, ['Allow', allowed.join(', ')]);
   }
 
   /** Endpoints that are open to everybody do not look at credentials at all, so that probes with stale ones work. */
-  #authorize({ scope }: Endpoint): Principal {
+  #authorize(endpoint: Endpoint): Principal {
+    const isChange = this.#request.method !== 'GET' && this.#request.method !== 'HEAD';
+    const scope = (isChange ? endpoint.changeScope : undefined) ?? endpoint.scope;
     if (scope === 'none') return anonymous;
     const principal = this.#services.authenticate((name) => this.#header(name));
     if (principal.scopes.has(scope)) return principal;
@@ -224,6 +238,15 @@ export class Exchange implements WheelEntry {
 }
 
 const noBytes = Buffer.alloc(0);
+
+const methods = ['GET', 'POST', 'PUT', 'DELETE'] as const;
+
+function handlerOf(endpoint: Endpoint, method: string | undefined): Handler | undefined {
+  if (method === 'GET' || method === 'HEAD') return endpoint.get;
+  if (method === 'POST') return endpoint.post;
+  if (method === 'PUT') return endpoint.put;
+  return method === 'DELETE' ? endpoint.delete : undefined;
+}
 
 function sizeOf(pieces: readonly Uint8Array[]): number {
   let sizeBytes = 0;

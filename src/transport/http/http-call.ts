@@ -7,6 +7,8 @@ export interface HttpCall {
   readonly context: CallContext;
   /** Names in the path, decoded; '' where the path has none. */
   readonly path: PathNames;
+  /** Behind the path's question mark, still encoded; '' without any. */
+  readonly query: string;
   /** Received and decompressed as a whole; empty for GET. */
   readonly body: Buffer;
   /** By lower-case name. */
@@ -18,6 +20,8 @@ export interface PathNames {
   readonly version: string;
   /** Of a model repository. */
   readonly repository: string;
+  /** Of a version of the model. */
+  readonly label: string;
 }
 
 /** A thrown or rejected ServingError becomes the reply. */
@@ -29,6 +33,10 @@ export interface Endpoint {
   readonly scope: Scope | 'none';
   readonly get: Handler | undefined;
   readonly post: Handler | undefined;
+  readonly put?: Handler | undefined;
+  readonly delete?: Handler | undefined;
+  /** The scope for everything but GET, where that is another one. */
+  readonly changeScope?: Scope;
 }
 
 export function reads(scope: Endpoint['scope'], get: Handler): Endpoint {

@@ -5,6 +5,7 @@ import type { Logger } from '../../inference/logger.ts';
 import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Dialect } from './dialect.ts';
 import type { Endpoint } from './http-call.ts';
 
 /** Bounds on what clients may cost. Durations in milliseconds. */
@@ -63,6 +64,8 @@ export interface HttpServerOptions {
   readonly serverVersion: string;
   /** Names of the protocol's extensions that this server speaks. */
   readonly extensions: readonly string[];
+  /** REST forms of other servers beside the protocol's own. `maxBodyBytes` also bounds tensors that come as JSON. */
+  readonly createDialects?: (limits: Pick<HttpLimits, 'maxBodyBytes'>) => readonly Dialect[];
   /** Goes around each endpoint, by its path with `{model}` and the like for names. */
   readonly around?: (route: string, endpoint: Endpoint) => Endpoint;
   /** Origins of web pages that may call; `*` for all. */

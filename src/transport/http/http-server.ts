@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import { BodyBudget } from './body-budget.ts';
 import { CrossOrigin } from './cross-origin.ts';
+import { DialectRoutes } from './dialect.ts';
 import type { Endpoints } from './endpoint-table.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import {
@@ -43,6 +44,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const wheel = new TimerWheel(clock, deadlineTickMs);
   const services: ExchangeServices = {
     endpoints: createEndpoints(options, limits, () => services.draining),
+    dialects: createDialectRoutes(options, limits),
     authenticate: options.authenticate,
     crossOrigin: new CrossOrigin(options.corsOrigins),
     wheel,
@@ -99,6 +101,20 @@ function createEndpoints(options: HttpServerOptions, limits: HttpLimits, drainin
   ]);
   if (around === undefined) return endpoints;
   return new Map(Array.from(endpoints, ([path, endpoint]) => [path, around(`/v2/${path}`, endpoint)]));
+}
+
+function createDialectRoutes(
+  { createDialects, around }: HttpServerOptions,
+  limits: HttpLimits,
+): DialectRoutes {
+  const dialects = createDialects?.({ maxBodyBytes: limits.maxBodyBytes }) ?? [];
+  if (around === undefined) return new DialectRoutes(dialects);
+  return new DialectRoutes(
+    dialects.map((dialect) => ({
+      ...dialect,
+      endpoints: new Map(Array.from(dialect.endpoints, ([route, at]) => [route, around(route, at)])),
+    })),
+  );
 }
 
 function createListener(tls: HttpTls | undefined, limits: HttpLimits): Server {

@@ -1,0 +1,84 @@
+import { decodeSegment, noNames, pathOf, type Endpoints, type FoundEndpoint } from './endpoint-table.ts';
+import type { PathNames } from './http-call.ts';
+import type { HttpReply } from './reply.ts';
+
+/** The REST form of another server, at paths outside `/v2`. */
+export interface Dialect {
+  /**
+   * By route. A segment of a route is its own text, or `{model}`, `{version}` or `{label}` with more text behind it:
+   * `/v1/models/{model}:predict`. The first route that fits counts.
+   */
+  readonly endpoints: Endpoints;
+  /** The reply to anything thrown, in the form that the dialect's clients read. */
+  readonly errorReply: (thrown: unknown) => HttpReply;
+}
+
+export interface FoundInDialect extends FoundEndpoint {
+  readonly errorReply: Dialect['errorReply'];
+}
+
+type Name = Exclude<keyof PathNames, 'repository'>;
+
+interface Segment {
+  /** undefined for a segment that is its own text. */
+  readonly name: Name | undefined;
+  readonly text: string;
+}
+
+interface Route extends Pick<FoundInDialect, 'endpoint' | 'errorReply'> {
+  readonly segments: readonly Segment[];
+}
+
+/** What a version is in a path: as in the protocol, nothing but digits. */
+const versionForm = /^\d{1,18}$/;
+
+/** The routes of all dialects of a server. Where two have the same path, the dialect that comes first answers. */
+export class DialectRoutes {
+  readonly #routes: readonly Route[];
+
+  constructor(dialects: readonly Dialect[]) {
+    this.#routes = dialects.flatMap(({ endpoints, errorReply }) =>
+      Array.from(endpoints, ([route, endpoint]) => ({ segments: segmentsOf(route), endpoint, errorReply })),
+    );
+  }
+
+  /** @throws invalid_argument for percent signs that encode nothing. */
+  find(target: string): FoundInDialect | undefined {
+    if (this.#routes.length === 0) return undefined;
+    const path = pathOf(target).split('/');
+    for (const { segments, endpoint, errorReply } of this.#routes) {
+      const names = match(segments, path);
+      if (names !== undefined) return { endpoint, names, errorReply };
+    }
+    return undefined;
+  }
+}
+
+function segmentsOf(route: string): Segment[] {
+  return route.split('/').map((segment) => {
+    const found = /^\{(\w+)\}(.*)$/.exec(segment);
+    if (found === null) return { name: undefined, text: segment };
+    const [, name = '', text = ''] = found;
+    if (name !== 'model' && name !== 'version' && name !== 'label') {
+      throw new Error(`bug: the route ${route} names ${name}`);
+    }
+    return { name, text };
+  });
+}
+
+function match(segments: readonly Segment[], path: readonly string[]): PathNames | undefined {
+  if (segments.length !== path.length) return undefined;
+  let names = noNames;
+  for (const [index, { name, text }] of segments.entries()) {
+    const part = path[index] ?? '';
+    if (name === undefined) {
+      if (part !== text) return undefined;
+      continue;
+    }
+    if (part.length <= text.length || !part.endsWith(text)) return undefined;
+    const value = decodeSegment(part.slice(0, part.length - text.length));
+    if (name === 'version' && !versionForm.test(value)) return undefined;
+    names = { ...names, [name]: value };
+  }
+  return names;
+}
