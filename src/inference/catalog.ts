@@ -36,6 +36,8 @@ export interface ModelCatalog {
   modelReady(model: string, version: string): boolean;
   metadata(model: string, version: string): ModelMetadata;
   config(model: string, version: string): ModelConfigMessage;
+  /** Class names of the outputs that have them, by output. */
+  labels(model: string, version: string): ReadonlyMap<string, readonly string[]>;
   /** '' for all ready models. */
   statistics(model: string, version: string): readonly StatisticsSnapshot[];
   index(readyOnly: boolean): readonly IndexEntry[];

@@ -32,6 +32,7 @@ export function createCatalog({ table, router, ready }: CatalogOptions): ModelCa
     modelReady: (model, version) => isReady(router, model, version),
     metadata: (model, version) => metadataOf(table, find(model, version), version),
     config: (model, version) => ({ ...find(model, version).config }),
+    labels: (model, version) => labelsOf(find(model, version)),
     statistics: (model, version) => statistics(table, model, version, find),
     index: (readyOnly) => index(table, readyOnly),
     onChange: (listener) => table.onChange(listener),
@@ -62,6 +63,10 @@ function metadataOf(table: ModelTable, { target: { spec } }: ReadableVersion, as
     inputs: spec.inputs.map(describe),
     outputs: spec.outputs.map(describe),
   };
+}
+
+function labelsOf({ target: { spec } }: ReadableVersion): ReadonlyMap<string, readonly string[]> {
+  return new Map(spec.outputs.flatMap(({ name, labels }) => (labels.length === 0 ? [] : [[name, labels]])));
 }
 
 function statistics(

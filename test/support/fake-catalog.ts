@@ -16,6 +16,7 @@ export function fakeCatalog(
       return found;
     },
     config: () => ({}),
+    labels: () => new Map(),
     statistics: () => [],
     index: (readyOnly) => (readyOnly ? ready : [...ready, ...others]),
     onChange: () => ({ [Symbol.dispose]() {} }),

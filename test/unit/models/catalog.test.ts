@@ -55,6 +55,20 @@ test('the configuration is complete: what was left out is filled in, defaults ar
   assert.doesNotThrow(() => JSON.stringify(config));
 });
 
+test('class names stand under the outputs that have them', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('m/1/model.onnx');
+  folder.put(
+    'm/config.pbtxt',
+    'name: "m" max_batch_size: 4 output { name: "y" data_type: TYPE_FP32 dims: 2 label_filename: "labels.txt" }',
+  );
+  folder.put('m/labels.txt', 'cat\ndog\n');
+  folder.put('n/1/model.onnx');
+  await using bench = await serving(folder);
+  assert.deepEqual([...bench.registry.catalog.labels('m', '')], [['y', ['cat', 'dog']]]);
+  assert.equal(bench.registry.catalog.labels('n', '').size, 0);
+});
+
 test('a change to a configuration that was handed out reaches nobody else', async () => {
   using folder = new RepositoryFolder();
   folder.put('m/1/model.onnx');

@@ -67,6 +67,7 @@ class Setup {
       modelReady: () => true,
       metadata: () => assert.fail('not asked for'),
       config: () => ({}),
+      labels: () => new Map(),
       statistics: () => [snapshot],
       index: (readyOnly) =>
         readyOnly ? [entry] : [entry, { name: 'cold', version: '', state: '', reason: '' }],

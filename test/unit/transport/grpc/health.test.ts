@@ -19,6 +19,7 @@ class ChangingCatalog {
     modelReady: (model, version) => this.modelReady && model === 'm' && version !== '2',
     metadata: () => assert.fail('not asked for'),
     config: () => assert.fail('not asked for'),
+    labels: () => assert.fail('not asked for'),
     statistics: () => [],
     index: () => [
       { name: 'm', version: '1', state: 'READY', reason: '' },
