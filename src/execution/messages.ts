@@ -8,6 +8,8 @@ import type { NativeOptions } from './native-binding.ts';
 export interface ThreadSetup {
   readonly modelPath: string;
   readonly options: NativeOptions;
+  /** The session computes on the thread that runs it, and nowhere else. */
+  readonly oneThread: boolean;
   readonly port: MessagePort;
   /** Int32: see `bell`. */
   readonly bell: SharedArrayBuffer;

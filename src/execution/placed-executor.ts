@@ -117,9 +117,12 @@ export class PlacedExecutor implements Executor {
     }
   }
 
-  /** Rehearsed batches have sizes that may never come; single rows do come. */
-  #record({ rows, rehearsal }: Batch, { inferMs }: BatchResult): void {
-    if (rehearsal !== true || rows === 1) this.#options.policy.record(rows, inferMs);
+  /**
+   * Rehearsed batches have sizes that may never come; single rows do come. A clock would count, on a busy machine, what
+   * others did meanwhile, and keep a cheap model on its thread for good.
+   */
+  #record({ rows, rehearsal }: Batch, { cpuMs, inferMs }: BatchResult): void {
+    if (rehearsal !== true || rows === 1) this.#options.policy.record(rows, cpuMs ?? inferMs);
   }
 
   #mayMoveInline(): boolean {

@@ -5,12 +5,12 @@ import type { Tensor } from '../inference/tensor.ts';
 /**
  * How the outputs of a batch stand in shared memory. First a table of float64 words:
  *
- *     inputMs, inferMs, outputMs, outputs, then for each output: datatype, rank, dims..., place, size in bytes
+ *     inputMs, inferMs, outputMs, cpuMs (-1 where unknown), outputs, then for each output: datatype, rank, dims..., place, size in bytes
  *
  * `place` is a byte offset in the slot, or -1 - i for the i-th buffer that travels beside the slot.
  */
 const wordBytes = 8;
-const fixedWords = 4;
+const fixedWords = 5;
 
 /**
  * The slot's size. An output that fits is copied into it and out of it again; a larger one travels as the buffer that
@@ -23,6 +23,7 @@ export interface ReplyTimes {
   readonly inputMs: number;
   readonly inferMs: number;
   readonly outputMs: number;
+  readonly cpuMs: number | undefined;
 }
 
 /** The thread's side. Answers the buffers that must be transferred because the slot does not hold them. */
@@ -34,7 +35,7 @@ export function writeReply(slot: SharedArrayBuffer, outputs: readonly Tensor[]):
   for (const { shape } of outputs) table += 4 + shape.length;
   let free = table * wordBytes;
   if (free > replySlotBytes) throw new Error('bug: more outputs than the reply slot can describe');
-  words[3] = outputs.length;
+  words[4] = outputs.length;
   let at = fixedWords;
   for (const { datatype, shape, data } of outputs) {
     words[at++] = datatypes.indexOf(datatype);
@@ -54,11 +55,12 @@ export function writeReply(slot: SharedArrayBuffer, outputs: readonly Tensor[]):
 }
 
 /** Written last: the time to write the rest is part of it. */
-export function writeReplyTimes(slot: SharedArrayBuffer, { inputMs, inferMs, outputMs }: ReplyTimes): void {
+export function writeReplyTimes(slot: SharedArrayBuffer, times: ReplyTimes): void {
   const words = new Float64Array(slot, 0, fixedWords);
-  words[0] = inputMs;
-  words[1] = inferMs;
-  words[2] = outputMs;
+  words[0] = times.inputMs;
+  words[1] = times.inferMs;
+  words[2] = times.outputMs;
+  words[3] = times.cpuMs ?? -1;
 }
 
 /**
@@ -79,6 +81,8 @@ export function readReply(
   const inputMs = next() + addedInputMs;
   const inferMs = next();
   const outputMs = next();
+  const threadMs = next();
+  const cpuMs = threadMs < 0 ? undefined : threadMs;
   if (next() !== names.length) throw new Error('bug: the reply slot holds another number of outputs');
   const outputs: Tensor[] = [];
   for (const name of names) {
@@ -90,7 +94,7 @@ export function readReply(
     const sizeBytes = next();
     outputs.push({ name, datatype, shape, data: dataAt(slot, place, sizeBytes, buffers) });
   }
-  return { outputs, inputMs, inferMs, outputMs };
+  return { outputs, inputMs, inferMs, outputMs, cpuMs };
 }
 
 function dataAt(

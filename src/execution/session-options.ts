@@ -36,6 +36,12 @@ export function sessionOptions(plan: SessionPlan, provider: ProviderPlan, cores:
   };
 }
 
+/** Nothing of a run happens on other threads or devices, so that the CPU time of the thread is what the run costs. */
+export function computesOnOneThread(options: NativeOptions): boolean {
+  const { executionProviders: providers = [], intraOpNumThreads, interOpNumThreads } = options;
+  return intraOpNumThreads === 1 && interOpNumThreads === 1 && providers.every((name) => name === 'cpu');
+}
+
 type ExecutionProviders = NonNullable<NativeOptions['executionProviders']>;
 
 /** Each with what takes the operators it lacks. */

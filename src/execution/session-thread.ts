@@ -9,6 +9,7 @@ import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
 import type { NativeOptions } from './native-binding.ts';
 import { readReply, replySlotBytes } from './reply-slot.ts';
 import { RequestSlot } from './request-slot.ts';
+import { computesOnOneThread } from './session-options.ts';
 
 /** A thread with an open session, as the supervising executor sees it: one life, from start to exit. */
 export interface SessionThread {
@@ -102,6 +103,7 @@ class WorkerSessionThread implements SessionThread {
     const setup: ThreadSetup = {
       modelPath,
       options: session,
+      oneThread: computesOnOneThread(session),
       port: port2,
       bell: this.#bell.buffer,
       reply: this.#reply,

@@ -80,11 +80,14 @@ function runBatch(setup: ThreadSetup, session: Session, slot: SharedArrayBuffer)
     }
     const fetches = fetchesOf(batch.outputs);
     const readyAt = performance.now();
+    const cpuBefore = setup.oneThread ? threadCpuMs() : undefined;
     const answer = (values: Awaited<ReturnType<Session['compute']>>) => {
+      const cpuMs = cpuBefore === undefined ? undefined : threadCpuMs() - cpuBefore;
       const computedAt = performance.now();
       const buffers = writeReply(setup.reply, readOutputs(values, batch.outputs));
       const outputMs = performance.now() - computedAt;
-      writeReplyTimes(setup.reply, { inputMs: readyAt - startedAt, inferMs: computedAt - readyAt, outputMs });
+      const inputMs = readyAt - startedAt;
+      writeReplyTimes(setup.reply, { inputMs, inferMs: computedAt - readyAt, outputMs, cpuMs });
       send(setup.port, buffers.length === 0 ? batchDone : { kind: 'outputs', buffers }, buffers);
     };
     const values = session.compute(feeds, fetches);
@@ -94,6 +97,16 @@ function runBatch(setup: ThreadSetup, session: Session, slot: SharedArrayBuffer)
     fail(thrown);
   }
   return undefined;
+}
+
+/**
+ * That this thread has used. Linux updates a running thread's figure at timer ticks, milliseconds apart, and when the
+ * process's own is asked for.
+ */
+function threadCpuMs(): number {
+  process.cpuUsage();
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 function receive(port: MessagePort): ToWorker | undefined {

@@ -31,6 +31,8 @@ export interface BatchResult {
   readonly inputMs: number;
   readonly inferMs: number;
   readonly outputMs: number;
+  /** CPU time of the inference, where it is known and one thread does all of it: what it costs when nothing interrupts it. */
+  readonly cpuMs?: number | undefined;
 }
 
 /**

@@ -31,8 +31,8 @@ export class FakeSessionThread implements SessionThread {
   }
 
   /** The running batch succeeds. */
-  finish(inferMs = 1): void {
-    this.#take()?.resolve({ outputs: [], inputMs: 0, inferMs, outputMs: 0 });
+  finish(inferMs = 1, cpuMs?: number): void {
+    this.#take()?.resolve({ outputs: [], inputMs: 0, inferMs, outputMs: 0, cpuMs });
     this.#leaveIfDone();
   }
 

@@ -53,9 +53,9 @@ function setUp(overrides: Partial<PlacementOptions> = {}) {
   executor.onIdle(() => {
     idles += 1;
   });
-  const runOnThread = async (inferMs: number) => {
+  const runOnThread = async (inferMs: number, cpuMs?: number) => {
     const running = executor.run(batch);
-    thread.finish(inferMs);
+    thread.finish(inferMs, cpuMs);
     return running;
   };
   return { executor, thread, cost, later, runOnThread, idles: () => idles };
@@ -66,6 +66,12 @@ test('cheap runs move it inline, and the thread ends', async () => {
   for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
   assert.deepEqual([executor.inline, executor.idle, thread.closeAsked], [true, true, true]);
   assert.equal((await executor.run(batch)).inferMs, 0.1);
+});
+
+test('runs that were slow because others had the core count as cheap', async () => {
+  const { executor, runOnThread } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(20, 0.1);
+  assert.equal(executor.inline, true);
 });
 
 test('it is not idle while it moves, and says when it is', async () => {

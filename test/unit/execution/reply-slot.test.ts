@@ -21,10 +21,10 @@ test('outputs of any size come back as they were, small ones by the slot and lar
       const slot = new SharedArrayBuffer(replySlotBytes);
       const outputs = lengths.map((length, index) => output(`o${index}`, length, index + 1));
       const buffers = writeReply(slot, outputs);
-      writeReplyTimes(slot, { inputMs: 1, inferMs: 2, outputMs: 3 });
+      writeReplyTimes(slot, { inputMs: 1, inferMs: 2, outputMs: 3, cpuMs: 5 });
       const names = outputs.map(({ name }) => name);
       const result = readReply(slot, names, buffers, 10);
-      assert.deepEqual([result.inputMs, result.inferMs, result.outputMs], [11, 2, 3]);
+      assert.deepEqual([result.inputMs, result.inferMs, result.outputMs, result.cpuMs], [11, 2, 3, 5]);
       for (const [index, read] of result.outputs.entries()) {
         assert.deepEqual(
           { ...read, data: Buffer.compare(read.data, outputs[index]!.data) },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sessionOptions } from '../../../src/execution/session-options.ts';
+import { computesOnOneThread, sessionOptions } from '../../../src/execution/session-options.ts';
 import type { ProviderName, ProviderPlan, SessionPlan } from '../../../src/inference/executor.ts';
 import { buildPlan } from '../../support/build-batch.ts';
 
@@ -58,3 +58,11 @@ for (const [what, overrides] of [
     assert.throws(() => optionsFor(overrides), { code: 'invalid_argument' });
   });
 }
+
+test('a session computes on one thread where it has one, and no other device', () => {
+  const one = { intraOpThreads: 1, interOpThreads: 1 };
+  assert.equal(computesOnOneThread(optionsFor(one)), true);
+  assert.equal(computesOnOneThread(optionsFor({ ...one, intraOpThreads: 2 })), false);
+  assert.equal(computesOnOneThread(optionsFor({ ...one, interOpThreads: 2 })), false);
+  assert.equal(computesOnOneThread(optionsFor(one, provider('cuda'))), false);
+});
