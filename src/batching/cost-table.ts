@@ -24,6 +24,7 @@ export class CostTable {
   /** Every bucket's cost, learned or interpolated; 0 everywhere until the first run. */
   readonly #filled: Float64Array;
   #knee: number;
+  #aroundMs = 0;
   #fullBatches = 0;
 
   constructor(maxRows: number) {
@@ -54,8 +55,10 @@ export class CostTable {
   /**
    * @param ms From the start of the batch to its end, as requests experience it.
    * @param busyMs In the executor alone.
+   * @param aroundMs What a batch costs besides, whatever its size.
    */
-  observe(rows: number, ms: number, busyMs = ms): void {
+  observe(rows: number, ms: number, busyMs = ms, aroundMs = 0): void {
+    this.#aroundMs = aroundMs;
     const bucket = this.#nearestBucket(rows);
     const known = this.estimateMs(rows);
     // A size between buckets tells its bucket how far off the estimate was.
@@ -116,7 +119,7 @@ export class CostTable {
 
   #refresh(): void {
     this.#interpolate();
-    this.#knee = chooseKnee(this.sizes, this.#quiet, this.#samples);
+    this.#knee = chooseKnee(this.sizes, this.#quiet, this.#samples, this.#aroundMs);
   }
 
   /**

@@ -49,6 +49,9 @@ export class Dispatcher {
   #pumpAgain = false;
   /** When inline batches have had their part of this turn of the event loop; Infinity before the first. */
   #inlineUntil = Infinity;
+  /** Counts turns of the event loop, or rather those that came for batches. */
+  #turn = 0;
+  #inTurn = false;
 
   constructor(options: DispatcherOptions) {
     this.#clock = options.clock;
@@ -74,7 +77,10 @@ export class Dispatcher {
   /** As `pump`, at the start of a turn of the event loop: inline batches may take their time again. */
   turn(): void {
     this.#inlineUntil = Infinity;
+    this.#turn++;
+    this.#inTurn = true;
     this.pump();
+    this.#inTurn = false;
   }
 
   /** Starts every batch that may start now. Work-conserving: no executor stays idle while something may run on it. */
@@ -135,6 +141,7 @@ export class Dispatcher {
     const formed = this.#form(queue, lane, closing, { nowMs, ...company });
     if (formed.entries.length > 0) {
       const host = hostOf(queue, lane, company, formed.entries);
+      slot.startedTurn = this.#turn;
       this.#runner.start(queue, slot, { ...fresh, lane: host, ...formed });
     }
     return true;
@@ -151,7 +158,8 @@ export class Dispatcher {
     const free: Slot[] = [];
     for (const slot of queue.slots) {
       if (!slot.executor.idle) continue;
-      if (!slot.executor.inline) {
+      if (queue.stepwise && !(this.#inTurn && slot.startedTurn !== this.#turn)) this.#onUnfinished();
+      else if (!slot.executor.inline) {
         if (this.#runner.threadBatches < this.#runningBatches) free.push(slot);
       } else if (inlineAllowed) free.push(slot);
       else this.#onUnfinished();
@@ -179,6 +187,7 @@ export class Dispatcher {
   /** Runs a held batch without those whom nobody waits for any more; a prepared one that lost some is formed anew. */
   #startHeld({ queue, slot, held }: HeldProposal, nowMs: number): void {
     queue.held.splice(queue.held.indexOf(held), 1);
+    slot.startedTurn = this.#turn;
     const batchMs = predictionMargin * held.lane.costs.estimateMs(held.batch?.rows ?? 1);
     const latest = queue.trustsCosts(nowMs) ? nowMs + batchMs : nowMs;
     const entries = held.entries.filter((entry) => entry.state === 'waiting');

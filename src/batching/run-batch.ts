@@ -10,6 +10,7 @@ import type { Entry } from './entry.ts';
 import type { Bisection, HeldBatch } from './held-batch.ts';
 import type { Lane, LaneBucket } from './lane.ts';
 import { allOutputs } from './outputs.ts';
+import { turnMs } from './policy/knee.ts';
 import { publishBatch } from './publish-batch.ts';
 import { unsplittableError } from './refusals.ts';
 import { assembleRagged } from './ragged.ts';
@@ -138,7 +139,8 @@ export class Runner {
     const nowMs = this.#clock.now();
     const endedAt = this.#ended(run, nowMs);
     const busyMs = result.inputMs + result.inferMs + result.outputMs;
-    runnable.lane.costs.observe(rows, endedAt - run.startedAt, busyMs);
+    const aroundMs = run.inline ? turnMs.inline : turnMs.thread;
+    runnable.lane.costs.observe(rows, endedAt - run.startedAt, busyMs, aroundMs);
     publishBatch(run, endedAt, result);
     const { entries } = runnable;
     const responses = this.#responses(queue, runnable, batch, result);

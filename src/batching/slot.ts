@@ -15,6 +15,8 @@ export class Slot implements Disposable {
   lastEndedAt = -Infinity;
   /** Its part in the rate limiter, where one is on. */
   limited: LimitedInstance | undefined = undefined;
+  /** The turn of the event loop that its last batch was started in. */
+  startedTurn = -1;
   #current: Occupation | undefined = undefined;
   readonly #listener: Disposable;
 

@@ -31,6 +31,7 @@ export class TargetQueue implements Disposable {
   readonly slots: readonly Slot[];
   readonly outputs: OutputSets;
   readonly inOrder: InOrder | undefined;
+  readonly stepwise: boolean;
   readonly counters: TargetCounters;
   readonly retries = new RetryBudget();
   /** Lanes where something waits, in no order. */
@@ -68,6 +69,7 @@ export class TargetQueue implements Disposable {
     this.slots = target.executors.map((executor) => new Slot(executor, clock, onIdle));
     this.outputs = new OutputSets(target.spec);
     this.inOrder = target.scheduling.preserveOrdering ? new InOrder() : undefined;
+    this.stepwise = target.scheduling.stepwise;
     this.counters = new TargetCounters(this.maxRows);
     const { padding } = target.scheduling;
     this.padding = padding.length === 0 ? undefined : new PaddingPlan(target.spec, padding);

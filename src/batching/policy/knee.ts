@@ -20,8 +20,15 @@ const kneeTolerance = 1.05;
 const trustedSamples = 3;
 
 /**
+ * What a batch costs besides its run, however large it is: a turn of the event loop with its reads and writes, and for
+ * batches that run on a thread of their own, handing them over. Measured on one core: 60 to 120 us, and 100 to 170 us.
+ */
+export const turnMs = { inline: 0.06, thread: 0.1 } as const;
+
+/**
  * The smallest size whose cost per row is within 5 % of the best known.
  *
+ * @param aroundMs What each batch costs besides.
  * @param sizes Ascending; the last is the largest allowed batch.
  * @returns the last size as long as no trusted larger one shows that growing does not pay.
  */
@@ -29,20 +36,21 @@ export function chooseKnee(
   sizes: readonly number[],
   costsMs: ArrayLike<number>,
   samples: ArrayLike<number>,
+  aroundMs = 0,
 ): number {
   const largest = sizes.at(-1) ?? 1;
+  const perRowMs = (i: number): number => ((costsMs[i] ?? 0) + aroundMs) / (sizes[i] ?? 1);
   let best = Infinity;
   for (let i = 0; i < sizes.length; i++) {
-    if ((samples[i] ?? 0) >= trustedSamples) best = Math.min(best, (costsMs[i] ?? 0) / (sizes[i] ?? 1));
+    if ((samples[i] ?? 0) >= trustedSamples && (costsMs[i] ?? 0) > 0) best = Math.min(best, perRowMs(i));
   }
   // A cost of nothing says nothing: coarse clocks give it.
-  if (best === Infinity || best <= 0) return largest;
+  if (best === Infinity) return largest;
   let knee = 0;
   for (let i = 0; i < sizes.length; i++) {
     if ((samples[i] ?? 0) < trustedSamples) continue;
-    const size = sizes[i] ?? 1;
     if (knee > 0) return knee;
-    if ((costsMs[i] ?? 0) / size <= kneeTolerance * best) knee = size;
+    if (perRowMs(i) <= kneeTolerance * best) knee = sizes[i] ?? 1;
   }
   return largest;
 }

@@ -40,6 +40,12 @@ for (const { name, costs, samples, knee } of [
   });
 }
 
+test('what each batch costs besides moves the knee up', () => {
+  const cheapRows = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2];
+  assert.equal(chooseKnee(sizes, cheapRows, often, 0), 1);
+  assert.equal(chooseKnee(sizes, cheapRows, often, 0.06), 16);
+});
+
 test('every hundredth full batch tries a neighbour of the knee, the upper one first', () => {
   assert.equal(probedSize(sizes, 8, 0), 8);
   assert.equal(probedSize(sizes, 8, 1), 8);
