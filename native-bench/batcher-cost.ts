@@ -94,6 +94,7 @@ function buildTarget(): Target {
       padding: [],
       paddingOffReason: '',
       ragged: undefined,
+      stepwise: false,
       instanceLimits: [],
     },
     executors: [new InstantExecutor()],

@@ -25,8 +25,10 @@ export function createPipeline({ router, admission, batcher, onFailure }: Stages
     try {
       const target = router.route(request.model, request.version);
       const admitted = admission.admit(target, request, call);
-      const response = await batcher.submit(target, admitted, call);
-      return asksForClasses(admitted) ? classify(target.spec, admitted, response) : response;
+      if (!asksForClasses(admitted)) return await batcher.submit(target, admitted, call);
+      const take = call.takeAnswer;
+      call.takeAnswer = take && ((answer) => take(classify(target.spec, admitted, answer)));
+      return classify(target.spec, admitted, await batcher.submit(target, admitted, call));
     } catch (error) {
       onFailure(call.front, error);
       throw error;

@@ -28,7 +28,9 @@ export function createAdmission({ budget, clock }: AdmissionOptions): Admission 
         throw budgetExceeded(budget, sizeBytes);
       }
       call.onFinished(() => budget.release(sizeBytes));
-      return validateRequest(target, request, call);
+      const admitted = validateRequest(target, request, call);
+      call.decoupled = target.spec.decoupled;
+      return admitted;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { ServingError } from '../errors.ts';
 import type { Datatype } from '../inference/datatype.ts';
+import type { Front } from '../inference/front.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import { printable } from '../util/printable.ts';
@@ -34,10 +35,12 @@ function shownShape(shape: readonly number[]): string {
  * and within 1 KB, whatever names a request carries.
  */
 export const refuse = {
-  decoupled: () =>
+  decoupled: (front: Front) =>
     new ServingError(
       'unimplemented',
-      "ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer",
+      front === 'http'
+        ? "HTTP end point doesn't support models with decoupled transaction policy; use ModelStreamInfer"
+        : "ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer",
       { reason: 'DECOUPLED_MODEL' },
     ),
   tooMany: (what: string, limit: number) =>

@@ -19,7 +19,7 @@ import { refuse } from './refuse.ts';
  */
 export function validateRequest(target: Target, request: InferRequest, call: CallContext): InferRequest {
   const { spec } = target;
-  if (spec.decoupled && !call.streaming) throw refuse.decoupled();
+  if (spec.decoupled && !call.streaming) throw refuse.decoupled(call.front);
   if (request.parameters.size > 0) checkParameters(request.parameters);
   const inputs = inModelOrder(spec, request.inputs) ? request.inputs : arrangeInputs(spec, request.inputs);
   checkInputs(target, inputs);

@@ -1,5 +1,6 @@
 import type { Front } from './front.ts';
 import { anonymous, type Principal } from './principal.ts';
+import type { InferResponse } from './response.ts';
 
 /** Milliseconds of the batches that requests were part of. */
 export interface ComputeTimes {
@@ -7,6 +8,12 @@ export interface ComputeTimes {
   inferMs: number;
   outputMs: number;
 }
+
+/**
+ * Takes an answer that is not the last one. Resolves when the caller has room for another, and rejects when nobody reads
+ * any more: whoever makes answers waits for it, so that no more of them are made than are read.
+ */
+export type TakeAnswer = (response: InferResponse) => Promise<void>;
 
 /**
  * What travels beside a request through the stages: made by a transport when the call arrives, never kept past it.
@@ -24,6 +31,10 @@ export class CallContext {
   cancelled = false;
   /** Transport's part: true when the caller can take any number of answers (ModelStreamInfer). */
   streaming = false;
+  /** Transport's part where `streaming` is true: where answers before the last one go. */
+  takeAnswer: TakeAnswer | undefined = undefined;
+  /** Set when it is admitted: its model answers as often as it likes, so its answers wait for no other request's. */
+  decoupled = false;
   /** Transport's part: which one it is. */
   front: Front = 'embedded';
   /** The call that this is a part of: of a stream, or of an ensemble. */

@@ -26,6 +26,18 @@ export interface SequenceState {
   readonly initial: Uint8Array;
 }
 
+/** How one request is run step by step: Triton's iterative_sequence, with the rules that end it. */
+export interface IterationPlan {
+  /** Of one request; requests may ask for fewer. */
+  readonly maxSteps: number;
+  /** A BOOL output of one element for each row: true ends the request with this step. '' where only `maxSteps` does. */
+  readonly stopOutput: string;
+  /** A BOOL output of one element for each row: false makes no answer of this step. '' where every step is one. */
+  readonly emitOutput: string;
+  /** Inputs of the states that begin as the request says. */
+  readonly sentStates: ReadonlySet<string>;
+}
+
 /** How requests that belong together share a state in the server: Triton's sequence_batching, complete and checked. */
 export interface SequencePlan {
   /** 'direct': a sequence is the same row of each batch. 'oldest': its requests are batched with those of others. */
@@ -40,6 +52,8 @@ export interface SequencePlan {
   readonly maxStateBytes: number;
   readonly controls: readonly SequenceControl[];
   readonly states: readonly SequenceState[];
+  /** Each request is a sequence by itself, and the server runs its steps. */
+  readonly iteration?: IterationPlan;
   /** The model with all its inputs and outputs: what clients see, controls and states. Shares executors and statistics. */
   readonly model: Target;
 }

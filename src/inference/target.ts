@@ -107,6 +107,11 @@ export interface Scheduling {
   readonly paddingOffReason: string;
   /** undefined for models without allow_ragged_batch and batch_input. */
   readonly ragged: RaggedBatching | undefined;
+  /**
+   * Who was answered comes again at once, with the next step of the same request: an executor that has run a batch waits
+   * for the end of the turn of the event loop, so that those steps share the next one with what waited meanwhile.
+   */
+  readonly stepwise: boolean;
   /** One for each executor, in their order; empty when nothing limits them. */
   readonly instanceLimits: readonly InstanceLimits[];
 }

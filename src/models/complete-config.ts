@@ -10,7 +10,7 @@ import type {
 } from './config.ts';
 import { instanceKind } from './session-plan.ts';
 import { batchInputNames } from './ragged-config.ts';
-import { completeSequences, sequenceInputNames, stateOutputNames } from './sequence-config.ts';
+import { completeSequences, sequenceInputNames, sequenceOutputNames } from './sequence-config.ts';
 import { configDatatype, couldBatch, shapeOf } from './model-shape.ts';
 
 export interface CompletionOptions {
@@ -132,7 +132,7 @@ function completeOutputs(
     logger.warn({ model, outputs: strangers }, `outputs that are no tensors are not served; ${hint}`);
   }
   const tensors = outputs.filter(({ datatype }) => datatype !== undefined);
-  const states = new Set(stateOutputNames(given));
+  const states = new Set(sequenceOutputNames(given));
   const seen = tensors.filter(({ name }) => !states.has(name));
   const named = given.output.length > 0 ? given.output : seen.map(({ name }) => emptyOutput(name));
   return named.map((output) => {

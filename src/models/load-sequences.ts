@@ -8,6 +8,7 @@ import type { ModelConfig, SequenceControlConfig, SequenceStateConfig } from './
 import { configError } from './config-message.ts';
 import { datatypeOf } from './model-shape.ts';
 import { readModelFile, type ModelSource } from './model-source.ts';
+import { isIterative, iterationOf } from './iteration-config.ts';
 import { controlType, sequenceLimits, slotsAreRows } from './sequence-config.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function loadSequences(
   const batching = config.sequence_batching;
   if (batching === undefined) throw new Error('bug: the configuration has no sequences');
   const limits = sequenceLimits(config, model.executors.length, wrong);
+  const iteration = iterationOf(config, wrong);
   const states: SequenceState[] = [];
   let sizeBytes = 0;
   for (const [index, state] of batching.state.entries()) {
@@ -55,6 +57,7 @@ export async function loadSequences(
     strategy: together ? 'direct' : 'oldest',
     controls,
     states,
+    ...(iteration === undefined ? {} : { iteration }),
     model: together ? { ...model, statistics: pendingOnly(model.statistics) } : model,
   };
 }
@@ -116,14 +119,27 @@ function controlElement(control: SequenceControlConfig, at: number): Uint8Array 
 
 /** Batches of slots are counted by who knows which of their rows are requests. */
 function pendingOnly(statistics: StatisticsRecorder): StatisticsRecorder {
-  const nothing = (): void => undefined;
+  return { ...uncounted, setPending: (requests) => statistics.setPending(requests) };
+}
+
+/** What the batcher counts of steps: all but what became of the request, which has many of them. */
+export function stepStatistics(config: ModelConfig, statistics: StatisticsRecorder): StatisticsRecorder {
+  if (!isIterative(config)) return statistics;
   return {
-    recordBatch: nothing,
-    recordQueueWait: nothing,
-    recordSuccess: nothing,
-    recordFailure: nothing,
-    recordCacheHit: nothing,
-    recordCacheMiss: nothing,
-    setPending: (requests) => statistics.setPending(requests),
+    ...pendingOnly(statistics),
+    recordBatch: (...counts) => statistics.recordBatch(...counts),
+    recordQueueWait: (queueMs) => statistics.recordQueueWait(queueMs),
   };
 }
+
+const nothing = (): void => undefined;
+
+const uncounted: StatisticsRecorder = {
+  recordBatch: nothing,
+  recordQueueWait: nothing,
+  recordSuccess: nothing,
+  recordFailure: nothing,
+  recordCacheHit: nothing,
+  recordCacheMiss: nothing,
+  setPending: nothing,
+};

@@ -27,7 +27,7 @@ import {
 } from './model-source.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
-import { loadSequences } from './load-sequences.ts';
+import { loadSequences, stepStatistics } from './load-sequences.ts';
 import { sequenceScheduling, slotsAreRows, wholeConfig } from './sequence-config.ts';
 import { instanceLimitsOf, sessionPlanOf, type SessionDefaults } from './session-plan.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
@@ -96,7 +96,7 @@ export async function loadVersion(
     });
     // Again: what was left out may not go with what was given.
     checkConfig(config, source.name);
-    const whole = wholeConfig(config);
+    const whole = wholeConfig(config, opened.metadata);
     checkSession(whole, opened.metadata);
     const spec = await specOf(whole, source, version.version, files);
     const scheduling = sequenceScheduling(config, schedulingOf(config));
@@ -115,7 +115,7 @@ export async function loadVersion(
       spec,
       scheduling: await checkSizes(spec, scheduling, opened, tools),
       executors: opened.executors,
-      statistics: counters,
+      statistics: stepStatistics(config, counters),
       rehearsed,
     };
     const rowsProblem = await checkRows(target, opened, tools, slotsAreRows(config));
@@ -124,6 +124,7 @@ export async function loadVersion(
         ? target
         : {
             ...target,
+            statistics: counters,
             spec: await specOf(config, source, version.version, files),
             sequences: await loadSequences(config, source, target, rowsProblem),
           };

@@ -1,5 +1,6 @@
 import type { QueuePolicy, Scheduling } from '../inference/target.ts';
 import type { ModelConfig, QueuePolicyConfig } from './config.ts';
+import { isIterative } from './iteration-config.ts';
 import { paddingOf } from './padding-config.ts';
 import { raggedOf } from './ragged-config.ts';
 import { instanceLimitsOf } from './session-plan.ts';
@@ -28,6 +29,7 @@ export function schedulingOf(config: ModelConfig): Scheduling {
     padding: paddingOf(config),
     paddingOffReason: '',
     ragged: raggedOf(config),
+    stepwise: isIterative(config),
     instanceLimits: instanceLimitsOf(config),
   };
 }

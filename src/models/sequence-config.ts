@@ -1,6 +1,15 @@
+import type { SessionMetadata } from '../inference/executor.ts';
 import type { SequencePlan } from '../inference/sequence.ts';
 import type { Scheduling } from '../inference/target.ts';
 import type { ModelConfig, ModelInputConfig, ModelOutputConfig, SequenceControlConfig } from './config.ts';
+import {
+  checkIteration,
+  flagOutputConfigs,
+  flagOutputNames,
+  isIterative,
+  sentStateNames,
+} from './iteration-config.ts';
+import { parameterLimit, type Wrong } from './parameter-limit.ts';
 
 /** Triton's default of max_sequence_idle_microseconds. */
 const defaultIdleMicroseconds = 1_000_000;
@@ -16,8 +25,6 @@ const idTypes: ReadonlySet<string> = new Set([
   'TYPE_UINT64',
   'TYPE_STRING',
 ]);
-
-type Wrong = (path: string, problem: string) => Error;
 
 /** Checks sequence_batching by Triton's rules, as far as they need no model. @throws what `wrong` makes */
 export function checkSequences(config: ModelConfig, wrong: Wrong): void {
@@ -57,6 +64,7 @@ export function checkSequences(config: ModelConfig, wrong: Wrong): void {
     if (!fits) throw wrong(`${path}.initial_state.dims`, "must fit the state's dims");
   }
   checkNames(config, wrong);
+  checkIteration(config, wrong);
   const candidates = batching.oldest?.max_candidate_sequences ?? 1;
   if (candidates < 1 || candidates > mostSequences) {
     throw wrong(
@@ -72,8 +80,13 @@ export function checkSequences(config: ModelConfig, wrong: Wrong): void {
       );
     }
   }
-  limitOf(config, 'max_sequences', { usual: defaultMaxSequences, most: mostSequences }, wrong);
-  limitOf(config, 'max_state_bytes', { usual: defaultMaxStateBytes, most: Number.MAX_SAFE_INTEGER }, wrong);
+  parameterLimit(config, 'max_sequences', { usual: defaultMaxSequences, most: mostSequences }, wrong);
+  parameterLimit(
+    config,
+    'max_state_bytes',
+    { usual: defaultMaxStateBytes, most: Number.MAX_SAFE_INTEGER },
+    wrong,
+  );
 }
 
 function checkControl(control: SequenceControlConfig, path: string, wrong: Wrong): void {
@@ -92,32 +105,16 @@ function checkControl(control: SequenceControlConfig, path: string, wrong: Wrong
 
 function checkNames(config: ModelConfig, wrong: Wrong): void {
   const names = [...config.input.map(({ name }) => name), ...sequenceInputNames(config)];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const sent = sentStateNames(config);
+  const twice = names.find((name, index) => names.indexOf(name) !== index && !sent.includes(name));
   if (twice !== undefined) throw wrong('sequence_batching', `input '${twice}' is given twice`);
   const outputs = stateOutputNames(config);
   const again = outputs.find((name, index) => outputs.indexOf(name) !== index);
   if (again !== undefined) throw wrong('sequence_batching.state', `output '${again}' is given twice`);
 }
 
-/** A number that an operator sets as a parameter of the model. */
-function limitOf(
-  { parameters }: ModelConfig,
-  name: string,
-  { usual, most }: { readonly usual: number; readonly most: number },
-  wrong: Wrong,
-): number {
-  const text = parameters[name]?.string_value;
-  if (text === undefined) return usual;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > most) {
-    throw wrong(`parameters.${name}`, `must be an integer of 1 to ${most}`);
-  }
-  return value;
-}
-
 /** What of sequence_batching is valid and not executed; undefined when all is. */
 export function unsupportedSequences({ sequence_batching: batching }: ModelConfig): string | undefined {
-  if (batching?.iterative_sequence === true) return 'sequence_batching.iterative_sequence';
   if ((batching?.direct?.max_queue_delay_microseconds ?? 0) > 0) {
     return 'sequence_batching.direct.max_queue_delay_microseconds';
   }
@@ -127,7 +124,7 @@ export function unsupportedSequences({ sequence_batching: batching }: ModelConfi
   return undefined;
 }
 
-/** Inputs that the server fills, which requests do not have. */
+/** Inputs that the server fills. */
 export function sequenceInputNames({ sequence_batching: batching }: ModelConfig): string[] {
   if (batching === undefined) return [];
   return [
@@ -136,7 +133,12 @@ export function sequenceInputNames({ sequence_batching: batching }: ModelConfig)
   ];
 }
 
-export function stateOutputNames({ sequence_batching: batching }: ModelConfig): string[] {
+/** Outputs that the server reads, and clients only where the configuration lists them. */
+export function sequenceOutputNames(config: ModelConfig): string[] {
+  return [...stateOutputNames(config), ...flagOutputNames(config)];
+}
+
+function stateOutputNames({ sequence_batching: batching }: ModelConfig): string[] {
   return (batching?.state ?? []).map(({ output_name: name }) => name);
 }
 
@@ -158,16 +160,19 @@ export function completeSequences(config: ModelConfig): Pick<ModelConfig, 'seque
   };
 }
 
-/** The configuration as if clients sent controls and states, and read the states. */
-export function wholeConfig(config: ModelConfig): ModelConfig {
+/** The configuration as if clients sent controls and states, and read the states and flags. */
+export function wholeConfig(config: ModelConfig, metadata: SessionMetadata): ModelConfig {
   const batching = config.sequence_batching;
   if (batching === undefined) return config;
   const controls = batching.control_input.map(({ name, control: [control] }) =>
     inputOf(name, control === undefined ? 'TYPE_INVALID' : controlType(control), [1]),
   );
-  const states = batching.state.map((state) => inputOf(state.input_name, state.data_type, state.dims));
+  const sent = sentStateNames(config);
+  const states = batching.state.flatMap((state) =>
+    sent.includes(state.input_name) ? [] : inputOf(state.input_name, state.data_type, state.dims),
+  );
   const known = new Set(config.output.map(({ name }) => name));
-  const outputs: ModelOutputConfig[] = batching.state.flatMap((state) =>
+  const stateOutputs: ModelOutputConfig[] = batching.state.flatMap((state) =>
     known.has(state.output_name)
       ? []
       : {
@@ -179,10 +184,11 @@ export function wholeConfig(config: ModelConfig): ModelConfig {
           is_non_linear_format_io: false,
         },
   );
+  const outputs = [...config.output, ...stateOutputs];
   return {
     ...config,
     input: [...config.input, ...controls, ...states],
-    output: [...config.output, ...outputs],
+    output: [...outputs, ...flagOutputConfigs(config, outputs, metadata)],
   };
 }
 
@@ -211,7 +217,7 @@ export function sequenceScheduling(config: ModelConfig, scheduling: Scheduling):
   const oldest = config.sequence_batching?.oldest;
   return {
     ...scheduling,
-    dynamicBatching: oldest !== undefined && config.max_batch_size > 1,
+    dynamicBatching: (oldest !== undefined || isIterative(config)) && config.max_batch_size > 1,
     preferredBatchSizes: oldest?.preferred_batch_size ?? [],
     maxQueueDelayMicroseconds: oldest?.max_queue_delay_microseconds ?? 0,
     preserveOrdering: oldest?.preserve_ordering ?? false,
@@ -228,13 +234,13 @@ export function sequenceLimits(config: ModelConfig, instances: number, wrong: Wr
   return {
     slots: Math.min(mostSequences, perInstance * Math.max(1, instances)),
     idleMs: idleMicroseconds / 1000,
-    maxSequences: limitOf(
+    maxSequences: parameterLimit(
       config,
       'max_sequences',
       { usual: defaultMaxSequences, most: mostSequences },
       wrong,
     ),
-    maxStateBytes: limitOf(
+    maxStateBytes: parameterLimit(
       config,
       'max_state_bytes',
       { usual: defaultMaxStateBytes, most: Number.MAX_SAFE_INTEGER },
@@ -244,6 +250,7 @@ export function sequenceLimits(config: ModelConfig, instances: number, wrong: Wr
 }
 
 /** Whether sequences meet in a batch although requests are not batched: each is a row of it. */
-export function slotsAreRows({ sequence_batching: batching, max_batch_size: most }: ModelConfig): boolean {
-  return batching !== undefined && batching.oldest === undefined && most > 1;
+export function slotsAreRows(config: ModelConfig): boolean {
+  const { sequence_batching: batching, max_batch_size: most } = config;
+  return batching !== undefined && batching.oldest === undefined && !isIterative(config) && most > 1;
 }

@@ -3,6 +3,7 @@ import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { SequencePlan } from '../inference/sequence.ts';
 import type { Target } from '../inference/target.ts';
+import { IterativeModel } from './iterative-model.ts';
 import { SequenceModel, type SequenceTools } from './sequence-model.ts';
 
 /** Who executes requests that need not know of each other, and knows when a target is at rest. */
@@ -16,7 +17,7 @@ export function batchSequences<B extends Submitter>(
   batcher: B,
   tools: Omit<SequenceTools, 'submit'>,
 ): Omit<B, keyof Submitter> & Submitter {
-  const models = new Map<SequencePlan, SequenceModel>();
+  const models = new Map<SequencePlan, SequenceModel | IterativeModel>();
   const submit: SequenceTools['submit'] = (target, request, call) => batcher.submit(target, request, call);
   return {
     ...batcher,
@@ -25,7 +26,11 @@ export function batchSequences<B extends Submitter>(
       if (plan === undefined) return batcher.submit(target, request, call);
       let model = models.get(plan);
       if (model === undefined) {
-        model = new SequenceModel(target, plan, { ...tools, submit });
+        const { iteration } = plan;
+        model =
+          iteration === undefined
+            ? new SequenceModel(target, plan, { ...tools, submit })
+            : new IterativeModel(target, { ...plan, iteration }, { ...tools, submit });
         models.set(plan, model);
       }
       return model.submit(request, call);

@@ -56,6 +56,21 @@ export const refuse = {
       `state '${printable(output)}' of model '${printable(name)}' is not what its configuration says`,
       { reason: 'INFERENCE_FAILED' },
     ),
+  badFlag: ({ name }: ModelSpec, output: string) =>
+    new ServingError(
+      'internal',
+      `output '${printable(output)}' of model '${printable(name)}' is not one BOOL for each row`,
+      { reason: 'INFERENCE_FAILED' },
+    ),
+  steps: (most: number) =>
+    invalid(
+      'INVALID_PARAMETER',
+      `invalid value for parameter 'max_steps', expected an integer of 1 to ${most}`,
+    ),
+  notRead: (patienceMs: number) =>
+    new ServingError('cancelled', `no answer was read for ${patienceMs / 1000} s`, { reason: 'CANCELLED' }),
+  oneAnswer: () =>
+    new ServingError('unimplemented', 'the caller takes one answer only', { reason: 'DECOUPLED_MODEL' }),
   badRows: ({ name }: ModelSpec) =>
     new ServingError('internal', `outputs of model '${printable(name)}' do not follow the batch dimension`, {
       reason: 'OUTPUT_NOT_BATCHED',

@@ -94,6 +94,7 @@ export function buildScheduling(overrides: Partial<Scheduling> = {}): Scheduling
     padding: [],
     paddingOffReason: '',
     ragged: undefined,
+    stepwise: false,
     instanceLimits: [],
     ...overrides,
   };

@@ -30,12 +30,14 @@ export class FakeCall implements GrpcCall {
 /** Keeps what was sent. */
 export class FakeReply implements ReplyStream {
   readonly sent: Buffer[] = [];
+  /** When what was sent has made room for more. */
+  room: Promise<void> = Promise.resolve();
   #onSend: (() => void) | undefined;
 
   send(message: Encoded): Promise<void> {
     this.sent.push(toBuffer(message));
     this.#onSend?.();
-    return Promise.resolve();
+    return this.room;
   }
 
   /** Resolves when `count` messages were sent in all. */

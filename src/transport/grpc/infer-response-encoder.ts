@@ -39,12 +39,14 @@ export class InferResponseEncoder {
  * A ModelStreamInferResponse that reports a failure and says whose it is. The message must not be empty: that is how
  * clients tell failure.
  */
-export function encodeStreamError(message: string, id: string): Buffer {
+export function encodeStreamError(message: string, id: string, parameters: Parameters): Buffer {
   const idField = stringField(responseTag.id, id);
-  const head = Buffer.allocUnsafe(1 + varintSize(idField.length));
+  const parameterBytes = encodeParameters(parametersField, parameters);
+  const size = idField.length + parameterBytes.length;
+  const head = Buffer.allocUnsafe(1 + varintSize(size));
   head[0] = inStreamTag;
-  writeVarint(head, 1, idField.length);
-  return Buffer.concat([stringField(10, message), head, idField]);
+  writeVarint(head, 1, size);
+  return Buffer.concat([stringField(10, message), head, idField, parameterBytes]);
 }
 
 /** Tag of infer_response in ModelStreamInferResponse. */

@@ -1,6 +1,7 @@
 import { ServingError } from '../../errors.ts';
 import { CallContext } from '../../inference/call-context.ts';
 import type { Infer } from '../../inference/infer.ts';
+import { noParameters, type InferRequest, type Parameters } from '../../inference/request.ts';
 import type { InferResponse } from '../../inference/response.ts';
 import type { Clock } from '../../util/clock.ts';
 import { readRequestId } from './infer-request-decoder.ts';
@@ -17,7 +18,8 @@ const maxInFlight = 64;
 const statusMetadata = 'triton_grpc_error';
 
 /**
- * ModelStreamInfer. Answers keep the order of the requests. A failed request is answered in its place and the stream goes
+ * ModelStreamInfer. Answers keep the order of the requests, but those of decoupled models, which leave as they are made;
+ * each says whether it is its request's last. A failed request is answered in its place and the stream goes
  * on, unless the client sent `triton_grpc_error: true`: then the first failure ends the stream with its status. Bytes
  * that are no message always end it.
  */
@@ -45,8 +47,10 @@ class InferStream {
   /** Contexts of the requests that have no written answer yet; at most maxInFlight. */
   readonly #open = new Set<CallContext>();
   readonly #end = Promise.withResolvers<void>();
-  /** Resolves when all answers so far are written. */
-  #written: Promise<void> = Promise.resolve();
+  /** Resolves when all answers so far that keep their order are written. */
+  #inOrder: Promise<void> = Promise.resolve();
+  /** Resolves when the transport can take more: it is given one message at a time. */
+  #sending: Promise<void> = Promise.resolve();
   #wakeReader: (() => void) | undefined = undefined;
   #ended = false;
 
@@ -70,7 +74,7 @@ class InferStream {
       if (this.#open.size >= maxInFlight) await this.#room();
       this.#accept(message);
     }
-    await this.#written;
+    while (this.#open.size > 0) await this.#room();
   }
 
   #room(): Promise<void> {
@@ -84,31 +88,57 @@ class InferStream {
     const { deadline, principal } = call.context;
     const context = new CallContext(clock.now(), deadline, principal, message.length);
     context.streaming = true;
+    context.takeAnswer = this.#takeAnswer;
     context.front = 'grpc';
     context.origin = call.context;
     this.#open.add(context);
-    const answer = this.#answer(message, context);
-    // Failures of both are taken care of where they are awaited; the chain itself never rejects.
-    this.#written = this.#written.then(() => this.#write(answer, context));
+    const written = this.#write(this.#answer(message, context), context, this.#inOrder);
+    if (!context.decoupled) this.#inOrder = written;
   }
 
-  /** Never rejects, because nobody listens before its turn to be written comes. An error ends the stream. */
-  async #answer(message: Buffer, context: CallContext): Promise<Encoded | ServingError> {
+  /** Of answers that are not the last. Rejects once nobody reads any more. */
+  readonly #takeAnswer = (response: InferResponse): Promise<void> => {
+    const { encoder } = this.#options.codec;
+    return this.#send(encoder.encodeInStream(response, withFinalFlag(response, 'more follow')));
+  };
+
+  #send(message: Encoded): Promise<void> {
+    const sent = this.#sending.then(() => {
+      if (this.#ended) throw cancelled();
+      return this.#options.reply.send(message);
+    });
+    this.#sending = sent.catch(() => undefined);
+    return sent;
+  }
+
+  /**
+   * Never rejects, because nobody listens before its turn to be written comes. An error ends the stream; undefined where
+   * all has been said.
+   */
+  async #answer(message: Buffer, context: CallContext): Promise<Encoded | ServingError | undefined> {
     const { infer, codec } = this.#options;
     try {
-      const response = await infer(codec.decoder.decode(message), context);
-      return codec.encoder.encodeInStream(response, withFinalFlag(response));
+      const request = codec.decoder.decode(message);
+      const response = await infer(request, context);
+      if (context.decoupled && response.outputs.length === 0 && !wantsEmptyAnswer(request)) return undefined;
+      return codec.encoder.encodeInStream(response, withFinalFlag(response, 'last'));
     } catch (thrown) {
       const error = ServingError.from(thrown);
-      return this.#endsOnFailure ? error : encodeFailure(message, error);
+      return this.#endsOnFailure ? error : encodeFailure(message, error, context);
     }
   }
 
-  async #write(answer: Promise<Encoded | ServingError>, context: CallContext): Promise<void> {
+  /** Never rejects. @param earlier Resolves when the answers are written that those of models which answer once wait for. */
+  async #write(
+    answer: Promise<Encoded | ServingError | undefined>,
+    context: CallContext,
+    earlier: Promise<void>,
+  ): Promise<void> {
     try {
       const outcome = await answer;
+      if (!context.decoupled) await earlier;
       if (outcome instanceof ServingError) this.#fail(outcome);
-      else if (!this.#ended) await this.#options.reply.send(outcome);
+      else if (outcome !== undefined) await this.#send(outcome);
     } catch (thrown) {
       this.#fail(thrown);
     }
@@ -133,20 +163,30 @@ class InferStream {
 }
 
 /** The answer to a failed request, or the error that ends the stream when the bytes are no message. */
-function encodeFailure(message: Buffer, error: ServingError): Encoded | ServingError {
+function encodeFailure(message: Buffer, error: ServingError, call: CallContext): Encoded | ServingError {
   if (error.reason === 'MALFORMED_MESSAGE') return error;
   try {
-    return encodeStreamError(clientMessage(error.message), readRequestId(message));
+    // Who counts answers until the last one must learn that no more come.
+    const parameters = call.decoupled ? lastOnly : noParameters;
+    return encodeStreamError(clientMessage(error.message), readRequestId(message), parameters);
   } catch (thrown) {
     return ServingError.from(thrown);
   }
 }
 
 const finalFlag = 'triton_final_response';
-const onlyFinalFlag = new Map([[finalFlag, true]]);
+const lastOnly: Parameters = new Map([[finalFlag, true]]);
+const moreFollowOnly: Parameters = new Map([[finalFlag, false]]);
 
-function withFinalFlag({ parameters }: InferResponse): InferResponse['parameters'] {
-  return parameters.size === 0 ? onlyFinalFlag : new Map([...parameters, [finalFlag, true]]);
+function withFinalFlag({ parameters }: InferResponse, which: 'last' | 'more follow'): Parameters {
+  const last = which === 'last';
+  if (parameters.size > 0) return new Map([...parameters, [finalFlag, last]]);
+  return last ? lastOnly : moreFollowOnly;
+}
+
+/** Of decoupled models, whose last answer may hold nothing but the flag. */
+function wantsEmptyAnswer({ parameters }: InferRequest): boolean {
+  return parameters.get('triton_enable_empty_final_response') === true;
 }
 
 function cancelled(): ServingError {

@@ -10,7 +10,19 @@ function check(text: string): void {
   refuseUnsupported(config, 'm');
 }
 
+/** A model that the server runs step by step, until its output `done` says so. */
+const stop = 'parameters { key: "stop_output" value { string_value: "done" } }';
+const steps = (more = '') => `${stop} sequence_batching { iterative_sequence: true ${more} }`;
+const state = 'state { input_name: "s" output_name: "t" data_type: TYPE_FP32 dims: 2 }';
+const sentState = 'input { name: "s" data_type: TYPE_FP32 dims: 2 }';
+
 const accepted = [
+  steps(),
+  'sequence_batching { iterative_sequence: true } parameters { key: "max_steps" value { string_value: "9" } }',
+  `${steps(state)} ${sentState}`,
+  `${steps(state)} input { name: "s" }`,
+  `${steps()} parameters { key: "emit_output" value { string_value: "e" } } model_transaction_policy { decoupled: true }`,
+
   '',
   'name: "m" platform: "onnxruntime_onnx"',
   'backend: "onnxruntime"',
@@ -120,6 +132,33 @@ const wrong: readonly (readonly [text: string, problem: RegExp])[] = [
     /parameters\.max_sequences: must be an integer of 1 to/,
   ],
   [
+    'sequence_batching { iterative_sequence: true }',
+    /iterative_sequence: needs parameters\.stop_output, .* or parameters\.max_steps/,
+  ],
+  [
+    `${steps()} parameters { key: "max_steps" value { string_value: "0" } }`,
+    /max_steps: must be an integer of 1/,
+  ],
+  [
+    `${steps()} parameters { key: "emit_output" value { string_value: "e" } }`,
+    /parameters\.emit_output: needs model_transaction_policy \{ decoupled: true \}/,
+  ],
+  [
+    `${steps()} output { name: "done" data_type: TYPE_INT32 }`,
+    /parameters\.stop_output: output 'done' must have data_type TYPE_BOOL/,
+  ],
+  [
+    `${steps(state)} input { name: "s" data_type: TYPE_FP32 dims: 3 }`,
+    /state\[0\]: must have data_type and dims of the input 's'/,
+  ],
+  [`${steps(state)} input { name: "s" optional: true }`, /must be neither optional nor reshaped/],
+  [
+    `${steps(state.replace('dims: 2', 'dims: 2 initial_state { data_type: TYPE_FP32 dims: 2 zero_data: true }'))} ${sentState}`,
+    /begins as requests say: initial_state has no place/,
+  ],
+  [`${steps(`${state} ${state}`)} ${sentState}`, /output 't' is given twice/],
+  [`sequence_batching { ${state} } ${sentState}`, /input 's' is given twice/],
+  [
     'response_cache { enable: true } model_transaction_policy { decoupled: true }',
     /cannot be enabled for a decoupled model/,
   ],
@@ -137,7 +176,6 @@ describe('what is wrong in itself', () => {
 });
 
 const unsupported: readonly (readonly [text: string, field: string])[] = [
-  ['sequence_batching { iterative_sequence: true }', 'sequence_batching.iterative_sequence'],
   [
     'sequence_batching { direct { max_queue_delay_microseconds: 1 } }',
     'sequence_batching.direct.max_queue_delay_microseconds',

@@ -4,6 +4,7 @@ import { configFromPbtxt } from '../../../src/models/config-from-pbtxt.ts';
 import type { ModelConfig } from '../../../src/models/config.ts';
 import { loadSequences } from '../../../src/models/load-sequences.ts';
 import type { ModelSource } from '../../../src/models/model-source.ts';
+import { schedulingOf } from '../../../src/models/scheduling.ts';
 import {
   completeSequences,
   sequenceScheduling,
@@ -85,6 +86,7 @@ test('slots are no rows where rows influence each other', async () => {
 test('the model itself takes what clients send, controls and states', () => {
   const { input, output } = wholeConfig(
     read(' input { name: "x" } output { name: "t" data_type: TYPE_FP32 }'),
+    { inputs: [], outputs: [] },
   );
   assert.deepEqual(
     input.map(({ name, data_type: type, dims }) => [name, type, dims]),
@@ -115,4 +117,48 @@ test('the oldest strategy batches as dynamic batching does, the direct one never
   assert.deepEqual(of(read('', oldest)), [true, [2], 9]);
   assert.deepEqual(of(read()), [false, [], 0]);
   assert.equal(unsupportedSequences(read()), undefined);
+});
+
+const iterative = `max_batch_size: 4 input { name: "token" data_type: TYPE_INT64 dims: 1 } output { name: "y" data_type: TYPE_FP32 }
+  sequence_batching { iterative_sequence: true
+    state { input_name: "token" output_name: "next" data_type: TYPE_INT64 dims: 1 }
+    state { input_name: "hidden" output_name: "next_hidden" data_type: TYPE_FP32 dims: 2 } }
+  model_transaction_policy { decoupled: true }
+  parameters { key: "stop_output" value { string_value: "end" } }
+  parameters { key: "emit_output" value { string_value: "say" } }
+  parameters { key: "max_steps" value { string_value: "7" } }`;
+
+test('a model of many steps is told by its flags, and its steps share batches', async () => {
+  using folder = new RepositoryFolder();
+  const config = configFromPbtxt(iterative, 'm');
+  const { iteration, strategy } = await loadSequences(config, sourceIn(folder), model(), '');
+  assert.deepEqual(iteration, {
+    maxSteps: 7,
+    stopOutput: 'end',
+    emitOutput: 'say',
+    sentStates: new Set(['token']),
+  });
+  assert.equal(strategy, 'oldest');
+  const { dynamicBatching, stepwise } = sequenceScheduling(config, schedulingOf(config));
+  assert.deepEqual([dynamicBatching, stepwise], [true, true]);
+});
+
+test('flags may have one element for each row in a dimension of their own or in none', () => {
+  const tensor = (name: string, shape: readonly number[]) => ({ name, datatype: 'BOOL' as const, shape });
+  const outputs = [tensor('end', [-1]), tensor('say', [-1, 1])];
+  const { input, output } = wholeConfig(configFromPbtxt(iterative, 'm'), { inputs: [], outputs });
+  assert.deepEqual(
+    input.map(({ name }) => name),
+    ['token', 'hidden'],
+  );
+  assert.deepEqual(
+    output.map(({ name, data_type: type, reshape }) => [name, type, reshape?.shape]),
+    [
+      ['y', 'TYPE_FP32', undefined],
+      ['next', 'TYPE_INT64', undefined],
+      ['next_hidden', 'TYPE_FP32', undefined],
+      ['end', 'TYPE_BOOL', []],
+      ['say', 'TYPE_BOOL', undefined],
+    ],
+  );
 });

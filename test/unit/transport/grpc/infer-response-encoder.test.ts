@@ -133,7 +133,7 @@ describe('InferResponseEncoder', () => {
   });
 
   it('reports a failure of a stream with its id alone', () => {
-    const read = decodeStreamResponse(encodeStreamError('no such luck', 'id 7'));
+    const read = decodeStreamResponse(encodeStreamError('no such luck', 'id 7', new Map([['last', true]])));
     assert.equal(read['error_message'], 'no such luck');
     assert.equal((read['infer_response'] as Plain)['id'], 'id 7');
     assert.deepEqual((read['infer_response'] as Plain)['outputs'], []);

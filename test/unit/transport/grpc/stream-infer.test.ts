@@ -8,15 +8,20 @@ import { InferRequestDecoder } from '../../../../src/transport/grpc/infer-reques
 import { InferResponseEncoder } from '../../../../src/transport/grpc/infer-response-encoder.ts';
 import { MessageQueue } from '../../../../src/transport/grpc/message-queue.ts';
 import { createStreamInferRpc } from '../../../../src/transport/grpc/stream-infer.ts';
+import type { Tensor } from '../../../../src/inference/tensor.ts';
+import { zeros } from '../../../support/build-request.ts';
 import { FakeCall, FakeReply } from '../../../support/fake-call.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
+import { Latch } from '../../../support/latch.ts';
 import { decodeStreamResponse, encodeRequest, type Plain } from '../../../support/protobuf-reference.ts';
 
 /** An inference that the test answers by hand. */
 interface Asked {
   readonly request: InferRequest;
   readonly context: CallContext;
-  answer(): void;
+  answer(outputs?: readonly Tensor[]): void;
+  /** An answer of a decoupled model that is not the last. */
+  part(outputs?: readonly Tensor[]): Promise<void>;
   refuse(error: Error): void;
 }
 
@@ -32,10 +37,20 @@ class Stream {
     const infer: Infer = (request, context) => {
       const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Infer>>>();
       const { model, id } = request;
+      const of = (outputs: readonly Tensor[]) => ({
+        model,
+        version: '1',
+        id,
+        outputs,
+        parameters: noParameters,
+      });
+      context.decoupled = model === 'decoupled';
       this.asked.push({
         request,
         context,
-        answer: () => resolve({ model, version: '1', id, outputs: [], parameters: noParameters }),
+        answer: (outputs = []) => resolve(of(outputs)),
+        part: (outputs = [zeros('y', [1])]) =>
+          context.takeAnswer?.(of(outputs)) ?? assert.fail('takes one answer'),
         refuse: reject,
       });
       return promise;
@@ -54,6 +69,16 @@ class Stream {
 
   replies(): Plain[] {
     return this.reply.sent.map(decodeStreamResponse);
+  }
+
+  /** The id of each answer, with a mark for the last of its request and one for failures. */
+  marks(): string[] {
+    return this.replies().map(({ error_message: error, infer_response: response }) => {
+      const { id, parameters } = response as Plain;
+      const { triton_final_response: final } = parameters as Record<string, { bool_param: boolean }>;
+      const last = final === undefined ? '?' : final.bool_param ? '.' : '';
+      return `${String(id)}${last}${error === '' ? '' : '!'}`;
+    });
   }
 
   ids(): unknown[] {
@@ -178,5 +203,88 @@ describe('ModelStreamInfer', () => {
       stream.ids(),
       Array.from({ length: 100 }, (_, index) => String(index)),
     );
+  });
+
+  const decoupled = { model_name: 'decoupled' };
+  const wantsEmpty = { parameters: { triton_enable_empty_final_response: { bool_param: true } } };
+
+  it('sends what decoupled models answer as it is made, between what waits for its turn', async () => {
+    const stream = new Stream();
+    stream.send('slow');
+    stream.send('a', decoupled);
+    stream.send('b', decoupled);
+    stream.send('next');
+    await settled();
+    const [slow, a, b, next] = stream.asked;
+    assert.ok(slow && a && b && next);
+    await Promise.all([a.part(), b.part(), a.part()]);
+    next.answer();
+    b.answer([zeros('y', [1])]);
+    await settled();
+    assert.deepEqual(stream.marks(), ['a', 'b', 'a', 'b.']);
+    slow.answer();
+    await settled();
+    assert.deepEqual(stream.marks().slice(4), ['slow.', 'next.']);
+    stream.messages.end();
+    a.answer([zeros('y', [1])]);
+    assert.equal(await stream.ended, 'OK');
+    assert.deepEqual(stream.marks().slice(6), ['a.']);
+  });
+
+  it('sends a last answer without outputs only to who asked for it', async () => {
+    const stream = new Stream();
+    stream.send('quiet', decoupled);
+    stream.send('told', { ...decoupled, ...wantsEmpty });
+    await settled();
+    for (const asked of stream.asked) {
+      await asked.part();
+      asked.answer();
+    }
+    stream.messages.end();
+    assert.equal(await stream.ended, 'OK');
+    assert.deepEqual(stream.marks(), ['quiet', 'told', 'told.']);
+  });
+
+  it('marks the failure of a decoupled request as the last of its answers', async () => {
+    const stream = new Stream();
+    stream.send('a', decoupled);
+    stream.send('one answer');
+    await settled();
+    await stream.asked[0]?.part();
+    stream.asked[0]?.refuse(new ServingError('internal', 'broken'));
+    stream.asked[1]?.refuse(new ServingError('internal', 'broken'));
+    stream.messages.end();
+    assert.equal(await stream.ended, 'OK');
+    assert.deepEqual(stream.marks(), ['a', 'a.!', 'one answer?!']);
+  });
+
+  it('gives the transport one message at a time, and makes who answers wait for it', async () => {
+    const stream = new Stream();
+    const room = new Latch();
+    stream.reply.room = room.opened;
+    stream.send('a', decoupled);
+    stream.send('b', decoupled);
+    await settled();
+    let taken = 0;
+    for (const asked of stream.asked) void asked.part().then(() => taken++);
+    await settled();
+    assert.deepEqual([stream.marks(), taken], [['a'], 0]);
+    room.open();
+    await settled();
+    assert.deepEqual([stream.marks(), taken], [['a', 'b'], 2]);
+    for (const asked of stream.asked) asked.answer();
+    stream.messages.end();
+    assert.equal(await stream.ended, 'OK');
+  });
+
+  it('takes no more answers once the call is cancelled', async () => {
+    const stream = new Stream();
+    stream.send('a', decoupled);
+    await settled();
+    stream.call.context.cancel();
+    await assert.rejects(stream.asked[0]?.part() ?? Promise.resolve(), { code: 'cancelled' });
+    assert.equal(stream.asked[0]?.context.cancelled, true);
+    await stream.ended;
+    assert.deepEqual(stream.marks(), []);
   });
 });
