@@ -9,6 +9,12 @@ const dense: BarsModel = {
   network: 'dense',
   config: 'max_batch_size: 32 dynamic_batching { }',
 };
+/** The same network, on two instances: as many as there are cores. */
+const twin: BarsModel = {
+  name: 'twin',
+  network: 'dense',
+  config: 'max_batch_size: 32 dynamic_batching { } instance_group { count: 2 }',
+};
 const light: BarsModel = {
   name: 'light',
   network: 'mlp784',
@@ -17,12 +23,12 @@ const light: BarsModel = {
 
 const deadlineMs = 50;
 /** What the young generation and the allocator's arenas take and give back by themselves. */
-const flatBytes = 32 << 20;
+const flatBytes = 16 << 20;
 
 /** What a server does when more comes than it can answer; the model is all that counts. */
 export async function measureOverload(setup: BarsSetup, { rounds, seconds }: Rounds): Promise<Bar[]> {
   await using server = await BarsServer.start(setup, 'overload', {
-    models: [dense, light],
+    models: [dense, twin, light],
     prefix: setup.widePrefix,
   });
   const capacityOf = async (name: string): Promise<number> => {
@@ -37,7 +43,9 @@ export async function measureOverload(setup: BarsSetup, { rounds, seconds }: Rou
     ...(await measureOpenLoop(context, 3)),
     await measureBursts(context),
     await measureGivenUp(context),
-    await measureFairness(context),
+    await measureFairness(context, dense, 'a hot one'),
+    await measureFairness(context, twin, 'a hot one of two instances'),
+    await measureShares(context),
   ];
 }
 
@@ -143,12 +151,17 @@ async function measureGivenUp({ server, seconds }: Context): Promise<Bar> {
   };
 }
 
-async function measureFairness({ server, rounds, seconds, capacityOf }: Context): Promise<Bar> {
+/** What a light model suffers from a hot one beside it. */
+async function measureFairness(
+  { server, rounds, seconds, capacityOf }: Context,
+  hot: BarsModel,
+  who: string,
+): Promise<Bar> {
   const alone: number[] = [];
   const beside: number[] = [];
   const hotBatches: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const hotCapacity = await capacityOf(dense.name);
+    const hotCapacity = await capacityOf(hot.name);
     const perSecond = 0.1 * (await capacityOf(light.name));
     const lightStream = { name: light.name, pace: { kind: 'open', perSecond } } as const;
     alone.push((await server.one(lightStream, seconds)).okP99Us / 1000);
@@ -158,20 +171,43 @@ async function measureFairness({ server, rounds, seconds, capacityOf }: Context)
       streams: [
         server.stream(lightStream),
         server.stream({
-          name: dense.name,
+          name: hot.name,
           pace: { kind: 'open', perSecond: 3 * hotCapacity },
           timeoutsMs: [deadlineMs],
         }),
       ],
     });
     beside.push((streams[0]?.okP99Us ?? Number.NaN) / 1000);
-    hotBatches.push((await server.executed(dense.name)).batchMs);
+    hotBatches.push((await server.executed(hot.name)).batchMs);
   }
   const limit = 2 * median(alone) + median(hotBatches);
   return {
-    what: 'a light model at 10 % of its capacity beside a hot one at 3x: p99 of the light one',
+    what: `a light model at 10 % of its capacity beside ${who} at 3x: p99 of the light one`,
     measured: `${median(beside).toFixed(1)} ms; alone ${median(alone).toFixed(1)} ms, a hot batch ${median(hotBatches).toFixed(1)} ms`,
     bar: `≤ 2x alone + a hot batch: ${limit.toFixed(1)} ms`,
     met: median(beside) <= limit,
+  };
+}
+
+/** Two models of the same cost, one with one instance and one with two, each offered all that the machine can do. */
+async function measureShares({ server, rounds, seconds, capacityOf }: Context): Promise<Bar> {
+  const shares: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const perSecond = 1.5 * (await capacityOf(dense.name));
+    const { streams } = await server.load({
+      warmUpMs: 500,
+      measureMs: seconds * 1000,
+      streams: [dense, twin].map(({ name }) =>
+        server.stream({ name, pace: { kind: 'open', perSecond }, timeoutsMs: [4 * deadlineMs] }),
+      ),
+    });
+    const answered = streams.map(({ inTime }) => inTime);
+    shares.push(Math.min(...answered) / answered.reduce((sum, count) => sum + count, 0));
+  }
+  return {
+    what: 'two models that could each fill the machine, one of them with two instances: share of the one that gets less',
+    measured: percent(median(shares)),
+    bar: '≥ 30 %',
+    met: median(shares) >= 0.3,
   };
 }
