@@ -16,6 +16,7 @@ export async function listenHttp(
 ): Promise<HttpServer | undefined> {
   if (!http.enabled) return undefined;
   const { startHttpServer } = await import('./transport/http/http-server.ts');
+  const { createDialects } = await import('./transport/http/dialects/create-dialects.ts');
   return startHttpServer({
     ...front,
     listen: { host: http.address, port: http.port, reusePort: server.ioThreads > 1 },
@@ -23,6 +24,7 @@ export async function listenHttp(
     clock,
     logger,
     corsOrigins: http.corsOrigins,
+    createDialects: ({ maxBodyBytes }) => createDialects(server.dialects, { ...front, maxBodyBytes }),
     limits: { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget },
   });
 }

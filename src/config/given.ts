@@ -26,3 +26,8 @@ export function toggleValue(text: string): unknown {
 export function integerValue(text: string): unknown {
   return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
+
+/** Words between commas; none for `none`. */
+export function wordsValue(text: string): readonly string[] {
+  return text === 'none' ? [] : text.split(',').map((word) => word.trim());
+}

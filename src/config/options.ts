@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { choice, integer, list, optionalText, text, toggle } from './setting.ts';
+import { dialectNames } from '../inference/dialect.ts';
+import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
 
 /** Highest delay that Node's timers take; a longer one would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -315,6 +316,12 @@ const server = z
       { min: 0, max: 3600 },
       {
         flag: 'exit-timeout-secs',
+    dialects: words(['kserve-v1', 'tensorflow-serving'], dialectNames, {
+      flag: 'dialects',
+      value: 'name,name',
+      about:
+        "Other servers' forms that are answered beside the Open Inference Protocol; where two have the same path, the first named. none for none. See dialects.md.",
+    }),
         value: 'seconds',
         about: 'How long running requests may take to finish after SIGTERM.',
       },

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ignoredFlags } from './ignored-flags.ts';
-import { integerValue, toggleValue, type Given, type Reading } from './given.ts';
+import { integerValue, toggleValue, wordsValue, type Given, type Reading } from './given.ts';
 import { settings, type Setting } from './settings.ts';
 import { hint } from './suggest.ts';
 
@@ -39,7 +39,8 @@ export function readArguments(args: readonly string[]): ArgumentsReading {
       return;
     }
     const earlier = collected.get(setting.path)?.value;
-    collected.set(setting.path, { value: [...(Array.isArray(earlier) ? earlier : []), value], origin });
+    const items = setting.commaSeparated === true ? wordsValue(String(value)) : [value];
+    collected.set(setting.path, { value: [...(Array.isArray(earlier) ? earlier : []), ...items], origin });
   };
   for (const token of tokens) {
     if (token.kind === 'positional') {

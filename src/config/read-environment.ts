@@ -1,4 +1,4 @@
-import { integerValue, toggleValue, type Given, type Reading } from './given.ts';
+import { integerValue, toggleValue, wordsValue, type Given, type Reading } from './given.ts';
 import { settings, type Setting } from './settings.ts';
 import { suggest } from './suggest.ts';
 
@@ -41,5 +41,6 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 function valueOf(setting: Setting, text: string): unknown {
   if (setting.kind === 'toggle') return toggleValue(text);
   if (setting.kind === 'number') return integerValue(text);
+  if (setting.commaSeparated === true) return wordsValue(text);
   return setting.kind === 'list' ? text.split(',').map((item) => item.trim()) : text;
 }

@@ -74,5 +74,5 @@ export function renderMarkdown(): string {
 }
 
 function bounds(expected: string): string {
-  return expected.startsWith('a whole number') || expected.startsWith('one of') ? `(${expected})` : '';
+  return /^(?:a whole number|one of|some of) /.test(expected) ? `(${expected})` : '';
 }

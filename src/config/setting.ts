@@ -14,6 +14,8 @@ export interface SettingMeta {
   readonly value: string;
   /** What help shows where the default is found at start. */
   readonly shownDefault?: string;
+  /** Commas separate the items of a list also in a flag's value, and `none` is an empty list. */
+  readonly commaSeparated?: boolean;
 }
 
 interface Named {
@@ -22,6 +24,7 @@ interface Named {
   readonly about: string;
   readonly value?: string;
   readonly shownDefault?: string;
+  readonly commaSeparated?: boolean;
 }
 
 /** Which schema is a setting, and its names. The walk over the options' schema reads it. */
@@ -50,6 +53,23 @@ export function text(initial: string, names: Named): z.ZodDefault<z.ZodString> {
 /** May be given several times as a flag, comma-separated in the environment, and as an array in the file. */
 export function list(names: Named): z.ZodDefault<z.ZodArray<z.ZodString>> {
   return named(z.array(z.string().min(1)).default([]), 'list', names, 'text');
+}
+
+/** Some of the words, in any order, each once. */
+export function words<const Words extends readonly string[]>(
+  initial: readonly Words[number][],
+  allowed: Words,
+  names: Named,
+): z.ZodDefault<z.ZodArray<z.ZodEnum<{ [Word in Words[number]]: Word }>>> {
+  const word: z.ZodEnum<{ [Word in Words[number]]: Word }> = z.enum(allowed);
+  const list = z.array(word).refine((items) => new Set(items).size === items.length, 'names one twice');
+  const shownDefault = initial.join(',');
+  return named(
+    z._default(list, () => [...initial]),
+    'list',
+    { ...names, shownDefault, commaSeparated: true },
+    'text',
+  );
 }
 
 /** A whole number between the bounds, both included. */

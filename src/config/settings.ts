@@ -49,6 +49,9 @@ function expected(schema: z.ZodType): string {
   if (inner instanceof z.ZodNumber) return `a whole number from ${inner.minValue} to ${inner.maxValue}`;
   if (inner instanceof z.ZodEnum) return `one of ${inner.options.join(', ')}`;
   if (inner instanceof z.ZodBoolean) return 'true or false';
+  if (inner instanceof z.ZodArray && inner.element instanceof z.ZodEnum) {
+    return `some of ${inner.element.options.join(', ')}, each once`;
+  }
   if (inner instanceof z.ZodArray) return 'a list of non-empty texts';
   return 'a non-empty text';
 }

@@ -11,6 +11,7 @@ import { configError } from './config-message.ts';
 import { checkEnsembleConfig } from './ensemble-config.ts';
 import { checkRagged } from './ragged-config.ts';
 import { checkSequences, unsupportedSequences } from './sequence-config.ts';
+import { checkVersionLabels } from './version-labels.ts';
 
 /** Each is a session with memory and a thread of its own; beyond this somebody mistyped. */
 const mostInstances = 64;
@@ -53,6 +54,7 @@ export function checkConfig(config: ModelConfig, model: string): void {
   );
   checkRagged(config, wrong);
   checkSequences(config, wrong);
+  checkVersionLabels(config, wrong);
   if (config.dynamic_batching !== undefined) checkDynamicBatching(config, config.dynamic_batching, wrong);
   config.instance_group.forEach((group, index) =>
     checkInstances(group, (problem) => wrong(`instance_group[${index}]`, problem)),

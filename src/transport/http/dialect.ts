@@ -6,7 +6,7 @@ import type { HttpReply } from './reply.ts';
 export interface Dialect {
   /**
    * By route. A segment of a route is its own text, or `{model}`, `{version}` or `{label}` with more text behind it:
-   * `/v1/models/{model}:predict`. The first route that fits counts.
+   * `/v1/models/{model}:predict`. Colons inside a name are percent-encoded. The first route that fits counts.
    */
   readonly endpoints: Endpoints;
   /** The reply to anything thrown, in the form that the dialect's clients read. */
@@ -76,7 +76,9 @@ function match(segments: readonly Segment[], path: readonly string[]): PathNames
       continue;
     }
     if (part.length <= text.length || !part.endsWith(text)) return undefined;
-    const value = decodeSegment(part.slice(0, part.length - text.length));
+    const encoded = part.slice(0, part.length - text.length);
+    if (encoded.includes(':')) return undefined;
+    const value = decodeSegment(encoded);
     if (name === 'version' && !versionForm.test(value)) return undefined;
     names = { ...names, [name]: value };
   }

@@ -77,7 +77,7 @@ function readTensor({ reader, body }: Draft, { name, datatype, shape }: TensorMe
   const count = countElements(reader);
   reader.position = start;
   const data = readElements(reader, { name, datatype, count, maxBytes: body.maxBytes });
-  return { name, datatype, shape: shapeOf(name, shape, count), data };
+  return { name, datatype, shape: shapeOfElements(name, shape, count), data };
 }
 
 /** Of a scalar or a flat array. */
@@ -93,8 +93,12 @@ function countElements(reader: JsonReader): number {
   return count;
 }
 
-/** Variable dimensions are filled from the innermost; those further out become 1. */
-function shapeOf(name: string, shape: readonly number[], count: number): readonly number[] {
+/**
+ * The shape of so many elements. Variable dimensions are filled from the innermost; those further out become 1.
+ *
+ * @throws invalid_argument when they do not fill it.
+ */
+export function shapeOfElements(name: string, shape: readonly number[], count: number): readonly number[] {
   const known = shape.filter((size) => size !== -1);
   const step = elementCount(known);
   if (known.length === shape.length && count !== step) throw refuse.elementCount(name, step);

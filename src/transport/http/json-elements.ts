@@ -11,10 +11,12 @@ export interface ElementsWanted {
   readonly count: number;
   /** What the result may take: `[1,1,1]` read as FP64 grows fourfold. */
   readonly maxBytes: number;
+  /** BYTES elements may also be `{"b64": "..."}`, as TensorFlow Serving writes bytes. */
+  readonly base64?: boolean;
 }
 
 /** Where elements go. One object per tensor. */
-interface Target {
+export interface ElementTarget {
   readonly wanted: ElementsWanted;
   data: Buffer;
   view: DataView;
@@ -24,7 +26,7 @@ interface Target {
   sizeBytes: number;
 }
 
-type TakeElement = (reader: JsonReader, target: Target) => void;
+type TakeElement = (reader: JsonReader, target: ElementTarget) => void;
 
 /**
  * Reads the `data` of an input, flat or nested, at the reader's position into the bytes of a tensor.
@@ -32,18 +34,37 @@ type TakeElement = (reader: JsonReader, target: Target) => void;
  * @throws invalid_argument for elements that are not the datatype's or not as many as the shape says.
  */
 export function readElements(reader: JsonReader, wanted: ElementsWanted): Buffer {
+  const target = openElements(reader, wanted);
+  readMoreElements(reader, target);
+  return closeElements(target);
+}
+
+/**
+ * Begins a tensor whose elements stand in several places of a document, none of them before the reader's position.
+ *
+ * @throws invalid_argument when there cannot be as many elements.
+ */
+export function openElements(reader: JsonReader, wanted: ElementsWanted): ElementTarget {
   const { name, datatype, count, maxBytes } = wanted;
-  const take = takers[datatype];
-  if (take === undefined) throw refuse.half(datatype, name);
+  if (takers[datatype] === undefined) throw refuse.half(datatype, name);
   const sizeBytes = count * (datatype === 'BYTES' ? 4 : datatypeSizeBytes[datatype]);
   // Each element takes a character at least, so this also bounds what is allocated by what was sent.
   if (count > reader.bytes.length - reader.position) throw refuse.elementCount(name, count);
   if (sizeBytes > maxBytes) throw refuse.tooLarge(maxBytes);
   const data = Buffer.from(new ArrayBuffer(sizeBytes));
-  const target: Target = { wanted, data, view: viewOf(data), count: 0, sizeBytes: 0 };
-  walk(reader, target, take);
-  if (target.count !== count) throw refuse.elementCount(name, count);
-  return target.data.subarray(0, target.sizeBytes);
+  return { wanted, data, view: viewOf(data), count: 0, sizeBytes: 0 };
+}
+
+/** Adds the elements of the value at the reader's position. @throws invalid_argument */
+export function readMoreElements(reader: JsonReader, target: ElementTarget): void {
+  const take = takers[target.wanted.datatype];
+  if (take !== undefined) walk(reader, target, take);
+}
+
+/** The bytes of the tensor. @throws invalid_argument when elements are missing. */
+export function closeElements({ wanted, data, count, sizeBytes }: ElementTarget): Buffer {
+  if (count !== wanted.count) throw refuse.elementCount(wanted.name, wanted.count);
+  return data.subarray(0, sizeBytes);
 }
 
 function viewOf(data: Buffer): DataView {
@@ -51,7 +72,7 @@ function viewOf(data: Buffer): DataView {
 }
 
 /** Follows brackets and commas; how elements are nested is not compared with the shape, as in Triton. */
-function walk(reader: JsonReader, target: Target, take: TakeElement): void {
+function walk(reader: JsonReader, target: ElementTarget, take: TakeElement): void {
   const { wanted } = target;
   let open = 0;
   let fresh = true;
@@ -85,7 +106,7 @@ function walk(reader: JsonReader, target: Target, take: TakeElement): void {
   } while (open > 0);
 }
 
-function takeFloat(reader: JsonReader, target: Target): void {
+function takeFloat(reader: JsonReader, target: ElementTarget): void {
   const value = scanDecimal(reader.bytes, reader.position, 'single');
   if (scanned.end === reader.position) {
     target.view.setFloat32(target.sizeBytes, namedNumber(reader, target), true);
@@ -97,7 +118,7 @@ function takeFloat(reader: JsonReader, target: Target): void {
   target.sizeBytes += 4;
 }
 
-function takeDouble(reader: JsonReader, target: Target): void {
+function takeDouble(reader: JsonReader, target: ElementTarget): void {
   let value = scanDecimal(reader.bytes, reader.position, 'double');
   if (scanned.end === reader.position) value = namedNumber(reader, target);
   else {
@@ -109,7 +130,7 @@ function takeDouble(reader: JsonReader, target: Target): void {
 }
 
 /** `NaN`, `Infinity` and `-Infinity`; a number in usual form has been ruled out. */
-function namedNumber(reader: JsonReader, { wanted }: Target): number {
+function namedNumber(reader: JsonReader, { wanted }: ElementTarget): number {
   for (const [word, value] of namedNumbers) {
     const end = reader.position + word.length;
     if (reader.bytes.toString('latin1', reader.position, end) !== word) continue;
@@ -125,7 +146,7 @@ const namedNumbers = [
   ['-Infinity', -Infinity],
 ] as const;
 
-function outOfRange(reader: JsonReader, { wanted }: Target): Error {
+function outOfRange(reader: JsonReader, { wanted }: ElementTarget): Error {
   return refuse.outOfRange(wanted.name, wanted.datatype, reader.numberText());
 }
 
@@ -171,13 +192,13 @@ function takeLong(min: bigint, max: bigint): TakeElement {
 /** Longer ones are out of range, and cost time that grows with their square. */
 const maxLongDigits = 20;
 
-function exactInteger(reader: JsonReader, target: Target): bigint {
+function exactInteger(reader: JsonReader, target: ElementTarget): bigint {
   if (scanned.end - reader.position > maxLongDigits) throw outOfRange(reader, target);
   return BigInt(reader.bytes.toString('latin1', reader.position, scanned.end));
 }
 
 /** The value is exact only where it is a safe integer; `scanned.end` is behind it. */
-function scanInteger(reader: JsonReader, { wanted }: Target): number {
+function scanInteger(reader: JsonReader, { wanted }: ElementTarget): number {
   const { bytes, position } = reader;
   let end = position;
   let value = 0;
@@ -198,7 +219,7 @@ function scanInteger(reader: JsonReader, { wanted }: Target): number {
   return negative ? -value : value;
 }
 
-function takeBoolean(reader: JsonReader, target: Target): void {
+function takeBoolean(reader: JsonReader, target: ElementTarget): void {
   const value = reader.value();
   if (typeof value !== 'boolean' && value !== 0 && value !== 1) {
     throw refuse.element(target.wanted.name, 'true or false for BOOL');
@@ -206,20 +227,49 @@ function takeBoolean(reader: JsonReader, target: Target): void {
   target.data[target.sizeBytes++] = Number(value);
 }
 
-function takeText(reader: JsonReader, target: Target): void {
-  if (reader.peek() !== char.quote) throw refuse.element(target.wanted.name, 'a string for BYTES');
+function takeText(reader: JsonReader, target: ElementTarget): void {
+  const { name, base64 } = target.wanted;
+  const next = reader.peek();
+  if (next === char.openBrace && base64 === true) {
+    takeBytes(target, readBase64(reader, name));
+    return;
+  }
+  if (next !== char.quote) throw refuse.element(name, 'a string for BYTES');
   const text = reader.string();
   const length = Buffer.byteLength(text);
+  const start = beginText(target, length);
+  target.data.write(text, start, length);
+}
+
+function takeBytes(target: ElementTarget, bytes: Uint8Array): void {
+  const start = beginText(target, bytes.length);
+  target.data.set(bytes, start);
+}
+
+/** Writes the length of an element and makes room for it; returns where it goes. */
+function beginText(target: ElementTarget, length: number): number {
   const end = target.sizeBytes + 4 + length;
   // What the elements that follow need is there already; only their text needs more.
   const rest = 4 * (target.wanted.count - target.count - 1);
   if (end + rest > target.data.length) grow(target, end + rest);
   target.view.setUint32(target.sizeBytes, length, true);
-  target.data.write(text, target.sizeBytes + 4, length);
   target.sizeBytes = end;
+  return end - length;
 }
 
-function grow(target: Target, neededBytes: number): void {
+const base64Form = /^[A-Za-z0-9+/_-]*={0,2}$/;
+
+function readBase64(reader: JsonReader, name: string): Buffer {
+  reader.beginObject();
+  const isBase64 = reader.nextKey() === 'b64' && reader.peek() === char.quote;
+  const text = isBase64 ? reader.string() : '';
+  if (!isBase64 || reader.nextKey() !== undefined || !base64Form.test(text)) {
+    throw refuse.element(name, 'a string or {"b64": "<base64>"} for BYTES');
+  }
+  return Buffer.from(text, 'base64');
+}
+
+function grow(target: ElementTarget, neededBytes: number): void {
   const { maxBytes } = target.wanted;
   if (neededBytes > maxBytes) throw refuse.tooLarge(maxBytes);
   const larger = Buffer.from(new ArrayBuffer(Math.min(maxBytes, neededBytes * 2)));

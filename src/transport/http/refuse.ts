@@ -40,6 +40,10 @@ export const refuse = {
     invalid('INVALID_SHAPE', `dimension ${dimension} of an input's shape is out of range`),
   dimensions: (limit: number) =>
     invalid('INVALID_SHAPE', `shape of an input has more than ${limit} dimensions`),
+  ragged: (input: string) =>
+    invalid('INVALID_SHAPE', `lists of input ${shown(input)} differ in their size or depth`),
+  emptyLists: (output: string) =>
+    invalid('INVALID_CONTENTS', `output ${shown(output)} is too many empty lists to be sent as JSON`),
   datatype: (input: string, datatype: string) =>
     invalid(
       'INVALID_DATATYPE',

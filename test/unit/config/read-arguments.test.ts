@@ -37,6 +37,12 @@ test('repositories come from the flag, its alias and plain arguments, in their o
   });
 });
 
+test('words may stand together between commas, and none is none', () => {
+  assert.deepEqual(values('--dialects', 'a, b', '--dialects=c'), { 'server.dialects': ['a', 'b', 'c'] });
+  assert.deepEqual(values('--dialects', 'none'), { 'server.dialects': [] });
+  assert.deepEqual(values('--load-model', 'a,b'), { 'models.load': ['a,b'] });
+});
+
 test('the last of a single flag wins', () => {
   assert.deepEqual(values('--grpc-port', '1', '--grpc-port=2'), { 'grpc.port': 2 });
 });

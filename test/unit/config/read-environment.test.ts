@@ -8,6 +8,7 @@ test('variables are named after the flags, lists are separated by commas', () =>
     TENSORGATE_GRPC_PORT: '12',
     TENSORGATE_ALLOW_SETTINGS: 'TRUE',
     TENSORGATE_SERVER_ID: '',
+    TENSORGATE_DIALECTS: 'none',
     PATH: '/bin',
   });
   assert.deepEqual(notices, []);
@@ -17,6 +18,7 @@ test('variables are named after the flags, lists are separated by commas', () =>
       ['models.repositories', ['a', 'b']],
       ['grpc.port', 12],
       ['security.allowSettings', true],
+      ['server.dialects', []],
     ],
   );
 });

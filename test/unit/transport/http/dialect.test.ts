@@ -27,7 +27,6 @@ const found = [
   ['/v1/models/m:predict?a=b', { model: 'm', version: '', label: '' }],
   ['http://host:80/v1/models/m:predict', { model: 'm', version: '', label: '' }],
   ['/v1/models/a%2Fb%3Ac:predict', { model: 'a/b:c', version: '', label: '' }],
-  ['/v1/models/a:predict:predict', { model: 'a:predict', version: '', label: '' }],
   ['/v1/models/m/versions/12:predict', { model: 'm', version: '12', label: '' }],
   ['/v1/models/m/labels/stable/metadata', { model: 'm', version: '', label: 'stable' }],
   ['/ping', { model: '', version: '', label: '' }],
@@ -35,13 +34,14 @@ const found = [
 
 for (const [target, names] of found) {
   test(`a dialect's route is found at ${target}`, () => {
-    assert.deepEqual(routes.find(target)?.names, { ...names, repository: '' });
+    assert.deepEqual(routes.find(target)?.names, { ...names, repository: '', region: '' });
   });
 }
 
 const unknown = [
   '/v1/models/:predict',
   '/v1/models/m:predict/',
+  '/v1/models/a:b:predict',
   '/v1/models/m',
   '/v1/models/m/versions/one:predict',
   '/v1/models/m/versions/:predict',

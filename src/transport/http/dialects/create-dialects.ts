@@ -1,0 +1,19 @@
+import type { DialectName } from '../../../inference/dialect.ts';
+import type { Dialect } from '../dialect.ts';
+import type { DialectServices } from './dialect-services.ts';
+import { createV1Dialect } from './v1-models/v1-dialect.ts';
+
+/** The dialects of those names, in their order: where two have the same path, the first one answers. */
+export function createDialects(names: readonly DialectName[], services: DialectServices): readonly Dialect[] {
+  const dialects = new Map<string, Dialect>();
+  for (const name of names) {
+    switch (name) {
+      case 'kserve-v1':
+      case 'tensorflow-serving':
+        // They share paths, and so are one.
+        if (!dialects.has('v1')) dialects.set('v1', createV1Dialect(names, services));
+        break;
+    }
+  }
+  return [...dialects.values()];
+}

@@ -1,0 +1,19 @@
+import type { ModelCatalog, ModelControl } from '../../../inference/catalog.ts';
+import type { Infer } from '../../../inference/infer.ts';
+import { versionOfLabel } from '../../../inference/tensorflow-rules.ts';
+import type { PathNames } from '../http-call.ts';
+
+/** What dialects answer with: the same as the protocol's own front. */
+export interface DialectServices {
+  readonly infer: Infer;
+  readonly catalog: ModelCatalog;
+  /** undefined refuses loading and unloading. */
+  readonly control: ModelControl | undefined;
+  /** What tensors of one request that come as JSON may take. */
+  readonly maxBodyBytes: number;
+}
+
+/** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */
+export function versionOf(catalog: ModelCatalog, { model, version, label }: PathNames): string {
+  return label === '' ? version : versionOfLabel(catalog, model, label);
+}
