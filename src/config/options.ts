@@ -311,12 +311,7 @@ const server = z
           'Threads that each serve connections of the port, at most one per core; 1 serves on the main thread. See tuning.md.',
       },
     ),
-    exitTimeoutSecs: integer(
-      30,
-      { min: 0, max: 3600 },
-      {
-        flag: 'exit-timeout-secs',
-    dialects: words(['kserve-v1', 'tensorflow-serving'], dialectNames, {
+    dialects: words(['kserve-v1', 'tensorflow-serving', 'plain'], dialectNames, {
       flag: 'dialects',
       value: 'name,name',
       about:

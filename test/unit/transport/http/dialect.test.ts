@@ -34,7 +34,7 @@ const found = [
 
 for (const [target, names] of found) {
   test(`a dialect's route is found at ${target}`, () => {
-    assert.deepEqual(routes.find(target)?.names, { ...names, repository: '', region: '' });
+    assert.partialDeepStrictEqual(routes.find(target)?.names, { ...names, repository: '' });
   });
 }
 

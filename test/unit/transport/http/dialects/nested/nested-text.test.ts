@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Datatype } from '../../../../../../src/inference/datatype.ts';
 import { elementCount, type Tensor } from '../../../../../../src/inference/tensor.ts';
 import { nestedText, rowTexts } from '../../../../../../src/transport/http/dialects/nested/nested-text.ts';
