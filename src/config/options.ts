@@ -311,12 +311,17 @@ const server = z
           'Threads that each serve connections of the port, at most one per core; 1 serves on the main thread. See tuning.md.',
       },
     ),
-    dialects: words(['kserve-v1', 'tensorflow-serving', 'plain'], dialectNames, {
+    dialects: words(['kserve-v1', 'tensorflow-serving'], dialectNames, {
       flag: 'dialects',
       value: 'name,name',
       about:
         "Other servers' forms that are answered beside the Open Inference Protocol; where two have the same path, the first named. none for none. See dialects.md.",
     }),
+    exitTimeoutSecs: integer(
+      30,
+      { min: 0, max: 3600 },
+      {
+        flag: 'exit-timeout-secs',
         value: 'seconds',
         about: 'How long running requests may take to finish after SIGTERM.',
       },
