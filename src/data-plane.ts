@@ -11,6 +11,7 @@ import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
+import type { SharedMemory } from './inference/shared-memory.ts';
 import type { Router } from './inference/target.ts';
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
@@ -29,6 +30,8 @@ export interface DataPlaneParts extends ListenContext {
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly settings: ServerSettings;
+  /** undefined: `--allow-client-shm` is off. */
+  readonly sharedMemory: SharedMemory | undefined;
   readonly batcher: Batcher;
   readonly budget: ByteBudget;
   /** Whoever closes a target waits for these as well as for the batcher. */
@@ -57,6 +60,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const { router, batcher, budget, clock, wrap, onFailure } = parts;
   const pipeline = createPipeline({
     router,
+    sharedMemory: parts.sharedMemory,
     admission: createAdmission({ budget, clock }),
     batcher: {
       submit: createEnsembles({
@@ -131,12 +135,16 @@ async function startTracing({ options, clock }: DataPlaneParts): Promise<Tracing
 }
 
 /** What every front serves. */
-function publicFront({ options, catalog, control, settings }: DataPlaneParts, infer: Infer): HttpFront {
+function publicFront(
+  { options, catalog, control, settings, sharedMemory }: DataPlaneParts,
+  infer: Infer,
+): HttpFront {
   return {
     infer,
     catalog,
     control: options.models.controlMode === 'explicit' ? control : undefined,
     settings,
+    sharedMemory,
     serverName: options.server.id,
     serverVersion: packageVersion(),
     extensions: [
@@ -150,6 +158,7 @@ function publicFront({ options, catalog, control, settings }: DataPlaneParts, in
       'schedule_policy',
       'sequence',
       'statistics',
+      ...(sharedMemory === undefined ? [] : ['system_shared_memory', 'cuda_shared_memory']),
     ],
   };
 }

@@ -5,7 +5,15 @@ import type { HttpServer, HttpServerOptions } from './transport/http/http-server
 /** What the HTTP front serves; the same as the gRPC front. */
 export type HttpFront = Pick<
   HttpServerOptions,
-  'infer' | 'catalog' | 'control' | 'settings' | 'serverName' | 'serverVersion' | 'extensions' | 'around'
+  | 'infer'
+  | 'catalog'
+  | 'control'
+  | 'settings'
+  | 'sharedMemory'
+  | 'serverName'
+  | 'serverVersion'
+  | 'extensions'
+  | 'around'
 >;
 
 /** The HTTP listener; undefined when HTTP is off, and then its code is not loaded. */

@@ -21,6 +21,7 @@ import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
+import { ClientMemory } from './shared-memory/client-memory.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface HostContext {
@@ -90,6 +91,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();
+  const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
   return {
     hosting: {
       openModel: createModelOpener({ clock, logger }),
@@ -112,6 +114,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         catalog,
         control,
         settings,
+        sharedMemory,
         batcher,
         holds,
         onFailure: (front, error) => failures.add(front, error),
@@ -134,6 +137,9 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         drain: (graceMs) => plane.drain(graceMs),
       };
     },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    [Symbol.asyncDispose]() {
+      sharedMemory?.[Symbol.dispose]();
+      return Promise.resolve();
+    },
   };
 }

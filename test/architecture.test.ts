@@ -42,6 +42,7 @@ const table: Readonly<Record<string, Rule>> = {
   execution: stage('onnxruntime-node'),
   models: stage('protobufjs'),
   sequences: stage(),
+  'shared-memory': stage(),
   observability: stage(
     'pino',
     '@opentelemetry/api',
@@ -90,6 +91,7 @@ const table: Readonly<Record<string, Rule>> = {
     'models',
     'observability',
     'sequences',
+    'shared-memory',
     'data-plane.ts',
   ),
   'io-threads': stageUser(
@@ -101,6 +103,7 @@ const table: Readonly<Record<string, Rule>> = {
     'execution',
     'models',
     'observability',
+    'shared-memory',
     'data-plane.ts',
     'serving-host.ts',
   ),

@@ -1,6 +1,7 @@
 import { ServingError } from '../errors.ts';
 import type { CallContext } from '../inference/call-context.ts';
 import type { InferRequest } from '../inference/request.ts';
+import type { SharedTensors } from '../inference/shared-memory.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Admission } from './admission.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -20,19 +21,24 @@ export interface AdmissionOptions {
 /** Scope first, then the byte budget, then the claims of the request: the cheapest refusal comes first. */
 export function createAdmission({ budget, clock }: AdmissionOptions): Admission {
   return {
-    admit(target, request, call) {
+    admit(target, request, call, shared) {
       if (!call.principal.scopes.has('infer')) throw scopeMissing();
-      const sizeBytes = heldBytes(request, call);
+      const sizeBytes = heldBytes(request, call) + (shared?.inputBytes ?? 0);
       if (!budget.take(sizeBytes)) {
         target.statistics.recordFailure(clock.now() - call.receivedAt, 'REJECTED', call.front);
         throw budgetExceeded(budget, sizeBytes);
       }
       call.onFinished(() => budget.release(sizeBytes));
-      const admitted = validateRequest(target, request, call);
+      const whole = shared === undefined ? request : withInputs(request, shared);
+      const admitted = validateRequest(target, whole, call);
       call.decoupled = target.spec.decoupled;
       return admitted;
     },
   };
+}
+
+function withInputs(request: InferRequest, shared: SharedTensors): InferRequest {
+  return { ...request, inputs: shared.readInputs(request.inputs) };
 }
 
 /** The larger of what arrived and what it was decoded into: nearly always tensors are views of what arrived. */

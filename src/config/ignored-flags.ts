@@ -3,7 +3,6 @@
  * and named in one line of the log. A flag that restricts access is never here: ignoring it would open a door.
  */
 export const ignoredFlags: ReadonlySet<string> = new Set([
-  'allow-client-shm',
   'allow-gpu-metrics',
   'backend-config',
   'backend-directory',

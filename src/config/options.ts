@@ -281,6 +281,11 @@ const security = z
       flag: 'allow-settings',
       about: 'Let clients change log and trace settings on the gRPC port.',
     }),
+    allowClientShm: toggle(false, {
+      flag: 'allow-client-shm',
+      about:
+        'Let clients of the same machine put tensors into shared memory (/dev/shm) instead of messages. See shared-memory.md.',
+    }),
   })
   .prefault({});
 

@@ -19,13 +19,6 @@ export function namedRepository(): ServingError {
   });
 }
 
-/** What every use of client shared memory is answered with, as without Triton's `--allow-client-shm`. */
-export function sharedMemoryDisabled(): ServingError {
-  return new ServingError('unimplemented', 'Client shared memory is disabled; send tensors in the message.', {
-    reason: 'SHARED_MEMORY_DISABLED',
-  });
-}
-
 /** Unlike elsewhere in the protocol, an unknown model is an invalid argument here. @throws invalid_argument */
 export function readStatistics(
   catalog: ModelCatalog,

@@ -1,3 +1,4 @@
+import type { TensorPlaces } from './shared-memory.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A request or tensor parameter of the protocol. int64 and uint64 outside the safe integers arrive as bigint. */
@@ -24,4 +25,6 @@ export interface InferRequest {
   /** Empty means all outputs of the model. */
   readonly outputs: readonly RequestedOutput[];
   readonly parameters: Parameters;
+  /** Tensors that stand in shared memory; only requests with such tensors have it. */
+  readonly shared?: TensorPlaces;
 }

@@ -1,4 +1,5 @@
 import type { Parameters } from './request.ts';
+import type { TensorPlace } from './shared-memory.ts';
 import type { Tensor } from './tensor.ts';
 
 /** The answer to one InferRequest, transport-neutral. Its tensors may be views of a whole batch's result. */
@@ -8,4 +9,6 @@ export interface InferResponse {
   readonly id: string;
   readonly outputs: readonly Tensor[];
   readonly parameters: Parameters;
+  /** Where outputs stand that have no data here, by name; only answers with such outputs have it. */
+  readonly shared?: ReadonlyMap<string, TensorPlace>;
 }

@@ -14,6 +14,7 @@ import { createSharedStatistics } from '../observability/shared-statistics.ts';
 import type { ServingObservation } from '../observability/observation.ts';
 import { ModelStatistics } from '../observability/statistics.ts';
 import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
+import { ClientMemory } from '../shared-memory/client-memory.ts';
 import type { Handlers } from './call-port.ts';
 import { LostCounts } from './lost-counts.ts';
 import { mergeInspections } from './merge-inspections.ts';
@@ -50,6 +51,7 @@ class IoThreads implements ServingHost, Serving {
   /** By index; undefined while a lost thread waits to be replaced. */
   readonly #links: (ThreadLink | undefined)[] = [];
   readonly #handlers: Handlers<MainCalls>;
+  readonly #memory: ClientMemory | undefined;
   readonly #models = new Set<SpreadModel>();
   readonly #memories = new WeakMap<object, readonly SharedArrayBuffer[]>();
   /** When the threads of each index were replaced, as far back as the budget of restarts looks. */
@@ -75,6 +77,7 @@ class IoThreads implements ServingHost, Serving {
         await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('settings', state))));
       },
     });
+    this.#memory = context.options.security.allowClientShm ? this.#createMemory() : undefined;
     this.hosting = {
       openModel: (plan) => this.#open(plan),
       openEnsemble: () => this.#open(undefined),
@@ -96,6 +99,8 @@ class IoThreads implements ServingHost, Serving {
       unload: ({ model, unloadDependents }) => this.control.unload(model, unloadDependents),
       changeLog: (change) => this.settings.changeLog(change),
       changeTrace: ({ model, change }) => this.settings.changeTrace(model, change),
+      registerRegion: ({ caller, region }) => this.#memory?.register(caller, region),
+      unregisterRegion: ({ caller, name }) => this.#memory?.unregister(caller, name),
       log: ({ level, fields, message }) => context.logger[level](fields, message),
     };
     for (let index = 0; index < context.options.server.ioThreads; index++) {
@@ -188,6 +193,18 @@ class IoThreads implements ServingHost, Serving {
     const alive = this.#alive();
     for (const link of alive) link.calls.tell('end', undefined);
     await Promise.all(alive.map((link) => link.exited));
+    this.#memory?.[Symbol.dispose]();
+  }
+
+  #createMemory(): ClientMemory {
+    return new ClientMemory({
+      publish: async (regions) => {
+        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('regions', regions))));
+      },
+      idle: async (id) => {
+        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('regionIdle', { id }))));
+      },
+    });
   }
 
   #alive(): ThreadLink[] {
@@ -196,7 +213,13 @@ class IoThreads implements ServingHost, Serving {
 
   #start(index: number): ThreadLink {
     const { options, budget } = this.#context;
-    const setup: IoThreadSetup = { index, options, budget: budget.memory, settings: this.settings.state() };
+    const setup: IoThreadSetup = {
+      index,
+      options,
+      budget: budget.memory,
+      settings: this.settings.state(),
+      regions: this.#memory?.handles(),
+    };
     const link = new ThreadLink(setup, this.#handlers);
     void link.exited.then((cause) => this.#onExit(link, cause));
     return link;

@@ -8,10 +8,12 @@ import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { LogSettings, TraceSettings } from '../inference/server-settings.ts';
+import type { SystemRegion } from '../inference/shared-memory.ts';
 import type { RehearsedCost, Scheduling } from '../inference/target.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
+import type { RegionHandle } from '../shared-memory/region.ts';
 
 /** What an I/O thread is started with. */
 export interface IoThreadSetup {
@@ -21,6 +23,8 @@ export interface IoThreadSetup {
   /** Of the ByteBudget that all threads share. */
   readonly budget: SharedArrayBuffer;
   readonly settings: SettingsState;
+  /** Registered shared memory; undefined where clients may not have any. */
+  readonly regions: readonly RegionHandle[] | undefined;
 }
 
 /** How metrics name an I/O thread. */
@@ -43,6 +47,10 @@ export interface ThreadCalls {
   /** Answered once nothing of a model that is out of routing waits or runs. */
   drained(asked: { readonly id: number }): void;
   settings(state: SettingsState): void;
+  /** All registered shared memory, as it is now. */
+  regions(regions: readonly RegionHandle[]): void;
+  /** Answered once no request uses a region any more that is no longer registered. */
+  regionIdle(asked: { readonly id: number }): void;
   infer(asked: ForwardedRequest): InferResponse;
   /** Nobody waits for a forwarded request any more. */
   cancel(asked: { readonly number: number }): void;
@@ -63,6 +71,9 @@ export interface MainCalls {
     readonly model: string;
     readonly change: ReadonlyMap<string, readonly string[] | undefined>;
   }): void;
+  /** Answered once all threads know of it. */
+  registerRegion(asked: { readonly caller: string; readonly region: SystemRegion }): void;
+  unregisterRegion(asked: { readonly caller: string; readonly name: string }): void;
   log(line: LogLine): void;
 }
 

@@ -13,10 +13,13 @@ import type { ModelControl } from '../inference/catalog.ts';
 import { silentLogger } from '../inference/logger.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { ServerSettings } from '../inference/server-settings.ts';
+import type { SharedMemory } from '../inference/shared-memory.ts';
 import { FailureCounts } from '../observability/failure-counts.ts';
 import type { ServerLogger } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
 import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
+import { FollowedMemory } from '../shared-memory/followed-memory.ts';
+import type { RegionHandle } from '../shared-memory/region.ts';
 import { systemClock } from '../util/clock.ts';
 import { CallPort, type Handlers, type MessageEnd } from './call-port.ts';
 import { ForwardedCalls } from './forwarded-calls.ts';
@@ -54,6 +57,7 @@ export class ServingThread {
   readonly #failures = new FailureCounts();
   readonly #runtime: RuntimeMonitor | undefined;
   #settings: SettingsState;
+  readonly #memory: FollowedMemory | undefined;
   /** Set as soon as the listeners are being opened: a drain meanwhile must find them. */
   #plane: Promise<DataPlane> | undefined = undefined;
 
@@ -81,6 +85,7 @@ export class ServingThread {
       logger: silentLogger,
       clock,
     });
+    this.#memory = setup.regions && this.#followMemory(setup.regions);
     this.#main = new CallPort<MainCalls, ThreadCalls>(end, this.#handlers());
     this.#logger.muted = settings.muted;
     const { costCache } = options.models;
@@ -110,6 +115,8 @@ export class ServingThread {
       publish: (publication) => this.#models.publish(publication),
       drained: ({ id }) => this.#drained(id),
       settings: (state) => this.#changeSettings(state),
+      regions: (regions) => this.#memory?.follow(regions),
+      regionIdle: ({ id }) => this.#memory?.idle(id),
       infer: (asked) => this.#infer(asked),
       cancel: ({ number }) => this.#forwarded.cancel(number),
       inspect: () => this.#batcher.inspect(),
@@ -127,6 +134,7 @@ export class ServingThread {
       catalog: this.#models.catalog,
       control: this.#modelControl(),
       settings: this.#serverSettings(),
+      sharedMemory: this.#memory,
       batcher: this.#batcher,
       holds: this.#holds,
       budget: new ByteBudget({
@@ -150,6 +158,15 @@ export class ServingThread {
       load: (model, overrides) => this.#main.ask('load', { model, overrides }),
       unload: (model, unloadDependents) => this.#main.ask('unload', { model, unloadDependents }),
     };
+  }
+
+  /** The main thread opens and closes what clients register. */
+  #followMemory(regions: readonly RegionHandle[]): FollowedMemory {
+    const owner: Pick<SharedMemory, 'register' | 'unregister'> = {
+      register: (caller, region) => this.#main.ask('registerRegion', { caller, region }),
+      unregister: (caller, name) => this.#main.ask('unregisterRegion', { caller, name }),
+    };
+    return new FollowedMemory(owner, regions);
   }
 
   #serverSettings(): ServerSettings {

@@ -1,6 +1,7 @@
 import { ServingError } from '../../errors.ts';
-import { sharedMemoryDisabled } from '../../inference/protocol-rules.ts';
-import { noParameters, type InferRequest, type Parameters } from '../../inference/request.ts';
+import { noParameters, type InferRequest } from '../../inference/request.ts';
+import { readOutputPlace, readPlace } from '../../inference/shared-memory-rules.ts';
+import type { TensorPlace, TensorPlaces } from '../../inference/shared-memory.ts';
 import type { Tensor } from '../../inference/tensor.ts';
 import { readRequestFields, requestTag, type RequestFields } from './infer-request-fields.ts';
 import { SkeletonCache, type InferSkeleton } from './infer-skeleton.ts';
@@ -46,8 +47,8 @@ export class InferRequestDecoder {
   }
 
   /**
-   * @throws invalid_argument, with reason MALFORMED_MESSAGE when the bytes are no message; unimplemented for tensors in
-   * shared memory; resource_exhausted when typed contents grow too large.
+   * @throws invalid_argument, with reason MALFORMED_MESSAGE when the bytes are no message; resource_exhausted when typed
+   * contents grow too large.
    */
   decode(message: Buffer): InferRequest {
     const layout = this.#layout;
@@ -60,7 +61,7 @@ export class InferRequestDecoder {
     }
     const fields = readRequestFields(message);
     const request = assemble(message, fields, this.#maxMessageBytes);
-    if (usual && fields.inputs.length === fields.raws.length) {
+    if (usual && fields.inputs.length === fields.raws.length && request.shared === undefined) {
       const skeleton: InferSkeleton = {
         model: request.model,
         version: request.version,
@@ -178,13 +179,18 @@ function readId(message: Buffer, { headEnd, idStart, idEnd }: Layout): string {
 function assemble(message: Buffer, fields: RequestFields, maxMessageBytes: number): InferRequest {
   const { model, raws } = fields;
   const inputs: Tensor[] = [];
+  const places: (TensorPlace | undefined)[] = [];
   let nextRaw = 0;
   let typedBytes = 0;
   for (const { skeleton, parameters, contents } of fields.inputs) {
-    refuseSharedMemory(parameters);
     const { name, datatype, shape } = skeleton;
+    const place = parameters === noParameters ? undefined : readPlace(name, parameters);
+    places.push(place);
     let data: Uint8Array | undefined;
-    if (contents !== undefined) {
+    if (place !== undefined) {
+      if (contents !== undefined) throw contentsInPlace(name, model);
+      data = nothing;
+    } else if (contents !== undefined) {
       if (raws.length > 0) throw mixedContents(name, model);
       const input = { model, name, datatype };
       data = convertContents(message, contents, input, maxMessageBytes - typedBytes);
@@ -194,8 +200,7 @@ function assemble(message: Buffer, fields: RequestFields, maxMessageBytes: numbe
     inputs.push({ name, datatype, shape, data });
   }
   if (nextRaw < raws.length) throw leftOver(raws.length, nextRaw, model);
-  for (const output of fields.outputs) refuseSharedMemory(output.parameters);
-  return {
+  const request = {
     model,
     version: fields.version,
     id: fields.id,
@@ -203,11 +208,31 @@ function assemble(message: Buffer, fields: RequestFields, maxMessageBytes: numbe
     outputs: fields.outputs,
     parameters: fields.parameters ?? noParameters,
   };
+  const shared = placesOf(places, fields);
+  return shared === undefined ? request : { ...request, shared };
 }
 
-function refuseSharedMemory(parameters: Parameters): void {
-  if (parameters === noParameters || !parameters.has('shared_memory_region')) return;
-  throw sharedMemoryDisabled();
+const nothing = new Uint8Array(0);
+
+function placesOf(
+  inputs: readonly (TensorPlace | undefined)[],
+  fields: RequestFields,
+): TensorPlaces | undefined {
+  const outputs = new Map<string, TensorPlace>();
+  for (const { name, parameters } of fields.outputs) {
+    const place = parameters === noParameters ? undefined : readOutputPlace(name, parameters);
+    if (place !== undefined) outputs.set(name, place);
+  }
+  if (outputs.size === 0 && inputs.every((place) => place === undefined)) return undefined;
+  return { inputs, outputs };
+}
+
+function contentsInPlace(name: string, model: string): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `unexpected 'content' provided when using shared memory for input tensor '${name}' for model '${model}'`,
+    { reason: 'MIXED_CONTENTS' },
+  );
 }
 
 function mixedContents(name: string, model: string): ServingError {

@@ -1,5 +1,9 @@
+import { noParameters } from '../../inference/request.ts';
+import { placeParameters } from '../../inference/shared-memory-rules.ts';
+import type { TensorPlace } from '../../inference/shared-memory.ts';
 import type { Tensor } from '../../inference/tensor.ts';
 import type { InferResponse } from '../../inference/response.ts';
+import { encodeParameters } from './infer-parameters.ts';
 import { utf8Size, varintSize, writeString, writeVarint } from './wire-writer.ts';
 
 /** Tags of ModelInferResponse's fields. */
@@ -31,6 +35,8 @@ export class ResponseTemplates {
   readonly #byModel = new Map<string, ResponseTemplate[]>();
 
   get(response: InferResponse): ResponseTemplate {
+    // Places differ from one request to the next, so that keeping them would help nobody.
+    if (response.shared !== undefined) return createTemplate(response);
     let templates = this.#byModel.get(response.model);
     if (templates === undefined) {
       if (this.#byModel.size >= maxModels) this.#byModel.clear();
@@ -76,12 +82,17 @@ function createTemplate(response: InferResponse): ResponseTemplate {
     version,
     outputs: response.outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape] })),
     head,
-    outputBytes: Buffer.concat(response.outputs.map(encodeOutput)),
+    outputBytes: Buffer.concat(
+      response.outputs.map((output) => encodeOutput(output, response.shared?.get(output.name))),
+    ),
   };
 }
 
+/** Number of the field in InferOutputTensor. */
+const outputParameters = 4;
+
 /** An InferOutputTensor as an element of `outputs`. */
-function encodeOutput(output: Tensor): Buffer {
+function encodeOutput(output: Tensor, place: TensorPlace | undefined): Buffer {
   let shapeSize = 0;
   for (const dimension of output.shape) shapeSize += varintSize(dimension);
   const shape = Buffer.allocUnsafe(1 + varintSize(shapeSize) + shapeSize);
@@ -92,6 +103,7 @@ function encodeOutput(output: Tensor): Buffer {
     stringField(10, output.name),
     stringField(18, output.datatype),
     shapeSize === 0 ? shape.subarray(0, 0) : shape,
+    encodeParameters(outputParameters, place === undefined ? noParameters : placeParameters(place)),
   ]);
   const field = Buffer.allocUnsafe(1 + varintSize(tensor.length));
   field[0] = responseTag.outputs;

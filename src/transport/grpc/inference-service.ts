@@ -1,6 +1,7 @@
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
+import type { SharedMemory } from '../../inference/shared-memory.ts';
 import type { Clock } from '../../util/clock.ts';
 import { createHealthRpcs } from './health-rpcs.ts';
 import { InferRequestDecoder } from './infer-request-decoder.ts';
@@ -20,6 +21,8 @@ export interface InferenceServiceOptions {
   /** undefined refuses RepositoryModelLoad and RepositoryModelUnload. */
   readonly control: ModelControl | undefined;
   readonly settings: ServerSettings;
+  /** undefined refuses the shared-memory rpcs. */
+  readonly sharedMemory: SharedMemory | undefined;
   readonly serverName: string;
   readonly serverVersion: string;
   /** Names of the protocol's extensions that this server speaks. */
@@ -47,7 +50,7 @@ export function createInferenceService(options: InferenceServiceOptions): readon
     }),
     ...createStatisticsRpcs(catalog),
     ...createRepositoryRpcs(catalog, control),
-    ...createSharedMemoryRpcs(),
+    ...createSharedMemoryRpcs(options.sharedMemory),
     ...createSettingsRpcs(settings, catalog),
   ];
 }

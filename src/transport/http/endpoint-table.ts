@@ -9,7 +9,7 @@ export interface FoundEndpoint {
   readonly names: PathNames;
 }
 
-export const noNames: PathNames = { model: '', version: '', repository: '', label: '' };
+export const noNames: PathNames = { model: '', version: '', repository: '', region: '', label: '' };
 
 /**
  * Finds what a request's target means. Names are percent-decoded once, after the path was cut into segments, so that no
@@ -25,7 +25,8 @@ export function findEndpoint(endpoints: Endpoints, target: string): FoundEndpoin
   if (area === 'models' && name === 'stats' && rest.length > 0) return findModel(endpoints, name, rest);
   if (area === 'repository') return findRepository(endpoints, segments.slice(3));
   if (name === 'region' && rest.length === 2 && rest[0] !== '') {
-    return found(endpoints, `${area}/region/{region}/${rest[1]}`, noNames);
+    const region = decodeSegment(rest[0] ?? '');
+    return found(endpoints, `${area}/region/{region}/${rest[1]}`, { ...noNames, region });
   }
   return found(endpoints, segments.slice(2).join('/'), noNames);
 }

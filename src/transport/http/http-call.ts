@@ -20,6 +20,8 @@ export interface PathNames {
   readonly version: string;
   /** Of a model repository. */
   readonly repository: string;
+  /** Of shared memory. */
+  readonly region: string;
   /** Of a version of the model. */
   readonly label: string;
 }

@@ -4,6 +4,7 @@ import type { Infer } from '../../inference/infer.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
+import type { SharedMemory } from '../../inference/shared-memory.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Dialect } from './dialect.ts';
 import type { Endpoint } from './http-call.ts';
@@ -56,6 +57,8 @@ export interface HttpServerOptions {
   /** undefined refuses loading and unloading. */
   readonly control: ModelControl | undefined;
   readonly settings: ServerSettings;
+  /** undefined refuses the shared-memory endpoints. */
+  readonly sharedMemory: SharedMemory | undefined;
   /** Finds who calls; throws unauthenticated. `header` gives the value of a lower-case name. */
   readonly authenticate: (header: (name: string) => string | undefined) => Principal;
   readonly clock: Clock;

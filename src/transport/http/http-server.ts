@@ -97,7 +97,7 @@ function createEndpoints(options: HttpServerOptions, limits: HttpLimits, drainin
     ...createStatisticsEndpoints(catalog),
     ...createRepositoryEndpoints(catalog, control),
     ...createSettingsEndpoints(settings, catalog),
-    ...createSharedMemoryEndpoints(),
+    ...createSharedMemoryEndpoints(options.sharedMemory),
   ]);
   if (around === undefined) return endpoints;
   return new Map(Array.from(endpoints, ([path, endpoint]) => [path, around(`/v2/${path}`, endpoint)]));

@@ -1,11 +1,12 @@
 import { datatypeSizeBytes, isDatatype, type Datatype } from '../../inference/datatype.ts';
-import { sharedMemoryDisabled } from '../../inference/protocol-rules.ts';
 import {
   noParameters,
   type InferRequest,
   type Parameter,
   type RequestedOutput,
 } from '../../inference/request.ts';
+import { readOutputPlace, readPlace } from '../../inference/shared-memory-rules.ts';
+import type { TensorPlace, TensorPlaces } from '../../inference/shared-memory.ts';
 import { elementCount, type Tensor } from '../../inference/tensor.ts';
 import { readElements } from './json-elements.ts';
 import { char, JsonReader } from './json-reader.ts';
@@ -46,6 +47,9 @@ interface Draft {
   readonly inputs: Tensor[];
   readonly outputs: RequestedOutput[];
   binaryNames: Set<string> | undefined;
+  /** Of inputs in shared memory, by index. */
+  inputPlaces: Map<number, TensorPlace> | undefined;
+  outputPlaces: Map<string, TensorPlace> | undefined;
   /** Where the next binary input begins in the body. */
   binaryStart: number;
   /** Of tensors read out of JSON so far. */
@@ -55,7 +59,7 @@ interface Draft {
 /**
  * Reads the JSON of an infer request and the binary data behind it. Binary inputs stay views of the body.
  *
- * @throws invalid_argument; unimplemented for tensors in shared memory.
+ * @throws invalid_argument
  */
 export function decodeInferRequest(body: InferBody): DecodedInfer {
   const { bytes, jsonBytes = bytes.length } = body;
@@ -67,6 +71,8 @@ export function decodeInferRequest(body: InferBody): DecodedInfer {
     inputs: [],
     outputs: [],
     binaryNames: undefined,
+    inputPlaces: undefined,
+    outputPlaces: undefined,
     binaryStart: jsonBytes,
     typedBytes: 0,
   };
@@ -74,17 +80,24 @@ export function decodeInferRequest(body: InferBody): DecodedInfer {
   const leftBytes = bytes.length - draft.binaryStart;
   if (leftBytes > 0) throw refuse.additional(body.model, leftBytes);
   const allBinary = takeFlag(draft.parameters, 'binary_data_output') && draft.outputs.length === 0;
+  const request = {
+    model: body.model,
+    version: body.version,
+    id: draft.id,
+    inputs: draft.inputs,
+    outputs: draft.outputs,
+    parameters: draft.parameters ?? noParameters,
+  };
+  const shared = placesOf(draft);
   return {
-    request: {
-      model: body.model,
-      version: body.version,
-      id: draft.id,
-      inputs: draft.inputs,
-      outputs: draft.outputs,
-      parameters: draft.parameters ?? noParameters,
-    },
+    request: shared === undefined ? request : { ...request, shared },
     binaryOutputs: allBinary ? 'all' : (draft.binaryNames ?? noNames),
   };
+}
+
+function placesOf({ inputs, inputPlaces, outputPlaces }: Draft): TensorPlaces | undefined {
+  if (inputPlaces === undefined && outputPlaces === undefined) return undefined;
+  return { inputs: inputs.map((_, index) => inputPlaces?.get(index)), outputs: outputPlaces ?? new Map() };
 }
 
 function readRequest(draft: Draft): void {
@@ -193,14 +206,19 @@ function finishInput(draft: Draft, input: InputFields): Tensor {
     reader.position = end;
   }
   const binary = parameters?.get('binary_data_size');
-  if (parameters?.has('shared_memory_region') === true) {
-    throw sharedMemoryDisabled();
+  const place = parameters && readPlace(name, parameters);
+  if (place !== undefined) {
+    if (data !== undefined || binary !== undefined) throw refuse.oneSource(name, 'multiple');
+    (draft.inputPlaces ??= new Map()).set(draft.inputs.length, place);
+    return { name, datatype, shape, data: nothing };
   }
   if (data !== undefined && binary !== undefined) throw refuse.oneSource(name, 'multiple');
   if (binary !== undefined) data = takeBinary(draft, name, binary);
   if (data === undefined) throw refuse.oneSource(name, 'none');
   return { name, datatype, shape, data };
 }
+
+const nothing = new Uint8Array(0);
 
 function readData(draft: Draft, name: string, datatype: Datatype, shape: readonly number[]): Buffer {
   const count = elementCount(shape);
@@ -237,7 +255,13 @@ function readOutput(draft: Draft): void {
     else if (key === 'parameters') parameters = readParameters(reader);
     else reader.skip();
   }
-  if (takeFlag(parameters, 'binary_data')) (draft.binaryNames ??= new Set()).add(name);
+  const isBinary = takeFlag(parameters, 'binary_data');
+  if (isBinary) (draft.binaryNames ??= new Set()).add(name);
+  const place = parameters && readOutputPlace(name, parameters);
+  if (place !== undefined) {
+    if (isBinary) throw refuse.binaryPlace();
+    (draft.outputPlaces ??= new Map()).set(name, place);
+  }
   outputs.push({ name, parameters: parameters ?? noParameters });
 }
 

@@ -1,5 +1,6 @@
 import type { Parameters } from '../../inference/request.ts';
 import type { InferResponse } from '../../inference/response.ts';
+import { placeParameters } from '../../inference/shared-memory-rules.ts';
 import type { Tensor } from '../../inference/tensor.ts';
 import { appendElements } from './element-text.ts';
 import type { BinaryOutputs } from './infer-request.ts';
@@ -25,7 +26,10 @@ export function encodeInferResponse(response: InferResponse, binaryOutputs: Bina
     if (tensor === undefined) continue;
     text += index === 0 ? '{' : ',{';
     text += describe(tensor);
-    if (binaryOutputs === 'all' || binaryOutputs.has(tensor.name)) {
+    const place = response.shared?.get(tensor.name);
+    if (place !== undefined) {
+      text += `,"parameters":${parametersText(placeParameters(place))}}`;
+    } else if (binaryOutputs === 'all' || binaryOutputs.has(tensor.name)) {
       text += `,"parameters":{"binary_data_size":${tensor.data.length}}}`;
       if (tensor.data.length > 0) blobs.push(tensor.data);
       binary = true;

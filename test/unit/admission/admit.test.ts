@@ -4,6 +4,7 @@ import { createAdmission } from '../../../src/admission/admit.ts';
 import { ByteBudget } from '../../../src/admission/byte-budget.ts';
 import { CallContext } from '../../../src/inference/call-context.ts';
 import type { Principal } from '../../../src/inference/principal.ts';
+import type { SharedTensors } from '../../../src/inference/shared-memory.ts';
 import { buildRequest, zeros } from '../../support/build-request.ts';
 import { buildTarget, principalNamed } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -77,4 +78,28 @@ test('a request that fails validation gives its bytes back when its call is fini
   refusalOf(() => admission.admit(target, buildRequest({ inputs: [] }), context));
   context.finish();
   assert.equal(budget.heldBytes, 0);
+});
+
+test('inputs in shared memory are counted before they are read, and then checked like all others', () => {
+  const { admission, target, budget } = setUp();
+  const request = buildRequest({ inputs: [{ ...zeros('x', [1, 2]), data: new Uint8Array(0) }] });
+  const shared: SharedTensors = {
+    inputBytes: 8 * kib,
+    readInputs(inputs) {
+      assert.equal(budget.heldBytes, 9 * kib);
+      return inputs.map((input) => ({ ...input, data: new Uint8Array(8) }));
+    },
+    writeOutputs: (response) => response,
+  };
+  const context = call(kib);
+  assert.equal(admission.admit(target, request, context, shared).inputs[0]?.data.length, 8);
+  context.finish();
+  assert.equal(budget.heldBytes, 0);
+  const large = { ...shared, inputBytes: 64 * kib, readInputs: () => assert.fail('it was read') };
+  assert.equal(
+    refusalOf(() => admission.admit(target, request, call(kib), large)).reason,
+    'BYTE_BUDGET_EXCEEDED',
+  );
+  const wrong: SharedTensors = { ...shared, readInputs: (inputs) => inputs };
+  assert.equal(refusalOf(() => admission.admit(target, request, call(0), wrong)).reason, 'WRONG_SIZE');
 });

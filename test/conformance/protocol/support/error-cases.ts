@@ -420,7 +420,10 @@ const administration: readonly ErrorCase[] = [
     one('mlp', {
       datatype: 'FP32',
       shape: [1, 16],
-      parameters: { shared_memory_region: { string_param: 'r' } },
+      parameters: {
+        shared_memory_region: { string_param: 'r' },
+        shared_memory_byte_size: { int64_param: 64 },
+      },
     }),
     'Client shared memory is disabled',
     'UNIMPLEMENTED',

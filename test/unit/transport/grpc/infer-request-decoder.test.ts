@@ -105,14 +105,46 @@ describe('InferRequestDecoder', () => {
     assert.throws(() => decoder.decode(more), /unexpected additional input data/);
   });
 
-  it('refuses tensors in shared memory, of inputs and of outputs', () => {
-    const parameters = { shared_memory_region: { string_param: 'r' } };
-    refuses({ inputs: [{ ...input, parameters }] }, 'unimplemented', /^Client shared memory is disabled/);
+  it('says where tensors in shared memory stand; raw contents belong to the other inputs', () => {
+    const parameters = {
+      shared_memory_region: { string_param: 'r' },
+      shared_memory_byte_size: { int64_param: 8 },
+      shared_memory_offset: { int64_param: 16 },
+    };
+    const place = { region: 'r', offset: 16, sizeBytes: 8 };
+    const decoded = decode({
+      model_name: 'm',
+      inputs: [
+        { ...input, parameters },
+        { ...input, name: 'z' },
+      ],
+      raw_input_contents: [raw],
+      outputs: [{ name: 'y', parameters }, { name: 'w' }],
+    });
+    assert.deepEqual(decoded.shared?.inputs, [place, undefined]);
+    assert.deepEqual([...(decoded.shared?.outputs ?? [])], [['y', place]]);
+    assert.equal(decoded.inputs[0]?.data.length, 0);
+    assert.deepEqual(Buffer.from(decoded.inputs[1]?.data ?? []), raw);
     refuses(
-      { inputs: [input], raw_input_contents: [raw], outputs: [{ name: 'y', parameters }] },
-      'unimplemented',
-      /^Client shared memory is disabled/,
+      { inputs: [{ ...input, parameters, contents: { fp32_contents: [1, 2] } }] },
+      'invalid_argument',
+      "unexpected 'content' provided when using shared memory for input tensor 'x' for model 'm'",
     );
+  });
+
+  it('finds outputs in shared memory again in a message that it has seen before', () => {
+    const decoder = new InferRequestDecoder(1 << 20);
+    const parameters = {
+      shared_memory_region: { string_param: 'r' },
+      shared_memory_byte_size: { int64_param: 8 },
+    };
+    const bytes = encodeRequest({
+      model_name: 'm',
+      inputs: [input],
+      raw_input_contents: [raw],
+      outputs: [{ name: 'y', parameters }],
+    });
+    for (let turn = 0; turn < 3; turn++) assert.equal(decoder.decode(bytes).shared?.outputs.size, 1);
   });
 
   it('refuses an unknown data-type', () => {

@@ -107,6 +107,33 @@ describe('InferResponseEncoder', () => {
     assert.equal(pieces[1], large.outputs[0]?.data);
   });
 
+  it('says where an output stands that is in shared memory, and keeps its place among the raw contents', () => {
+    const encoder = new InferResponseEncoder();
+    const outputs = [
+      { name: 'y', datatype: 'FP32', shape: [2], data: new Uint8Array(0) },
+      { name: 'z', datatype: 'FP32', shape: [1], data: Buffer.alloc(4, 1) },
+    ] as const;
+    const base: InferResponse = { model: 'm', version: '1', id: '', outputs, parameters: noParameters };
+    const encode = (answer: InferResponse): Plain => decodeResponse(toBuffer(encoder.encode(answer)));
+    for (const offset of [0, 4]) {
+      const shared = new Map([['y', { region: 'r', offset, sizeBytes: 8 }]]);
+      const { outputs: read, raw_output_contents: raws } = encode({ ...base, shared });
+      assert.deepEqual(
+        (read as Plain[]).map(({ parameters }) => parameters),
+        [
+          {
+            shared_memory_region: { string_param: 'r' },
+            shared_memory_byte_size: { int64_param: '8' },
+            ...(offset === 0 ? {} : { shared_memory_offset: { int64_param: '4' } }),
+          },
+          {},
+        ],
+      );
+      assert.deepEqual(raws, [Buffer.alloc(0), Buffer.alloc(4, 1)]);
+    }
+    assert.deepEqual(encode(base), expected(base));
+  });
+
   it('does not mix answers up that differ in one name, type, dimension or version', () => {
     const encoder = new InferResponseEncoder();
     const one = { name: 'y', datatype: 'FP32', shape: [1, 2], data: Buffer.alloc(8) } as const;

@@ -91,6 +91,7 @@ function service({
     catalog,
     control,
     settings: settings ?? new FakeSettings(false),
+    sharedMemory: undefined,
     serverName: 'triton',
     serverVersion: '1.2.3',
     extensions: ['statistics'],

@@ -6,7 +6,7 @@ import { decodeGenerateRequest } from '../../../../src/transport/http/generate.t
 
 function decode(text: string, shape: readonly number[] = [-1, 4]): InferRequest {
   return decodeGenerateRequest({
-    path: { model: 'm', version: '', repository: '', label: '' },
+    path: { model: 'm', version: '', repository: '', region: '', label: '' },
     bytes: Buffer.from(text),
     inputs: [{ name: 'x', datatype: 'FP32', shape }],
     maxBytes: 1 << 20,
