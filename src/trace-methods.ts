@@ -53,8 +53,7 @@ function traceHandler(handler: Handler, named: NamedCall, tracing: Tracing): Han
   return (call: HttpCall) => {
     const header: ReadHeader = (name) => call.header(name);
     if (!tracing.wants(header)) return handler(call);
-    const run = async (): Promise<HttpReply> => handler(call);
-    return recorded(tracing, { named, context: call.context, header, run, outcomeOf: httpOutcomeOf });
+    return recordedReply(tracing, { named, context: call.context, header }, async () => handler(call));
   };
 }
 
@@ -92,6 +91,31 @@ async function recorded<T>(
     return reply;
   } catch (error) {
     calls.end(span, outcomeOf(undefined, error));
+    throw error;
+  }
+}
+
+/** The span of a reply that goes on after its head ends with it. */
+async function recordedReply(
+  tracing: Tracing,
+  { named, context, header }: Pick<RecordedCall<HttpReply>, 'named' | 'context' | 'header'>,
+  run: () => Promise<HttpReply>,
+): Promise<HttpReply> {
+  const { calls } = tracing;
+  const span = calls.begin(context, named, tracing.parentOf(header));
+  try {
+    const reply = await run();
+    const { more } = reply;
+    if (more === undefined) {
+      calls.end(span, httpOutcomeOf(reply, undefined));
+      return reply;
+    }
+    return {
+      ...reply,
+      more: (write) => more(write).finally(() => calls.end(span, httpOutcomeOf(reply, undefined))),
+    };
+  } catch (error) {
+    calls.end(span, httpOutcomeOf(undefined, error));
     throw error;
   }
 }

@@ -39,7 +39,7 @@ export const refuse = {
     new ServingError(
       'unimplemented',
       front === 'http'
-        ? "HTTP end point doesn't support models with decoupled transaction policy; use ModelStreamInfer"
+        ? "HTTP end point doesn't support models with decoupled transaction policy; use generate_stream"
         : "ModelInfer RPC doesn't support models with decoupled transaction policy; use ModelStreamInfer",
       { reason: 'DECOUPLED_MODEL' },
     ),

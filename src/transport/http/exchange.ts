@@ -60,6 +60,9 @@ export class Exchange implements WheelEntry {
   /** The client waits for leave to send its body (`Expect: 100-continue`). */
   #unsentBody: boolean;
   #answered = false;
+  /** The reply has begun and is not complete. */
+  #streaming = false;
+  #refuseWriter: (() => void) | undefined = undefined;
   #working = true;
   #closed = false;
 
@@ -79,7 +82,9 @@ export class Exchange implements WheelEntry {
   /** Never rejects: whatever happens becomes the reply. */
   async run(): Promise<void> {
     try {
-      this.#answer(await this.#handle());
+      const reply = await this.#handle();
+      this.#answer(reply);
+      if (reply.more !== undefined) await this.#stream(reply.more);
     } catch (thrown) {
       this.#answer(this.#errorReply(thrown));
     }
@@ -184,6 +189,11 @@ export class Exchange implements WheelEntry {
     this.#answered = true;
     this.#services.wheel.remove(this);
     if (this.#closed) return;
+    if (reply.more !== undefined) {
+      this.#streaming = true;
+      this.#send(reply, []);
+      return;
+    }
     const encoding = this.#encodingOf(reply);
     if (encoding === 'identity') this.#send(reply, []);
     else {
@@ -194,6 +204,33 @@ export class Exchange implements WheelEntry {
     }
   }
 
+  /** The rest of a reply, at the client's pace. @param more Of a reply that may not be the one that was sent. */
+  async #stream(more: NonNullable<HttpReply['more']>): Promise<void> {
+    try {
+      await more((piece) => this.#write(piece));
+    } catch {
+      // Nobody reads any more: the context was cancelled with that.
+    }
+    if (this.#streaming && !this.#closed) {
+      this.#response.end();
+      this.#limitStall();
+    }
+    this.#streaming = false;
+  }
+
+  #write(piece: Uint8Array): Promise<void> {
+    if (!this.#streaming || this.#closed) return Promise.reject(clientGone());
+    if (piece.length === 0 || this.#response.write(piece)) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#refuseWriter = () => reject(clientGone());
+    this.#limitStall();
+    this.#response.once('drain', () => {
+      this.#response.socket?.setTimeout(0);
+      resolve();
+    });
+    return promise;
+  }
+
   #encodingOf({ compressible, pieces }: HttpReply): 'identity' | 'gzip' | 'deflate' {
     if (!compressible || sizeOf(pieces) < compressFromBytes) return 'identity';
     return replyEncoding(this.#header('accept-encoding'));
@@ -202,7 +239,8 @@ export class Exchange implements WheelEntry {
   #send({ status, contentType, headers, pieces, compressible }: HttpReply, more: readonly string[]): void {
     const response = this.#response;
     if (this.#closed) return;
-    const fields = ['Content-Length', String(sizeOf(pieces)), ...headers, ...more, ...this.#corsHeaders];
+    const fields = [...headers, ...more, ...this.#corsHeaders];
+    if (!this.#streaming) fields.push('Content-Length', String(sizeOf(pieces)));
     if (contentType !== '') fields.push('Content-Type', contentType);
     if (compressible) fields.push('Vary', 'Accept-Encoding');
     // A body that nobody read, or will read, would be taken for the next request.
@@ -216,15 +254,21 @@ export class Exchange implements WheelEntry {
     response.writeHead(status, fields);
     response.cork();
     for (const piece of pieces) response.write(piece);
-    response.end();
+    if (!this.#streaming) response.end();
     response.uncork();
-    const { socket } = response;
+    if (!this.#streaming) this.#limitStall();
+  }
+
+  /** What is written must leave, if only slowly. */
+  #limitStall(): void {
+    const { socket } = this.#response;
     if (socket !== null && socket.writableLength > 0) socket.setTimeout(this.#services.limits.stallMs);
   }
 
   #close(): void {
     this.#closed = true;
-    if (!this.#answered) this.#context?.cancel();
+    if (!this.#answered || this.#streaming) this.#context?.cancel();
+    this.#refuseWriter?.();
     this.#services.wheel.remove(this);
     this.#leave();
   }

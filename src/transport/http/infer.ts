@@ -1,6 +1,6 @@
 import type { ModelCatalog } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
-import { decodeGenerateRequest, generateReplyText } from './generate.ts';
+import { createGenerateEndpoints } from './generate-endpoints.ts';
 import { takes, type Endpoint, type HttpCall } from './http-call.ts';
 import { decodeInferRequest, type DecodedInfer } from './infer-request.ts';
 import { encodeInferResponse, jsonLengthHeader } from './infer-response.ts';
@@ -21,8 +21,7 @@ export function createInferEndpoints(
 ): readonly (readonly [string, Endpoint])[] {
   return [
     ['models/{model}/infer', takes('infer', (call) => answerInfer(options, call))],
-    ['models/{model}/generate', takes('infer', (call) => answerGenerate(options, call, asJson))],
-    ['models/{model}/generate_stream', takes('infer', (call) => answerGenerate(options, call, asEvent))],
+    ...createGenerateEndpoints(options),
   ];
 }
 
@@ -51,27 +50,4 @@ function readJsonLength(text: string, bodyBytes: number): number {
   const length = /^\d{1,15}$/.test(text) ? Number(text) : Infinity;
   if (length <= bodyBytes) return length;
   throw refuse.header(jsonLengthHeader, `a whole number of 0 to ${bodyBytes}, the bytes of the body`);
-}
-
-async function answerGenerate(
-  { infer, catalog, maxBodyBytes }: InferEndpointsOptions,
-  { path, body, context }: HttpCall,
-  wrap: (text: string) => HttpReply,
-): Promise<HttpReply> {
-  const { inputs } = catalog.metadata(path.model, path.version);
-  const request = decodeGenerateRequest({ path, bytes: body, inputs, maxBytes: maxBodyBytes });
-  return wrap(generateReplyText(await infer(request, context)));
-}
-
-function asJson(text: string): HttpReply {
-  return textReply('application/json', text);
-}
-
-/** A server-sent event. Its models answer once, so the stream is one event long. */
-function asEvent(text: string): HttpReply {
-  return textReply('text/event-stream; charset=utf-8', `data: ${text}\n\n`);
-}
-
-function textReply(contentType: string, text: string): HttpReply {
-  return { status: 200, contentType, headers: [], pieces: [Buffer.from(text)], compressible: true };
 }

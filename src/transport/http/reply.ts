@@ -1,3 +1,6 @@
+/** Resolves when the client has room for more; rejects with cancelled when nobody reads any more. */
+export type WritePiece = (piece: Uint8Array) => Promise<void>;
+
 /** What a handler answers with. Its pieces are sent back to back without being copied together. */
 export interface HttpReply {
   readonly status: number;
@@ -8,6 +11,11 @@ export interface HttpReply {
   readonly pieces: readonly Uint8Array[];
   /** Text that may be compressed where the client likes that; tensors' bytes may not, they hardly shrink. */
   readonly compressible: boolean;
+  /**
+   * Writes what comes later, once the pieces have left; the body ends with it. Called once, also when nobody reads any
+   * more: it settles the handler's work.
+   */
+  readonly more?: (write: WritePiece) => Promise<void>;
 }
 
 const noHeaders: readonly string[] = [];

@@ -37,5 +37,14 @@ export function errorReply(thrown: unknown): HttpReply {
   } else if (status === 503) headers.push('Retry-After', '1');
   if (status === 401) headers.push('WWW-Authenticate', 'Bearer');
   if (error.reason === 'ENCODING_UNSUPPORTED') headers.push('Accept-Encoding', 'gzip, deflate');
-  return jsonReply({ error: printable(error.message, maxMessageCharacters) }, status, headers);
+  return jsonReply(errorBody(error), status, headers);
+}
+
+/** The same error where the status has been sent: JSON, as the body would be. */
+export function errorText(thrown: unknown): string {
+  return JSON.stringify(errorBody(ServingError.from(thrown)));
+}
+
+function errorBody({ message }: ServingError): { readonly error: string } {
+  return { error: printable(message, maxMessageCharacters) };
 }

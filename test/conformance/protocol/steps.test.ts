@@ -3,22 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { Message } from './support/protocol-client.ts';
 import { floats, rawOutput } from './support/requests.ts';
-import { Serving, transports, type ServedModel } from './support/serving.ts';
-
-const decoupled = 'model_transaction_policy { decoupled: true }';
-const parameter = (key: string, value: string) =>
-  `parameters { key: "${key}" value { string_value: "${value}" } }`;
-const counting = `max_batch_size: 8
-  sequence_batching { iterative_sequence: true state { input_name: "left" output_name: "rest" data_type: TYPE_FP32 dims: [1] } }
-  input [ { name: "left" data_type: TYPE_FP32 dims: [1] }, { name: "by" data_type: TYPE_FP32 dims: [1] } ]
-  output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]
-  ${parameter('stop_output', 'done')} ${parameter('max_steps', '100000')}`;
-
-const models: Readonly<Record<string, ServedModel>> = {
-  count: { fixture: 'count_down', config: `${counting} ${decoupled}` },
-  evens: { fixture: 'count_down', config: `${counting} ${decoupled} ${parameter('emit_output', 'even')}` },
-  last: { fixture: 'count_down', config: counting },
-};
+import { Serving, transports } from './support/serving.ts';
+import { stepModels } from './support/step-models.ts';
 
 function request(id: string, left: number, replaced: object = {}): object {
   const input = (name: string) => ({ name, datatype: 'FP32', shape: [1, 1] });
@@ -75,7 +61,7 @@ for (const transport of transports) {
     };
 
     before(async () => {
-      serving = await Serving.start(transport, models);
+      serving = await Serving.start(transport, stepModels);
     });
     after(() => serving[Symbol.asyncDispose]());
 

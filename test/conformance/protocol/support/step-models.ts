@@ -1,0 +1,17 @@
+import type { ServedModel } from './serving.ts';
+
+const decoupled = 'model_transaction_policy { decoupled: true }';
+const parameter = (key: string, value: string) =>
+  `parameters { key: "${key}" value { string_value: "${value}" } }`;
+const counting = `max_batch_size: 8
+  sequence_batching { iterative_sequence: true state { input_name: "left" output_name: "rest" data_type: TYPE_FP32 dims: [1] } }
+  input [ { name: "left" data_type: TYPE_FP32 dims: [1] }, { name: "by" data_type: TYPE_FP32 dims: [1] } ]
+  output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]
+  ${parameter('stop_output', 'done')} ${parameter('max_steps', '100000')}`;
+
+/** Models that count `left` down by `by` until nothing is left. */
+export const stepModels: Readonly<Record<string, ServedModel>> = {
+  count: { fixture: 'count_down', config: `${counting} ${decoupled}` },
+  evens: { fixture: 'count_down', config: `${counting} ${decoupled} ${parameter('emit_output', 'even')}` },
+  last: { fixture: 'count_down', config: counting },
+};
