@@ -47,7 +47,7 @@ export interface DataPlane {
   readonly addresses: readonly string[];
   /** Bound port of the first listener; 0 when gRPC is off. */
   readonly port: number;
-  /** Bound address and port of HTTP; '' and 0 when it is off. */
+  /** Bound address and port of HTTP; '' and 0 when it is off. On the port of gRPC the port is 0 as well. */
   readonly http: { readonly address: string; readonly port: number };
   /** What its gRPC listeners count. */
   counters(): readonly TransportCounters[];
@@ -80,29 +80,37 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   await using undo = new AsyncDisposableStack();
   const tracing = await startTracing(parts);
   if (tracing !== undefined) undo.use(tracing);
-  const listeners = await listenGrpc(
-    parts.options,
-    publicMethods(parts, front, health, tracing),
-    listenContext(parts, 'grpc'),
-  );
-  undo.defer(() => Promise.all(listeners.map((listener) => listener.drain(0))).then(() => undefined));
   const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
   const http = await listenHttp(
     parts.options,
     around === undefined ? front : { ...front, around },
     listenContext(parts, 'http'),
   );
+  if (http !== undefined) {
+    undo.defer(() => http[Symbol.dispose]());
+    undo.defer(() => http.drain(0));
+  }
+  const listeners = await listenGrpc(parts.options, {
+    methods: publicMethods(parts, front, health, tracing),
+    context: listenContext(parts, 'grpc'),
+    guest: http?.guest,
+  });
   undo.move();
+  const [first] = listeners;
   return {
     infer,
     addresses: listeners.map(({ address }) => address),
-    port: listeners[0]?.port ?? 0,
-    http: { address: http?.address ?? '', port: http?.port ?? 0 },
+    port: first?.port ?? 0,
+    http:
+      http?.guest === undefined
+        ? { address: http?.address ?? '', port: http?.port ?? 0 }
+        : { address: first?.address ?? '', port: 0 },
     counters: () => listeners.flatMap(({ counters }) => (counters === undefined ? [] : [counters])),
     async drain(graceMs) {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];
       await Promise.all(open.map((listener) => listener.drain(graceMs)));
+      http?.[Symbol.dispose]();
       await tracing?.[Symbol.asyncDispose]();
     },
   };

@@ -11,6 +11,7 @@ import type {
   StartGrpcServer,
   TlsFiles,
 } from './transport/grpc/method.ts';
+import type { PortGuest } from './transport/grpc/h2-server.ts';
 import type { Clock } from './util/clock.ts';
 
 type Listen = GrpcServerOptions['listen'];
@@ -21,19 +22,25 @@ export interface ListenContext {
   readonly logger: Logger;
 }
 
+export interface GrpcPorts {
+  readonly methods: readonly GrpcMethod[];
+  readonly context: ListenContext;
+  /** What else is served on them. */
+  readonly guest: PortGuest | undefined;
+}
+
 /** The gRPC listeners of `--grpc-address` and `--grpc-unix-socket`; none when gRPC is off. */
 export async function listenGrpc(
   { grpc, server }: Options,
-  methods: readonly GrpcMethod[],
-  context: ListenContext,
+  { methods, context, guest }: GrpcPorts,
 ): Promise<GrpcServer[]> {
   if (!grpc.enabled) return [];
-  const start = await transport(grpc.transport);
+  const start = await transport(grpc.transport, guest);
   const reusePort = server.ioThreads > 1;
   const wanted: Listen[] = [{ host: grpc.address, port: grpc.port, reusePort }];
   if (grpc.unixSocket !== undefined) wanted.push({ unixPath: grpc.unixSocket });
   return startAll(wanted, (listen) =>
-    start(serverOptions(grpc, { listen, methods, tls: tlsFiles(grpc), context })),
+    start(serverOptions(grpc, { listen, methods, tls: tlsFiles(grpc.tls, grpc.tls), context })),
   );
 }
 
@@ -49,10 +56,13 @@ export async function listenAdmin(
   return startGrpcJsServer(serverOptions(grpc, { listen, methods, tls: undefined, context }));
 }
 
-async function transport(name: Options['grpc']['transport']): Promise<StartGrpcServer> {
+async function transport(
+  name: Options['grpc']['transport'],
+  guest: PortGuest | undefined,
+): Promise<StartGrpcServer> {
   if (name === 'grpc-js') return startGrpcJsServer;
   const { startH2GrpcServer } = await import('./transport/grpc/h2-server.ts');
-  return startH2GrpcServer;
+  return guest === undefined ? startH2GrpcServer : (options) => startH2GrpcServer({ ...options, guest });
 }
 
 /** All or none: when one cannot listen, those that do are closed again. */
@@ -100,10 +110,14 @@ function durationMs(configured: number): number {
   return configured === 0 ? Infinity : configured;
 }
 
-function tlsFiles({ tls }: Options['grpc']): TlsFiles | undefined {
-  if (!tls.enabled && !tls.mutual) return undefined;
-  if (tls.cert === undefined || tls.key === undefined) {
+/** The files that gRPC's options name, for a front that wants TLS; undefined for one that does not. */
+export function tlsFiles(
+  { cert, key, clientCa }: Options['grpc']['tls'],
+  wanted: Options['http']['tls'],
+): TlsFiles | undefined {
+  if (!wanted.enabled && !wanted.mutual) return undefined;
+  if (cert === undefined || key === undefined) {
     throw new ServingError('invalid_argument', 'TLS needs --grpc-server-cert and --grpc-server-key');
   }
-  return { cert: tls.cert, key: tls.key, clientCa: tls.mutual ? tls.clientCa : undefined };
+  return { cert, key, clientCa: wanted.mutual ? clientCa : undefined };
 }

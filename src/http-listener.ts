@@ -1,6 +1,8 @@
 import type { Options } from './config/options.ts';
-import type { ListenContext } from './grpc-listeners.ts';
-import type { HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
+import { tlsFiles, type ListenContext } from './grpc-listeners.ts';
+import { openTlsSource } from './transport/grpc/tls.ts';
+import type { HttpLimits, HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
+import type { HttpFront as Front } from './transport/http/http-server.ts';
 
 /** What the HTTP front serves; the same as the gRPC front. */
 export type HttpFront = Pick<
@@ -16,23 +18,88 @@ export type HttpFront = Pick<
   | 'around'
 >;
 
-/** The HTTP listener; undefined when HTTP is off, and then its code is not loaded. */
+/** HTTP of one thread. */
+export interface HttpListener extends Pick<HttpServer, 'drain'> {
+  /** Bound address and port of its own; '' and 0 on the port of gRPC. */
+  readonly address: string;
+  readonly port: number;
+  /** To be served on the port of gRPC; undefined when HTTP has a port of its own. */
+  readonly guest: Front | undefined;
+  /** After `drain`, and after the port of gRPC was drained. */
+  [Symbol.dispose](): void;
+}
+
+/** The HTTP front and its listeners; undefined when HTTP is off, and then its code is not loaded. */
 export async function listenHttp(
-  { http, server }: Options,
-  front: HttpFront,
-  { authenticate, clock, logger }: ListenContext,
-): Promise<HttpServer | undefined> {
+  options: Options,
+  served: HttpFront,
+  context: ListenContext,
+): Promise<HttpListener | undefined> {
+  const { http, server } = options;
   if (!http.enabled) return undefined;
-  const { startHttpServer } = await import('./transport/http/http-server.ts');
+  const { createHttpServer } = await import('./transport/http/http-server.ts');
   const { createDialects } = await import('./transport/http/dialects/create-dialects.ts');
-  return startHttpServer({
-    ...front,
-    listen: { host: http.address, port: http.port, reusePort: server.ioThreads > 1 },
-    authenticate,
-    clock,
-    logger,
+  const limits = { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget };
+  const front = createHttpServer({
+    ...served,
+    authenticate: context.authenticate,
+    clock: context.clock,
     corsOrigins: http.corsOrigins,
-    createDialects: ({ maxBodyBytes }) => createDialects(server.dialects, { ...front, maxBodyBytes }),
-    limits: { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget },
+    createDialects: ({ maxBodyBytes }) => createDialects(server.dialects, { ...served, maxBodyBytes }),
+    limits,
   });
+  const servers: HttpServer[] = [];
+  const drain = async (graceMs: number): Promise<void> => {
+    await Promise.all([front.drain(graceMs), ...servers.map((own) => own.drain(graceMs))]);
+  };
+  try {
+    for (const listen of wantedPorts(options)) {
+      servers.push(await openPort(front, listen, { options, context, limits }));
+    }
+  } catch (error) {
+    await drain(0);
+    front[Symbol.dispose]();
+    throw error;
+  }
+  return {
+    address: servers[0]?.address ?? '',
+    port: servers[0]?.port ?? 0,
+    guest: http.onGrpcPort ? front : undefined,
+    drain,
+    [Symbol.dispose]: () => front[Symbol.dispose](),
+  };
+}
+
+type Listen = { host: string; port: number; reusePort: boolean } | { unixPath: string };
+
+function wantedPorts({ http, server }: Options): readonly Listen[] {
+  if (http.onGrpcPort) return [];
+  const port = { host: http.address, port: http.port, reusePort: server.ioThreads > 1 };
+  return http.unixSocket === undefined ? [port] : [port, { unixPath: http.unixSocket }];
+}
+
+interface PortParts {
+  readonly options: Options;
+  readonly context: ListenContext;
+  readonly limits: Partial<HttpLimits>;
+}
+
+async function openPort(
+  front: Front,
+  listen: Listen,
+  { options: { grpc, http }, context: { clock, logger }, limits }: PortParts,
+): Promise<HttpServer> {
+  const { listenHttp: open } = await import('./transport/http/h2-listen.ts');
+  const files = tlsFiles(grpc.tls, http.tls);
+  using undo = new DisposableStack();
+  const tls = files && undo.use(await openTlsSource(files, clock, logger));
+  const server = await open(front, { listen, tls, clock, logger, limits });
+  undo.move();
+  return {
+    ...server,
+    async drain(graceMs) {
+      tls?.[Symbol.dispose]();
+      await server.drain(graceMs);
+    },
+  };
 }

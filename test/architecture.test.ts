@@ -54,12 +54,12 @@ const table: Readonly<Record<string, Rule>> = {
   config: stage('yaml', 'zod'),
   'transport/h2': { areas: ['util'], packages: [] },
   'transport/grpc': { areas: [...words, 'transport/h2'], packages: ['@grpc/grpc-js', '@grpc/proto-loader'] },
-  'transport/http': stage(),
+  'transport/http': stageUser('transport/h2'),
   client: { areas: words, packages: ['@grpc/grpc-js', '@grpc/proto-loader'] },
   'package-version.ts': { areas: [], packages: [] },
   'pipeline.ts': stageUser('admission', 'batching', 'classification'),
   'grpc-listeners.ts': stageUser('config', 'transport/grpc'),
-  'http-listener.ts': stageUser('config', 'transport/http', 'grpc-listeners.ts'),
+  'http-listener.ts': stageUser('config', 'transport/grpc', 'transport/http', 'grpc-listeners.ts'),
   'metrics-listener.ts': stageUser(
     'config',
     'models',
@@ -298,11 +298,11 @@ test('a worker thread loads execution and the shared words only, and no package 
   assert.ok(loaded.length <= 30, `each thread loads ${loaded.length} modules`);
 });
 
-test('only the files named h2-* of transport/grpc know the HTTP/2 transport', () => {
+test('only the files named h2-* of transport/grpc and transport/http know the HTTP/2 transport', () => {
   const others = [...source].filter(
     ([file, code]) =>
-      file.startsWith('src/transport/grpc/') &&
-      !file.startsWith('src/transport/grpc/h2-') &&
+      /^src\/transport\/(?:grpc|http)\//.test(file) &&
+      !/^src\/transport\/(?:grpc|http)\/h2-/.test(file) &&
       importsOf(code).some((specifier) => specifier.includes('/h2/')),
   );
   assert.deepEqual(

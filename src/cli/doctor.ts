@@ -71,7 +71,7 @@ async function serverFindings(
     remedy: '',
   }));
   findings.push(await checkPort('gRPC port', grpc.address, grpc.port));
-  if (http.enabled) findings.push(await checkPort('HTTP port', http.address, http.port));
+  if (http.enabled && !http.onGrpcPort) findings.push(await checkPort('HTTP port', http.address, http.port));
   if (metrics.enabled) findings.push(await checkPort('metrics port', metrics.address, metrics.port));
   if (admin.address !== 'off') findings.push(await checkPort('admin port', admin.address));
   findings.push(...models.repositories.map(checkRepository));

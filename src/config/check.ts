@@ -1,6 +1,7 @@
 import type { Given } from './given.ts';
 import type { Options } from './options.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { checkFronts } from './check-fronts.ts';
 import { parseRateLimitResource } from './rate-limit-resource.ts';
 
 /** What is wrong with values that are each fine alone. */
@@ -49,25 +50,7 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       );
     }
   }
-  const { tls } = grpc;
-  for (const name of ['cert', 'key'] as const) {
-    if (tls.enabled && tls[name] === undefined) {
-      problems.push(
-        `grpc.tls.${name} must name a file when grpc.tls.enabled is true${from('grpc.tls.enabled')}`,
-      );
-    }
-    if (!tls.enabled && tls[name] !== undefined) {
-      problems.push(`grpc.tls.${name} is given, but grpc.tls.enabled is false${from(`grpc.tls.${name}`)}`);
-    }
-  }
-  if (tls.mutual && tls.clientCa === undefined) {
-    problems.push(
-      `grpc.tls.clientCa must name a file when grpc.tls.mutual is true${from('grpc.tls.mutual')}`,
-    );
-  }
-  if (!tls.mutual && tls.clientCa !== undefined) {
-    problems.push(`grpc.tls.clientCa is given, but grpc.tls.mutual is false${from('grpc.tls.clientCa')}`);
-  }
+  problems.push(...checkFronts(options, from));
   for (const entry of metrics.config) {
     if (/^(counter|histogram)_latencies=(true|false)$/.test(entry) || entry === 'summary_latencies=false')
       continue;
@@ -86,29 +69,4 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     );
   }
   return problems;
-}
-
-/** What is allowed, but worth a warning at start. */
-export function noticesOf(options: Options): string[] {
-  return [...openToRun(options), ...openToRead(options)];
-}
-
-function openToRead({ metrics }: Options): string[] {
-  if (!metrics.enabled || isLoopback(metrics.address)) return [];
-  return [
-    `metrics are open to the network on ${metrics.address}: anyone who reaches port ${metrics.port} may read the names and the load of all models`,
-  ];
-}
-
-function openToRun({ models, grpc, http, security }: Options): string[] {
-  if (security.apiKeysFile !== undefined) return [];
-  const open = [
-    grpc.enabled && !grpc.tls.mutual ? grpc.address : '',
-    http.enabled ? http.address : '',
-  ].filter((address) => address !== '' && !isLoopback(address));
-  const control = models.controlMode === 'explicit' ? ', load and unload models' : '';
-  return [...new Set(open)].map(
-    (address) =>
-      `${address} is open to the network without API keys: anyone who reaches it may run${control} (set --api-keys-file)`,
-  );
 }

@@ -25,8 +25,10 @@ export function detect(given: ReadonlyMap<string, Given>, surroundings: Surround
   }
   const verbose = given.get('log.verbose');
   if (typeof verbose?.value === 'number' && verbose.value > 0) set('log.level', 'debug', verbose.origin);
-  const mutual = given.get('grpc.tls.mutual');
-  if (mutual?.value === true) set('grpc.tls.enabled', true, mutual.origin);
+  for (const tls of ['grpc.tls', 'http.tls']) {
+    const mutual = given.get(`${tls}.mutual`);
+    if (mutual?.value === true) set(`${tls}.enabled`, true, mutual.origin);
+  }
   return found;
 }
 

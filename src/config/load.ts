@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { ServingError } from '../errors.ts';
-import { checkTogether, noticesOf } from './check.ts';
+import { checkTogether } from './check.ts';
+import { noticesOf } from './notices.ts';
 import { detect, type Surroundings } from './detect.ts';
 import type { Given, Reading } from './given.ts';
 import { optionsSchema, type Options, type PartialOptions } from './options.ts';

@@ -182,6 +182,19 @@ const grpc = z
   })
   .prefault({});
 
+const httpTls = z
+  .strictObject({
+    enabled: toggle(false, {
+      flag: 'http-use-ssl',
+      about: 'TLS on the HTTP port, with the files of --grpc-server-cert and --grpc-server-key.',
+    }),
+    mutual: toggle(false, {
+      flag: 'http-use-ssl-mutual',
+      about: 'Ask clients of HTTP for a certificate that chains to --grpc-root-cert; implies --http-use-ssl.',
+    }),
+  })
+  .prefault({});
+
 const http = z
   .strictObject({
     enabled: toggle(true, { flag: 'allow-http', about: 'Listen for HTTP.' }),
@@ -194,6 +207,16 @@ const http = z
       flag: 'http-port',
       value: 'port',
       about: 'Port to listen on; 0 picks a free one.',
+    }),
+    unixSocket: optionalText({
+      flag: 'http-unix-socket',
+      value: 'path',
+      about: 'Listen on this Unix socket as well.',
+    }),
+    onGrpcPort: toggle(false, {
+      flag: 'http-on-grpc-port',
+      about:
+        'Serve HTTP on the port of gRPC, for platforms that give one port; --http-port is not used. TLS is as --grpc-use-ssl says.',
     }),
     maxInputBytes: integer(
       64 * mebibyte,
@@ -210,6 +233,7 @@ const http = z
       about:
         'Web pages of this origin, such as https://app.example, may call; * for all. May be repeated. Others are refused.',
     }),
+    tls: httpTls,
   })
   .prefault({});
 

@@ -124,7 +124,7 @@ class IoThreads implements ServingHost, Serving {
     const { grpc, http } = this.#context.options;
     this.#registry = registry;
     await checkFree(grpc.address, grpc.port);
-    if (http.enabled) await checkFree(http.address, http.port);
+    if (http.enabled && !http.onGrpcPort) await checkFree(http.address, http.port);
     const [first, ...others] = this.#alive();
     if (first === undefined) throw threadLost();
     const asked = { port: grpc.port, httpPort: http.port };

@@ -231,7 +231,11 @@ function withPorts(
   { index, options }: IoThreadSetup,
   { port, httpPort }: ListenPorts,
 ): IoThreadSetup['options'] {
-  const { unixSocket, ...grpc } = options.grpc;
-  const own = index > 0 || unixSocket === undefined ? {} : { unixSocket };
-  return { ...options, grpc: { ...grpc, ...own, port }, http: { ...options.http, port: httpPort } };
+  const grpc = { ...options.grpc, port };
+  const http = { ...options.http, port: httpPort };
+  if (index > 0) {
+    delete grpc.unixSocket;
+    delete http.unixSocket;
+  }
+  return { ...options, grpc, http };
 }

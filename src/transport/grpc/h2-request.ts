@@ -28,7 +28,7 @@ function refuse(error: ServingError): Refusal {
   return { kind: 'status', status: toGrpcStatus(error) };
 }
 
-function isGrpcContentType(value: string | undefined): boolean {
+export function isGrpcContentType(value: string | undefined): boolean {
   if (value === undefined || !value.toLowerCase().startsWith('application/grpc')) return false;
   const next = value.charAt('application/grpc'.length);
   return next === '' || next === '+' || next === ';' || next === ' ';

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { ServingError } from '../../errors.ts';
 import { TimerWheel } from '../../util/timer-wheel.ts';
@@ -6,10 +7,11 @@ import type { H2Counters } from '../h2/counters.ts';
 import { defaultLimits, type H2Limits } from '../h2/limits.ts';
 import { H2Listener } from '../h2/listener.ts';
 import type { StreamAcceptor } from '../h2/receiver.ts';
+import type { RequestHead } from '../h2/request-head.ts';
 import type { H2Stream, StreamSink } from '../h2/stream.ts';
 import { encodeTrailers } from './h2-blocks.ts';
 import type { CallServices } from './h2-call.ts';
-import { readGrpcRequest, type GrpcRequest, type Refusal } from './h2-request.ts';
+import { isGrpcContentType, readGrpcRequest, type GrpcRequest, type Refusal } from './h2-request.ts';
 import { StreamCall } from './h2-stream-call.ts';
 import { UnaryCall } from './h2-unary-call.ts';
 import type { GrpcMethod, GrpcServer, GrpcServerOptions } from './method.ts';
@@ -61,6 +63,20 @@ function createAcceptor(
   };
 }
 
+type Opener = ReturnType<PortGuest['readRequest']>;
+
+/** Requests that are not gRPC go to the guest. */
+function withGuest(own: StreamAcceptor<GrpcRequest>, guest: PortGuest): StreamAcceptor<Opener> {
+  return {
+    readRequest(head) {
+      if (!isGrpcContentType(head.contentType)) return guest.readRequest(head);
+      const request = own.readRequest(head);
+      return (stream) => own.open(stream, request);
+    },
+    open: (stream, opener) => opener(stream),
+  };
+}
+
 /** Durations of 0 mean no limit, as Infinity does. */
 function orNever(durationMs: number): number {
   return durationMs > 0 ? durationMs : Number.POSITIVE_INFINITY;
@@ -83,9 +99,18 @@ export interface H2GrpcServer extends GrpcServer {
   readonly counters: H2Counters;
 }
 
+/** What else is served on the port. */
+export interface PortGuest {
+  /** Takes the header section of a request that is not gRPC; the result opens the streams that begin with it. */
+  readRequest(head: RequestHead): (stream: H2Stream) => StreamSink;
+  /** Takes a connection that does not speak HTTP/2. `first` is what was read of it, paused then; or empty. */
+  take(socket: Socket, first: Buffer): void;
+}
+
 export interface H2GrpcServerOptions extends GrpcServerOptions {
   /** Bounds other than the defaults. */
   readonly limits?: Partial<H2Limits>;
+  readonly guest?: PortGuest;
   /** The status of what a handler throws; that of a ServingError by default. */
   readonly toStatus?: (thrown: unknown) => GrpcStatus;
 }
@@ -103,21 +128,33 @@ export async function startH2GrpcServer(options: H2GrpcServerOptions): Promise<H
   };
   const methods = new Map(options.methods.map((method) => [method.path, method]));
   const tls = tlsFiles === undefined ? undefined : await openTlsSource(tlsFiles, clock, logger);
-  const listener = await H2Listener.start({
+  const { guest } = options;
+  const acceptor = createAcceptor(methods, state);
+  const shared = {
     listen: options.listen,
     tls: tls === undefined ? undefined : tlsOptions(tls),
     limits: limitsOf(options, options.limits ?? {}),
     clock,
-    acceptor: createAcceptor(methods, state),
-    onFailure(peer, error) {
+    onFailure(peer: string, error: unknown) {
       if (error instanceof ConnectionError)
         logger.debug({ peer, error }, 'HTTP/2 connection ended over an error of its peer');
       else logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
     },
-  }).catch((error: unknown) => {
-    tls?.[Symbol.dispose]();
-    throw error;
-  });
+  };
+  const starting =
+    guest === undefined
+      ? H2Listener.start({ ...shared, acceptor })
+      : H2Listener.start({
+          ...shared,
+          acceptor: withGuest(acceptor, guest),
+          onOther: (socket, first) => guest.take(socket, first),
+        });
+  const listener = await Promise.resolve<H2Listener<GrpcRequest> | H2Listener<Opener>>(starting).catch(
+    (error: unknown) => {
+      tls?.[Symbol.dispose]();
+      throw error;
+    },
+  );
   tls?.onReload((context) => listener.setSecureContext(context));
   return {
     address: listener.address,

@@ -221,7 +221,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
 
   #listen(): void {
     const socket = this.#socket;
-    onReceived(socket, (bytes) => this.#onData(bytes));
+    onReceived(socket, (bytes) => this.receive(bytes));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onPeerEnd());
     socket.on('error', () => this.destroy());
@@ -244,7 +244,8 @@ export class Connection<R> implements ReceiverHost, SenderHost {
     };
   }
 
-  #onData(chunk: Buffer): void {
+  /** Bytes of the peer; valid during the call only. */
+  receive(chunk: Buffer): void {
     noteReceived(chunk.length);
     if (this.#gone) return;
     if (this.#phase === 'closing') {

@@ -15,6 +15,7 @@ import { createCounters, type H2Counters } from './counters.ts';
 import type { H2Limits } from './limits.ts';
 import { OutputBuffers } from './output.ts';
 import type { StreamAcceptor } from './receiver.ts';
+import { sniffProtocol } from './sniff.ts';
 
 export type ListenAddress =
   | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
@@ -24,11 +25,18 @@ export interface ListenerOptions<R> {
   readonly listen: ListenAddress;
   /** With it, only TLS connections that negotiate `h2` by ALPN are served; without, HTTP/2 with prior knowledge. */
   readonly tls: TlsOptions | undefined;
+  /**
+   * Takes connections that speak something else, with what was read of them. They are no business of the listener's any
+   * more, but for `drain`, which resolves when they are closed too. Without it they end.
+   */
+  readonly onOther?: ((socket: Socket, first: Buffer) => void) | undefined;
   readonly limits: H2Limits;
   readonly clock: Clock;
   readonly acceptor: StreamAcceptor<R>;
   readonly onFailure: (peer: string, error: unknown) => void;
 }
+
+const noBytes = Buffer.alloc(0);
 
 const longestSweepMs = 1000;
 const shortestSweepMs = 5;
@@ -76,6 +84,8 @@ export class H2Listener<R> {
   #tlsServer: TlsServer | undefined = undefined;
   /** Sockets whose TLS handshake is not done. */
   readonly #handshaking = new Map<string, Socket>();
+  /** Sockets that have not shown yet what they speak. */
+  readonly #undecided = new Set<Socket>();
 
   private constructor(options: ListenerOptions<R>) {
     const { limits, clock, acceptor, onFailure } = options;
@@ -142,6 +152,7 @@ export class H2Listener<R> {
       else this.#onEmpty = resolve;
     });
     for (const socket of this.#handshaking.values()) socket.destroy();
+    for (const socket of this.#undecided) socket.destroy();
     for (const connection of this.#connections) connection.drain(graceMs);
     const cutOff = this.#options.clock.after(graceMs, () => this.#destroyAll());
     await Promise.all([closed, empty]);
@@ -155,19 +166,24 @@ export class H2Listener<R> {
   }
 
   #createServer(): Server {
-    const { tls, limits } = this.#options;
+    const { tls, limits, onOther } = this.#options;
     if (tls === undefined) {
-      return createServer({ noDelay: true }, (socket) => this.#accept(socket));
+      return createServer({ noDelay: true }, (socket) => {
+        if (onOther === undefined) this.#accept(socket);
+        else this.#sniff(socket, onOther);
+      });
     }
     const server = createTlsServer(
-      { ...tls, ALPNProtocols: ['h2'], handshakeTimeout: Math.min(limits.slowFrameMs, 120_000) },
+      {
+        ...tls,
+        ALPNProtocols: onOther === undefined ? ['h2'] : ['h2', 'http/1.1'],
+        handshakeTimeout: Math.min(limits.slowFrameMs, 120_000),
+      },
       (socket) => {
         this.#handshaking.delete(handshakeKey(socket));
-        if (socket.alpnProtocol !== 'h2') {
-          socket.destroy();
-          return;
-        }
-        this.#accept(socket);
+        if (socket.alpnProtocol === 'h2') this.#accept(socket);
+        else if (onOther === undefined) socket.destroy();
+        else onOther(socket, noBytes);
       },
     );
     this.#tlsServer = server;
@@ -186,7 +202,30 @@ export class H2Listener<R> {
     });
   }
 
-  #accept(socket: Socket): void {
+  #sniff(socket: Socket, onOther: (socket: Socket, first: Buffer) => void): void {
+    const { clock, limits } = this.#options;
+    if (this.#undecided.size >= limits.maxConnections) {
+      this.counters.limitHits.connections++;
+      socket.destroy();
+      return;
+    }
+    this.#undecided.add(socket);
+    const forget = (): void => void this.#undecided.delete(socket);
+    socket.once('close', forget);
+    sniffProtocol(socket, {
+      clock,
+      timeoutMs: limits.slowFrameMs,
+      decided: (protocol, first) => {
+        forget();
+        socket.off('close', forget);
+        if (protocol === 'other') onOther(socket, first);
+        else this.#accept(socket, first);
+      },
+    });
+  }
+
+  /** @param first what was read of the socket already. */
+  #accept(socket: Socket, first: Buffer = noBytes): void {
     if (this.#connections.size >= this.#options.limits.maxConnections) {
       this.counters.limitHits.connections++;
       socket.destroy();
@@ -197,6 +236,7 @@ export class H2Listener<R> {
       this.#remove(gone),
     );
     this.#connections.add(connection);
+    if (first.length > 0) connection.receive(first);
     if (this.#isDraining) connection.drain(this.#graceMs);
     this.#sweep ??= this.#scheduleSweep();
   }

@@ -1,7 +1,7 @@
 import { LinkedQueue } from '../../util/linked-queue.ts';
 import { copyInto, writeUint32 } from './bytes.ts';
 import type { FloodGuard } from './flood-guard.ts';
-import { putFrameHeader, putHeaders, putNumberFrame, writeFrameHeader } from './frame-writer.ts';
+import { putFrame, putFrameHeader, putHeaders, putNumberFrame, writeFrameHeader } from './frame-writer.ts';
 import type { Output } from './output.ts';
 import {
   defaultHeaderTableBytes,
@@ -148,7 +148,7 @@ export class Sender {
       stream.queuedTrailers = block;
       return;
     }
-    this.#putHeaders(stream.id, block, flag.endStream);
+    this.#putEnd(stream.id, block);
     this.#finish(stream);
   }
 
@@ -279,9 +279,18 @@ export class Sender {
     if (trailers === undefined) {
       stream.sink.onDrained();
     } else {
-      this.#putHeaders(stream.id, trailers, flag.endStream);
+      this.#putEnd(stream.id, trailers);
       this.#finish(stream);
     }
+  }
+
+  #putEnd(streamId: number, block: Uint8Array): void {
+    if (block.length > 0) {
+      this.#putHeaders(streamId, block, flag.endStream);
+      return;
+    }
+    putFrame(this.output, { type: frameType.data, flags: flag.endStream, streamId, payload: block });
+    this.#host.wantFlush();
   }
 
   #putHeaders(streamId: number, block: Uint8Array, flags: number): void {

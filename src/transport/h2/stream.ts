@@ -122,7 +122,10 @@ export class H2Stream {
     return this.#sender.data(this, pieces);
   }
 
-  /** Ends the reply after what is queued: with trailers, or as a trailers-only reply when no headers were sent. */
+  /**
+   * Ends the reply after what is queued: with trailers, or as a trailers-only reply when no headers were sent. An empty
+   * block is no trailers, for replies whose headers were sent.
+   */
   end(block: Uint8Array): void {
     this.#sender.end(this, block);
   }

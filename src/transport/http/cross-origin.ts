@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { ServingError } from '../../errors.ts';
+import type { PeerRequest } from './peer.ts';
 import { emptyReply, type HttpReply } from './reply.ts';
 
 const preflightHeaders: readonly string[] = [
@@ -30,7 +30,7 @@ export class CrossOrigin {
    *
    * @throws permission_denied for a page of another origin.
    */
-  check({ headers }: IncomingMessage): readonly string[] {
+  check({ headers }: PeerRequest): readonly string[] {
     const { origin, host } = headers;
     if (origin === undefined) return noHeaders;
     if (this.#any || this.#origins.has(origin)) {
@@ -50,7 +50,7 @@ export class CrossOrigin {
   }
 
   /** The answer to a browser that asks before it sends; undefined for all other requests. */
-  preflight({ method, headers }: IncomingMessage): HttpReply | undefined {
+  preflight({ method, headers }: PeerRequest): HttpReply | undefined {
     if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return undefined;
     return headers.origin === undefined ? undefined : emptyReply(204, preflightHeaders);
   }

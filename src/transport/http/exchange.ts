@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServingError } from '../../errors.ts';
 import { CallContext } from '../../inference/call-context.ts';
 import { anonymous, type Principal } from '../../inference/principal.ts';
@@ -12,6 +11,7 @@ import type { DialectRoutes } from './dialect.ts';
 import { findEndpoint, queryOf, type Endpoints } from './endpoint-table.ts';
 import type { Endpoint, Handler, HttpCall, PathNames } from './http-call.ts';
 import type { HttpLimits, HttpServerOptions } from './http-server-options.ts';
+import type { PeerRequest, PeerResponse } from './peer.ts';
 import { isHopeless, receiveBody, type ReceiveLimits } from './receive-body.ts';
 import { jsonReply, type HttpReply } from './reply.ts';
 import { errorReply } from './status.ts';
@@ -49,8 +49,8 @@ export class Exchange implements WheelEntry {
   nextDue: WheelEntry | undefined = undefined;
   previousDue: WheelEntry | undefined = undefined;
   slot = -1;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: PeerRequest;
+  readonly #response: PeerResponse;
   readonly #services: ExchangeServices;
   #context: CallContext | undefined = undefined;
   /** The form of errors at the path that was asked for. */
@@ -67,8 +67,8 @@ export class Exchange implements WheelEntry {
   #closed = false;
 
   constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: PeerRequest,
+    response: PeerResponse,
     services: ExchangeServices,
     body: 'sent' | 'awaits leave',
   ) {

@@ -1,7 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
-import type { Logger } from '../../inference/logger.ts';
 import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { SharedMemory } from '../../inference/shared-memory.ts';
@@ -49,9 +48,6 @@ export interface HttpTls {
 }
 
 export interface HttpServerOptions {
-  /** `reusePort`: several threads listen on the port, and the system spreads connections over them. */
-  readonly listen: { readonly host: string; readonly port: number; readonly reusePort?: boolean };
-  readonly tls?: HttpTls;
   readonly infer: Infer;
   readonly catalog: ModelCatalog;
   /** undefined refuses loading and unloading. */
@@ -62,7 +58,6 @@ export interface HttpServerOptions {
   /** Finds who calls; throws unauthenticated. `header` gives the value of a lower-case name. */
   readonly authenticate: (header: (name: string) => string | undefined) => Principal;
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly serverName: string;
   readonly serverVersion: string;
   /** Names of the protocol's extensions that this server speaks. */

@@ -1,11 +1,3 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import { BodyBudget } from './body-budget.ts';
@@ -13,15 +5,12 @@ import { CrossOrigin } from './cross-origin.ts';
 import { DialectRoutes } from './dialect.ts';
 import type { Endpoints } from './endpoint-table.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
-import {
-  defaultHttpLimits,
-  type HttpLimits,
-  type HttpServer,
-  type HttpServerOptions,
-  type HttpTls,
-} from './http-server-options.ts';
+import { createH2Acceptor, type H2Acceptor } from './h2-acceptor.ts';
+import { Http1Connections } from './http1-connections.ts';
+import { defaultHttpLimits, type HttpLimits, type HttpServerOptions } from './http-server-options.ts';
 import { createInferEndpoints } from './infer.ts';
 import { createHealthEndpoints, createMetadataEndpoints } from './metadata.ts';
+import type { PeerRequest, PeerResponse } from './peer.ts';
 import { createRepositoryEndpoints } from './repository.ts';
 import { createSettingsEndpoints } from './settings.ts';
 import { createSharedMemoryEndpoints } from './shared-memory.ts';
@@ -30,16 +19,24 @@ import { createStatisticsEndpoints } from './statistics.ts';
 /** Deadlines are kept this precisely. */
 const deadlineTickMs = 2;
 
-/** How often Node looks for slow heads and requests. */
-const slownessCheckMs = 1000;
+/** A front without ports: whoever has one hands it connections of HTTP/1.1 and requests of HTTP/2. */
+export interface HttpFront {
+  /** Takes a connection that speaks HTTP/1.1. `first` is what was read of it, paused then; or empty. */
+  readonly take: (socket: Socket, first: Buffer) => void;
+  /** Takes the header section of a request over HTTP/2; the result opens the streams that begin with it. */
+  readonly readRequest: H2Acceptor;
+  /**
+   * Refuses new requests, and lets running ones finish. Resolves when the connections of HTTP/1.1 are gone; they are cut
+   * off after `graceMs`. Idempotent.
+   */
+  drain(graceMs: number): Promise<void>;
+  /** After the connections of HTTP/2 are gone as well. */
+  [Symbol.dispose](): void;
+}
 
-/**
- * Serves the protocol's REST form over HTTP/1.1.
- *
- * @throws what the system says when the address cannot be had; nothing is left open then.
- */
-export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { clock, logger, listen } = options;
+/** The protocol's REST form, and what else is spoken over HTTP. */
+export function createHttpServer(options: HttpServerOptions): HttpFront {
+  const { clock } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const wheel = new TimerWheel(clock, deadlineTickMs);
   const services: ExchangeServices = {
@@ -53,35 +50,30 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     limits,
     draining: false,
   };
-  const server = createListener(options.tls, limits);
-  const connections = new Connections(limits.maxPipelined);
-  server.on('connection', (socket: Socket) => connections.add(socket));
-  const serve = (request: IncomingMessage, response: ServerResponse, body: 'sent' | 'awaits leave'): void => {
-    if (!connections.open(request.socket, response)) return;
+  const connections = new Http1Connections(limits, (request, response, body) => {
     void new Exchange(request, response, services, body).run();
-  };
-  server.on('request', (request, response) => serve(request, response, 'sent'));
-  server.on('checkContinue', (request, response) => serve(request, response, 'awaits leave'));
-  await bind(server, listen);
-  // After start there is nobody to tell; accept errors (too many open files) come back by themselves.
-  server.on('error', (error) => logger.warn({ error }, 'HTTP listener'));
+  });
   let drained: Promise<void> | undefined;
   return {
-    ...describe(server),
+    take: (socket, first) => connections.take(socket, first),
+    readRequest: createH2Acceptor((request, response) => serveH2(request, response, services)),
     drain(graceMs) {
       drained ??= drain(graceMs);
       return drained;
     },
+    [Symbol.dispose]: () => wheel[Symbol.dispose](),
   };
 
   async function drain(graceMs: number): Promise<void> {
     services.draining = true;
-    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-    connections.destroyIdle();
     using _ = clock.after(graceMs, () => connections.destroyAll());
-    await closed;
-    wheel[Symbol.dispose]();
+    await connections.drain();
   }
+}
+
+function serveH2(request: PeerRequest, response: PeerResponse, services: ExchangeServices): Promise<void> {
+  const body = request.headers.expect?.toLowerCase() === '100-continue' ? 'awaits leave' : 'sent';
+  return new Exchange(request, response, services, body).run();
 }
 
 function createEndpoints(options: HttpServerOptions, limits: HttpLimits, draining: () => boolean): Endpoints {
@@ -115,83 +107,4 @@ function createDialectRoutes(
       endpoints: new Map(Array.from(dialect.endpoints, ([route, at]) => [route, around(route, at)])),
     })),
   );
-}
-
-function createListener(tls: HttpTls | undefined, limits: HttpLimits): Server {
-  const options: ServerOptions = {
-    noDelay: true,
-    headersTimeout: limits.headMs,
-    requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.idleMs,
-    connectionsCheckingInterval: Math.min(slownessCheckMs, limits.headMs),
-  };
-  const server = tls === undefined ? createServer(options) : createTlsListener(tls, options);
-  server.maxConnections = limits.maxConnections;
-  return server;
-}
-
-function createTlsListener(tls: HttpTls, options: ServerOptions): Server {
-  const server = createTlsServer({
-    ...options,
-    ...tls.context,
-    requestCert: tls.mutual,
-    rejectUnauthorized: tls.mutual,
-  });
-  tls.onReload((context) => server.setSecureContext(context));
-  return server;
-}
-
-/** The server's connections and how many requests of each wait for their replies. */
-class Connections {
-  readonly #maxPipelined: number;
-  readonly #waiting = new Map<Socket, number>();
-
-  constructor(maxPipelined: number) {
-    this.#maxPipelined = maxPipelined;
-  }
-
-  add(socket: Socket): void {
-    this.#waiting.set(socket, 0);
-    socket.once('close', () => this.#waiting.delete(socket));
-  }
-
-  /** False when the connection is ended instead, for sending more than it reads. */
-  open(socket: Socket, response: ServerResponse): boolean {
-    const waiting = (this.#waiting.get(socket) ?? 0) + 1;
-    if (waiting > this.#maxPipelined) {
-      socket.destroy();
-      return false;
-    }
-    this.#waiting.set(socket, waiting);
-    response.once('close', () => {
-      const left = this.#waiting.get(socket);
-      if (left !== undefined) this.#waiting.set(socket, left - 1);
-    });
-    return true;
-  }
-
-  destroyIdle(): void {
-    for (const [socket, waiting] of this.#waiting) if (waiting === 0) socket.destroy();
-  }
-
-  destroyAll(): void {
-    for (const socket of this.#waiting.keys()) socket.destroy();
-  }
-}
-
-function bind(server: Server, where: HttpServerOptions['listen']): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ ...where }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function describe(server: Server): { address: string; port: number } {
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('bug: a listening server has no address');
-  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return { address: `${host}:${bound.port}`, port: bound.port };
 }

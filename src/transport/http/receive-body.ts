@@ -1,5 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { ServingError } from '../../errors.ts';
+import { noteReceived } from '../../util/received-bytes.ts';
+import type { PeerRequest } from './peer.ts';
 import { refuse } from './refuse.ts';
 
 /** Non-empty pieces of a chunked body, as in Triton: each costs work that its bytes do not pay for. */
@@ -19,14 +20,14 @@ export interface ReceiveLimits {
 }
 
 /** The length that a request announces; undefined when it is chunked, 0 when it has no body. */
-export function announcedBytes(request: IncomingMessage): number | undefined {
+export function announcedBytes(request: PeerRequest): number | undefined {
   if (request.headers['transfer-encoding'] !== undefined) return undefined;
   const length = request.headers['content-length'];
   return length === undefined ? 0 : Number(length);
 }
 
 /** A refused body of this length is not worth reading: the connection is closed instead. */
-export function isHopeless(request: IncomingMessage, maxBytes: number): boolean {
+export function isHopeless(request: PeerRequest, maxBytes: number): boolean {
   const sizeBytes = announcedBytes(request);
   return sizeBytes !== undefined && sizeBytes > maxBytes * discardedLimits;
 }
@@ -37,7 +38,7 @@ export function isHopeless(request: IncomingMessage, maxBytes: number): boolean 
  * @throws invalid_argument when it is too large, cancelled when the connection ends before it does, and what `hold`
  * throws. What is left of a refused body is read and dropped.
  */
-export function receiveBody(request: IncomingMessage, limits: ReceiveLimits): Promise<Buffer> {
+export function receiveBody(request: PeerRequest, limits: ReceiveLimits): Promise<Buffer> {
   const announced = announcedBytes(request);
   if (announced !== undefined && announced > limits.maxBytes) {
     return Promise.reject(refuse.tooLarge(limits.maxBytes, announced));
@@ -48,6 +49,7 @@ export function receiveBody(request: IncomingMessage, limits: ReceiveLimits): Pr
     let receivedBytes = 0;
     request.on('data', (piece: Buffer) => {
       receivedBytes += piece.length;
+      noteReceived(piece.length);
       if (failed) {
         if (receivedBytes > limits.maxBytes * discardedLimits) request.destroy();
         return;

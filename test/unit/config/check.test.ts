@@ -57,6 +57,41 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
     /^grpc\.tls\.clientCa is given, but grpc\.tls\.mutual is false/,
   ],
   [
+    'TLS on HTTP without a certificate',
+    ['--http-use-ssl', '--grpc-server-key', 'k'],
+    /^grpc\.tls\.cert must name a file when http\.tls\.enabled is true \(--http-use-ssl\)$/,
+  ],
+  [
+    'mutual TLS on HTTP without an authority',
+    ['--http-use-ssl-mutual', '--grpc-server-cert', 'c', '--grpc-server-key', 'k'],
+    /^grpc\.tls\.clientCa must name a file when http\.tls\.mutual is true/,
+  ],
+  [
+    'one port for both that nobody asked for',
+    ['--http-port', '9000', '--grpc-port', '9000'],
+    /^http\.port must differ from grpc\.port unless http\.onGrpcPort is true, got 9000 \(--http-port\)$/,
+  ],
+  [
+    'HTTP on the port of gRPC without HTTP',
+    ['--http-on-grpc-port', '--allow-http', 'false'],
+    /^http\.onGrpcPort needs http\.enabled true/,
+  ],
+  [
+    'HTTP on the port of grpc-js',
+    ['--http-on-grpc-port', '--grpc-transport', 'grpc-js'],
+    /^http\.onGrpcPort needs grpc\.transport h2, got "grpc-js" \(--http-on-grpc-port\)$/,
+  ],
+  [
+    'TLS of HTTP on the port of gRPC',
+    ['--http-on-grpc-port', '--http-use-ssl', '--grpc-server-cert', 'c', '--grpc-server-key', 'k'],
+    /^http\.tls\.enabled has no meaning with http\.onGrpcPort/,
+  ],
+  [
+    'a Unix socket of HTTP on the port of gRPC',
+    ['--http-on-grpc-port', '--http-unix-socket', 's'],
+    /^http\.unixSocket has no meaning with http\.onGrpcPort/,
+  ],
+  [
     'an admin address without a port',
     ['--admin-address', 'localhost'],
     /^admin\.address must be host:port or off, got "localhost"/,
@@ -82,6 +117,17 @@ test('mutual TLS turns TLS on', () => {
   assert.equal(result.kind === 'effective' && result.options.grpc.tls.enabled, true);
 });
 
+test('one certificate is enough for TLS on HTTP alone, and on the one port of both', () => {
+  const files = ['--grpc-server-cert', 'c', '--grpc-server-key', 'k'];
+  const mutual = [...files, '--grpc-root-cert', 'r', '--http-use-ssl-mutual'];
+  const result = loadOptions({ args: ['m', ...mutual], environment: {} }, bare);
+  assert.ok(result.kind === 'effective');
+  assert.deepEqual(result.options.http.tls, { enabled: true, mutual: true });
+  assert.equal(result.options.grpc.tls.enabled, false);
+  assert.deepEqual(outcome('--http-on-grpc-port', '--grpc-use-ssl', ...files).problems, []);
+  assert.deepEqual(outcome('--http-on-grpc-port', '--http-port', '8001').problems, []);
+});
+
 test('an admin listener for everyone is allowed with keys, and off closes it', () => {
   assert.deepEqual(outcome('--admin-address', '0.0.0.0:1', '--api-keys-file', 'f').problems, []);
   assert.deepEqual(outcome('--admin-address', 'off').problems, []);
@@ -104,5 +150,20 @@ test('a port that is open to the network without keys is worth a warning, also a
     outcome('--grpc-address', '::', '--model-control-mode', 'explicit').notices.join(),
     /load and unload models/,
   );
-  assert.deepEqual(outcome('--grpc-address', '0.0.0.0', '--api-keys-file', 'f').notices, []);
+});
+
+test('API keys on a port that is open to the network are worth a warning without TLS', () => {
+  const keys = ['--api-keys-file', 'f'];
+  const files = ['--grpc-server-cert', 'c', '--grpc-server-key', 'k'];
+  const everywhere = ['--grpc-address', '0.0.0.0', '--http-address', '0.0.0.0'];
+  const [notice, ...others] = outcome(...keys, ...everywhere).notices;
+  assert.match(notice ?? '', /^API keys are taken on 0\.0\.0\.0 without TLS/);
+  assert.deepEqual(others, []);
+  assert.equal(outcome(...keys, ...everywhere, '--grpc-use-ssl', ...files).notices.length, 1);
+  assert.deepEqual(outcome(...keys, ...everywhere, '--grpc-use-ssl', '--http-use-ssl', ...files).notices, []);
+  assert.deepEqual(
+    outcome(...keys, ...everywhere, '--grpc-use-ssl', '--http-on-grpc-port', ...files).notices,
+    [],
+  );
+  assert.deepEqual(outcome(...keys).notices, []);
 });

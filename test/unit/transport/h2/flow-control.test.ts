@@ -56,6 +56,27 @@ describe('sending', () => {
     assert.deepEqual(test.sink.events, ['end', 'done']);
   });
 
+  it('ends a reply without trailers with the last of its data', async () => {
+    const test = new TestConnection({}, Buffer.concat([preface, settings({ 4: 3 })]));
+    for (const streamId of [1, 3]) {
+      test.socket.receive(request(streamId, 5));
+      test.frames();
+      const { stream } = test.sink;
+      stream.sendHeaders(okHeaders);
+      assert.equal(stream.sendData([Buffer.from(streamId === 1 ? 'all' : 'more')]), true);
+      stream.end(Buffer.alloc(0));
+      if (streamId === 3) test.socket.receive(windowUpdate(3, 1));
+      await new Promise((resolve) => process.nextTick(resolve));
+      const frames = test.frames().map(({ type, flags, payload }) => [type, flags, payload.toString()]);
+      assert.deepEqual(frames.slice(1), [
+        [0, 0, streamId === 1 ? 'all' : 'mor'],
+        ...(streamId === 1 ? [] : [[0, 0, 'e']]),
+        [0, 1, ''],
+      ]);
+      assert.equal(test.sink.events.at(-1), 'done');
+    }
+  });
+
   it('keeps to the connection window and shares it between streams in turns', () => {
     const test = new TestConnection({}, Buffer.concat([preface, settings({ 4: 1_000_000 })]));
     test.socket.receive(request(1, 5), request(3, 5));
