@@ -43,7 +43,9 @@ const taskset = findProgram('taskset');
 const pinned = flags.pin && taskset.skip === false;
 const pinTo = (core: number): readonly string[] => (pinned ? [taskset.path, '-c', `${core}`] : []);
 const chosenServers = serverNames.filter((name) =>
-  flags.server === undefined ? !(flags.quick && name === 'native direct') : flags.server.includes(name),
+  flags.server === undefined
+    ? !(flags.quick && (name === 'native direct' || name === 'bare echo'))
+    : flags.server.includes(name),
 );
 const chosenWorkloads = (flags.quick ? quickWorkloads : workloads).filter((workload) =>
   describe(workload).includes(flags.only),
@@ -65,6 +67,9 @@ function findTools(): Tools {
   if (missing !== undefined) throw new Error(String(missing.skip));
   return { h2load: h2load.path, ghz: ghz.path, prefix: pinTo(1) };
 }
+
+/** The transport alone is measured under the load that it dominates. */
+const echoedModel = 'mlp16';
 
 interface Measured {
   readonly server: BenchServer;
@@ -139,6 +144,7 @@ async function measureModel(
   const samples: Sample[] = [];
   const measured: Measured[] = [];
   for (const name of chosenServers) {
+    if (name === 'bare echo' && setup.model !== echoedModel) continue;
     const server = servers.use(await startBenchServer(name, setup));
     const idleRssBytes = rssBytes(server.pid);
     const [first] = ofModel;
@@ -169,6 +175,15 @@ async function measureMixed(tools: Tools, scratch: string, setup: ServerSetup): 
     }
   }
   return samples;
+}
+
+/** Decoding a request of `mlp16` and encoding its answer. */
+function codecUs(): number {
+  const script = join(import.meta.dirname, 'codec-cost.ts');
+  const [command, ...words] = [...pinTo(0), process.execPath, script, '64'];
+  const lines = execFileSync(command, words, { encoding: 'utf8' }).split('\n');
+  const ns = (name: string): number => Number(lines.find((line) => line.startsWith(name))?.split(': ')[1]);
+  return (ns('decode, skeleton (ns)') + ns('encode:')) / 1000;
 }
 
 /** The bars of the scheduler, as a table. */
@@ -214,6 +229,7 @@ async function main(): Promise<void> {
     }
   }
   const report: Report = {
+    codecUs: codecUs(),
     machine: machine(),
     node: process.versions.node,
     startedAt,

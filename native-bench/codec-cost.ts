@@ -1,6 +1,6 @@
 /**
  * What decoding a ModelInferRequest and encoding a ModelInferResponse cost, beside protobufjs.
- * Run: node native-bench/codec-cost.ts
+ * Run: node native-bench/codec-cost.ts [bytes of a tensor...]
  */
 import { InferRequestDecoder } from '../src/transport/grpc/infer-request-decoder.ts';
 import { InferResponseEncoder } from '../src/transport/grpc/infer-response-encoder.ts';
@@ -54,7 +54,9 @@ const decoder = new InferRequestDecoder(64 * 1024 * 1024);
 const encoder = new InferResponseEncoder();
 const infer = loadService('grpc_service.proto', 'inference.GRPCInferenceService').method('ModelInfer');
 
-for (const rawBytes of [64, 3136, 600_000]) {
+const sizes = process.argv.slice(2).map(Number);
+
+for (const rawBytes of sizes.length > 0 ? sizes : [64, 3136, 600_000]) {
   const rounds = rawBytes > 100_000 ? 2_000 : 200_000;
   const same = request(rawBytes, '42');
   const varied = Array.from({ length: 4096 }, (_, index) => request(rawBytes, `request-${index}`).subarray());

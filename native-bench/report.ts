@@ -24,6 +24,8 @@ export interface BareRun {
 }
 
 export interface Report {
+  /** Of decoding a request of `mlp16` and encoding its answer. */
+  readonly codecUs: number;
   readonly machine: string;
   readonly node: string;
   readonly startedAt: string;
@@ -93,8 +95,30 @@ export function renderReport(report: Report): string {
   for (const { model, rows, usPerRow } of report.bareRuns) {
     lines.push(`| ${model} | ${rows} | ${figure(usPerRow)} |`);
   }
+  lines.push(...renderAdded(report));
   if (report.mixed.length > 0) lines.push('', ...renderMixed(report.mixed));
   return lines.join('\n');
+}
+
+/** What everything between codec and model costs: what tensorgate needs more than an echo on its transport. */
+function renderAdded({ samples, bareRuns, codecUs }: Report): string[] {
+  const workload = 'mlp16 4 x 16';
+  const cpuUs = (server: ServerName): number =>
+    median(
+      samples
+        .filter((sample) => sample.workload === workload && sample.server === server)
+        .map(({ cpuUsPerRequest }) => cpuUsPerRequest),
+    );
+  const [whole, echo] = [cpuUs('tensorgate h2'), cpuUs('bare echo')];
+  const runtime =
+    bareRuns.find(({ model, rows }) => model === 'mlp16' && rows === 16)?.usPerRow ?? Number.NaN;
+  const added = whole - echo - codecUs - runtime;
+  if (!Number.isFinite(added)) return [];
+  const parts = `bare echo ${figure(echo)}, codec ${figure(codecUs)}, ONNX Runtime ${figure(runtime)}`;
+  return [
+    '',
+    `${workload}, CPU µs/request: ${figure(whole)}, of it ${parts}; everything else ${figure(added)}`,
+  ];
 }
 
 function renderMixed(samples: readonly MixedSample[]): string[] {

@@ -12,6 +12,7 @@ export const serverNames = [
   'tensorgate grpc-js',
   'native batched',
   'native direct',
+  'bare echo',
 ] as const;
 
 export type ServerName = (typeof serverNames)[number];
@@ -66,9 +67,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return String(line[0]);
 }
 
-async function startNative(name: ServerName, mode: string, setup: ServerSetup): Promise<BenchServer> {
-  const child = spawnNative(setup.prefix, ['serve', mode, modelFile(setup), `${maxRows}`]);
-  const port = Number(await firstLine(child));
+function benchServer(name: ServerName, child: ChildProcess, port: number): BenchServer {
   return {
     name,
     pid: child.pid ?? -1,
@@ -78,6 +77,18 @@ async function startNative(name: ServerName, mode: string, setup: ServerSetup): 
       if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
     },
   };
+}
+
+/** tensorgate's transport with nothing behind it: it answers what it was sent. */
+async function startEcho({ prefix }: ServerSetup): Promise<BenchServer> {
+  const [command, ...words] = [...prefix, process.execPath, join(import.meta.dirname, 'echo-server.ts')];
+  const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return benchServer('bare echo', child, Number((await firstLine(child)).split(':').at(-1)));
+}
+
+async function startNative(name: ServerName, mode: string, setup: ServerSetup): Promise<BenchServer> {
+  const child = spawnNative(setup.prefix, ['serve', mode, modelFile(setup), `${maxRows}`]);
+  return benchServer(name, child, Number(await firstLine(child)));
 }
 
 async function startTensorgate(
@@ -104,6 +115,7 @@ const starters: Readonly<Record<ServerName, (setup: ServerSetup) => Promise<Benc
   'tensorgate grpc-js': (setup) => startTensorgate('tensorgate grpc-js', 'grpc-js', setup),
   'native batched': (setup) => startNative('native batched', 'batched', setup),
   'native direct': (setup) => startNative('native direct', 'direct', setup),
+  'bare echo': startEcho,
 };
 
 export function startBenchServer(name: ServerName, setup: ServerSetup): Promise<BenchServer> {
