@@ -19,7 +19,8 @@ export async function withClient<Result>(
 }
 
 /** What the network says when nobody listens. */
-const networkFault = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
+const networkFault =
+  /Name resolution failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/;
 
 /** What grpc-js says when somebody listens who does not speak gRPC, or not with this TLS. A server's own texts differ. */
 const connectionFault = /^No connection established|^Connection dropped|ECONNRESET|socket hang up/i;

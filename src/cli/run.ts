@@ -61,6 +61,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       terminal.stdout.write(`${packageVersion()}\n`);
       return exitCodes.ok;
     }
+    const asked = args[0];
+    if (name === 'help' && asked !== undefined && Object.hasOwn(commands, asked))
+      return await run([asked, '--help'], terminal);
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
       const out = name === undefined ? terminal.stderr : terminal.stdout;
       out.write(overview());

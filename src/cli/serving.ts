@@ -1,10 +1,10 @@
 import type { Effective } from '../config/load.ts';
 import type { Options } from '../config/options.ts';
-import { ServingError } from '../errors.ts';
 import type { ModelCatalog } from '../inference/catalog.ts';
 import { createLogger, type ServerLogger } from '../observability/log.ts';
 import { exitCodes, type ExitCode, type Terminal } from './command.ts';
 import { createGreeting, renderGreeting } from './greeting.ts';
+import { explainStartFailure } from './start-failure.ts';
 
 /** A server as its process sees it. */
 export interface RunningServer {
@@ -72,8 +72,8 @@ export async function serveUntilStopped({
     logger.info({}, 'stopped');
     return exitCodes.ok;
   } catch (error) {
-    const failure = ServingError.from(error);
-    logger.error(failure.cause === undefined ? {} : { error: failure.cause }, failure.message);
+    const { message, cause } = explainStartFailure(error, options);
+    logger.error(cause === undefined ? {} : { error: cause }, message);
     return exitCodes.failed;
   } finally {
     signals.off('SIGTERM', onSignal);
@@ -91,6 +91,8 @@ interface Greeter {
 function greet(server: RunningServer, { options, terminal, logger, command }: Greeter): void {
   const address = server.grpcAddress.replace(/^(0\.0\.0\.0|\[?::\]?):/, '127.0.0.1:');
   const greeting = createGreeting(server.catalog, { address, secure: options.grpc.tls.enabled, command });
+  if (greeting.models.length === 0)
+    logger.warn({ repositories: options.models.repositories }, 'there is no model in the repositories');
   const http = server.httpAddress === '' ? {} : { http: server.httpAddress };
   const metrics = server.metricsAddress === '' ? {} : { metrics: server.metricsAddress };
   logger.info({ grpc: server.grpcAddress, ...http, ...metrics, models: greeting.models.length }, 'serving');

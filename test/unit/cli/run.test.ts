@@ -38,6 +38,17 @@ for (const command of commands) {
   });
 }
 
+test('help <command> is <command> --help', async () => {
+  const asked = await cli(['help', 'infer']);
+  assert.deepEqual([asked.code, asked.out], [0, (await cli(['infer', '--help'])).out]);
+});
+
+test('a host that does not exist is no server, too', async () => {
+  const { code, error } = await cli(['health', '--address', 'nowhere.invalid:1']);
+  assert.equal(code, 3);
+  assert.match(error, /^tensorgate: no server at nowhere\.invalid:1 \(Name resolution failed\)/);
+});
+
 test('an unknown command is answered with the nearest one', async () => {
   const { code, error } = await cli(['modles']);
   assert.equal(code, 2);

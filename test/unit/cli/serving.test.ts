@@ -9,6 +9,14 @@ import { fakeCatalog } from '../../support/fake-catalog.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
 import { Latch } from '../../support/latch.ts';
 
+const iris = {
+  name: 'iris',
+  versions: ['1'],
+  platform: '',
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }],
+  outputs: [],
+};
+
 class Setup {
   readonly terminal = new FakeTerminal();
   readonly emitter = new EventEmitter();
@@ -30,7 +38,7 @@ class Setup {
   }
 
   readonly server: RunningServer = {
-    catalog: fakeCatalog([]),
+    catalog: fakeCatalog([iris]),
     grpcAddress: '127.0.0.1:4711',
     httpAddress: '',
     metricsAddress: '',
@@ -118,22 +126,19 @@ test('the line that says it serves has the bound address, and notices come befor
 
 test('for people the models and examples follow the log', async () => {
   const setup = new Setup();
-  const iris = {
-    name: 'iris',
-    versions: ['1'],
-    platform: '',
-    inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }],
-    outputs: [],
-  };
-  const done = setup.serve(
-    async () => ({ ...setup.server, catalog: fakeCatalog([iris]) }),
-    '--log-format',
-    'pretty',
-  );
+  const done = setup.serve(async () => setup.server, '--log-format', 'pretty');
   setup.stopped.open();
   await done;
   assert.match(
     setup.terminal.out,
     /INFO {2}serving grpc=127\.0\.0\.1:4711 models=1\n\nmodel +version +state\niris +1 +READY\n\nTry:\n {2}tensorgate infer iris --input/,
   );
+});
+
+test('a server without any model says so', async () => {
+  const setup = new Setup();
+  const done = setup.serve(async () => ({ ...setup.server, catalog: fakeCatalog([]) }));
+  setup.stopped.open();
+  await done;
+  assert.equal(setup.messages()[0], 'there is no model in the repositories');
 });
