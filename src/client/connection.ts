@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import {
   Client as GrpcClient,
@@ -7,6 +9,7 @@ import {
   type CallOptions as GrpcCallOptions,
   type ClientDuplexStream,
   type ServiceError,
+  type VerifyOptions,
 } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import { ServingError, type ErrorCode } from '../errors.ts';
@@ -41,9 +44,14 @@ export class Connection {
   constructor(options: ClientOptions, protoFile: string, serviceName: string) {
     this.#methods = loadMethods(protoFile, serviceName);
     this.#apiKey = options.apiKey;
-    const { tls, maxMessageBytes = 2 ** 31 - 1 } = options;
-    const secure = tls === undefined ? undefined : credentials.createSsl(tls.ca, tls.key, tls.cert);
-    this.#client = new GrpcClient(options.address, secure ?? credentials.createInsecure(), {
+    const { tls, address, maxMessageBytes = 2 ** 31 - 1 } = options;
+    const ip = tls === undefined ? undefined : ipOf(address);
+    const secure =
+      tls === undefined
+        ? credentials.createInsecure()
+        : credentials.createSsl(tls.ca, tls.key, tls.cert, ip === undefined ? {} : identityOfIp(ip));
+    this.#client = new GrpcClient(address, secure, {
+      ...(ip === undefined ? {} : { 'grpc.ssl_target_name_override': nameOfNoServer }),
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
     });
@@ -102,6 +110,24 @@ export class Connection {
     if (this.#apiKey !== undefined) metadata.set('authorization', `Bearer ${this.#apiKey}`);
     return metadata;
   }
+}
+
+/**
+ * What grpc-js names in the TLS handshake with an IP address: RFC 6066 forbids the address itself, Node refuses it, and
+ * grpc-js would send it.
+ */
+const nameOfNoServer = 'address.invalid';
+
+/** The IP address of `1.2.3.4:80` or `[::1]:80`; undefined for names and sockets. */
+function ipOf(address: string): string | undefined {
+  const host = /^\[([^\]]+)\](?::\d+)?$|^([^:]+)(?::\d+)?$/.exec(address);
+  const ip = host?.[1] ?? host?.[2] ?? address;
+  return isIP(ip) === 0 ? undefined : ip;
+}
+
+/** The certificate has to be for the address, not for the name that stands in for it. */
+function identityOfIp(ip: string): VerifyOptions {
+  return { checkServerIdentity: (_name, certificate) => checkServerIdentity(ip, certificate) };
 }
 
 /** What grpc-js reports, in our words. */

@@ -24,10 +24,13 @@ export class FakeInferenceServer implements AsyncDisposable {
   readonly #server = new Server();
   #address = '';
 
-  static async start(answers: Readonly<Record<string, Answer>> = {}): Promise<FakeInferenceServer> {
+  static async start(
+    answers: Readonly<Record<string, Answer>> = {},
+    secret: ServerCredentials = ServerCredentials.createInsecure(),
+  ): Promise<FakeInferenceServer> {
     const fake = new FakeInferenceServer();
     for (const [rpc, answer] of Object.entries(answers)) fake.answers.set(rpc, answer);
-    await fake.#listen();
+    await fake.#listen(secret);
     return fake;
   }
 
@@ -35,7 +38,7 @@ export class FakeInferenceServer implements AsyncDisposable {
     return this.#address;
   }
 
-  async #listen(): Promise<void> {
+  async #listen(secret: ServerCredentials): Promise<void> {
     const options = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true };
     const file = new URL('../../proto/grpc_service.proto', import.meta.url).pathname;
     const service = loadSync(file, options)['inference.GRPCInferenceService'];
@@ -66,7 +69,7 @@ export class FakeInferenceServer implements AsyncDisposable {
       Object.fromEntries(names.map((rpc) => [rpc, rpc === 'ModelStreamInfer' ? stream : unary(rpc)])),
     );
     const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync('127.0.0.1:0', secret, (error, bound) => {
         if (error === null) resolve(bound);
         else reject(error);
       });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metadata, status } from '@grpc/grpc-js';
+import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { Metadata, ServerCredentials, status } from '@grpc/grpc-js';
 import { createClient, type Client } from '../../../src/client/client.ts';
 import { texts } from '../../../src/client/infer-messages.ts';
 import { ServingError } from '../../../src/errors.ts';
@@ -249,3 +251,37 @@ test('no server is unavailable', async () => {
   using client = createClient({ address: server.address });
   assert.equal((await failure(client.live())).code, 'unavailable');
 });
+
+function pem(name: string): Buffer {
+  return readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url));
+}
+
+test('TLS reaches a server by its IP address, when the certificate is for it', async () => {
+  await using server = await FakeInferenceServer.start({ ServerReady: () => ({ ready: true }) }, ownSecret());
+  using client = createClient({ address: server.address, tls: { ca: pem('authority') } });
+  assert.equal(await client.ready(), true);
+});
+
+/** macOS has no second loopback address. */
+const onlyOneAddress = process.platform === 'darwin' && 'needs 127.0.0.2';
+
+test('TLS does not trust a certificate for another IP address', { skip: onlyOneAddress }, async () => {
+  await using server = await FakeInferenceServer.start({}, ownSecret());
+  const port = Number(server.address.split(':')[1]);
+  const elsewhere = createServer((socket) => {
+    const onward = connect(port, '127.0.0.1');
+    socket.pipe(onward).pipe(socket);
+    for (const end of [socket, onward]) end.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => void elsewhere.listen(0, '127.0.0.2', resolve));
+  const bound = elsewhere.address();
+  assert.ok(typeof bound === 'object' && bound !== null);
+  using client = createClient({ address: `127.0.0.2:${bound.port}`, tls: { ca: pem('authority') } });
+  const refused = await failure(client.ready({ timeoutMs: 5000 }));
+  elsewhere.close();
+  assert.match(refused.message, /IP: 127\.0\.0\.2 is not in the cert's list/);
+});
+
+function ownSecret(): ServerCredentials {
+  return ServerCredentials.createSsl(null, [{ private_key: pem('server-key'), cert_chain: pem('server') }]);
+}
