@@ -1,0 +1,52 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { RepositoryFolder } from '../support/repository-folder.ts';
+import { runChecks, runPython } from '../support/run-python.ts';
+import { startServer } from '../support/start-server.ts';
+import { findPython, skipUnless } from '../support/tools.ts';
+
+const parameter = (key: string, value: string): string =>
+  `parameters { key: "${key}" value { string_value: "${value}" } }`;
+
+function writerConfig(more = ''): string {
+  return `max_batch_size: 16
+    sequence_batching {
+      iterative_sequence: true
+      oldest { max_candidate_sequences: 16 }
+      state { input_name: "token" output_name: "next_token" data_type: TYPE_INT64 dims: [ 1 ] }
+      state { input_name: "hidden" output_name: "next_hidden" data_type: TYPE_FP32 dims: [ 8 ] }
+    }
+    input [ { name: "token" data_type: TYPE_INT64 dims: [ 1 ] } ]
+    output [
+      { name: "next_token" data_type: TYPE_INT64 dims: [ 1 ] },
+      { name: "scores" data_type: TYPE_FP32 dims: [ 12 ] label_filename: "letters" }
+    ]
+    ${parameter('stop_output', 'is_end')} ${parameter('max_steps', '40')} ${more}`;
+}
+
+const configs = {
+  writer: writerConfig('model_transaction_policy { decoupled: true }'),
+  last_letter: writerConfig(),
+};
+
+for (const transport of ['h2', 'grpc-js']) {
+  test(
+    `a decoder whose tokens are answers, as tritonclient reads them on ${transport}`,
+    { skip: skipUnless(findPython()) },
+    async (t) => {
+      using folder = new RepositoryFolder();
+      const decoder = join(folder.path, 'decoder.onnx');
+      const repository = join(folder.path, 'models');
+      await runPython('make_decoder_model.py', [decoder]);
+      for (const [name, config] of Object.entries(configs)) {
+        mkdirSync(join(repository, name, '1'), { recursive: true });
+        folder.put(`models/${name}/config.pbtxt`, config);
+        folder.put(`models/${name}/letters`, [...'.abcdefghijk'].join('\n'));
+        copyFileSync(decoder, join(repository, name, '1', 'model.onnx'));
+      }
+      await using server = await startServer({ repository, args: ['--grpc-transport', transport] });
+      await runChecks(t, 'decoupled_checks.py', [server.grpcAddress, server.httpAddress, decoder]);
+    },
+  );
+}
