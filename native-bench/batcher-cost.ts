@@ -41,6 +41,7 @@ const noStatistics: StatisticsRecorder = {
   recordSuccess() {},
   recordFailure() {},
   recordCacheHit() {},
+  recordFirstAnswer() {},
   recordCacheMiss() {},
   setPending() {},
 };

@@ -17,6 +17,8 @@ export interface StatisticsRecorder {
   /** Once per request of an executed batch. */
   recordQueueWait(queueMs: number): void;
   recordSuccess(totalMs: number, front: Front): void;
+  /** Beside `recordSuccess`, once per request of many steps that was answered at all: when its first answer was there. */
+  recordFirstAnswer(totalMs: number): void;
   recordFailure(totalMs: number, reason: FailureReason, front: Front): void;
   recordCacheHit(queueMs: number, lookupMs: number): void;
   recordCacheMiss(lookupAndInsertMs: number): void;
@@ -55,6 +57,8 @@ export interface FrontStatistics {
 /** How long each part of answering took, in milliseconds. Requests wait by themselves, and are computed as batches. */
 export interface LatencySnapshot {
   readonly fronts: Readonly<Record<Front, FrontStatistics>>;
+  /** Of requests of many steps alone. */
+  readonly firstAnswer: Histogram;
   readonly queue: Histogram;
   readonly computeInput: Histogram;
   readonly computeInfer: Histogram;

@@ -138,6 +138,7 @@ const uncounted: StatisticsRecorder = {
   recordBatch: nothing,
   recordQueueWait: nothing,
   recordSuccess: nothing,
+  recordFirstAnswer: nothing,
   recordFailure: nothing,
   recordCacheHit: nothing,
   recordCacheMiss: nothing,

@@ -61,6 +61,7 @@ const outputCells = new HistogramCells(inferCells.end, copyBoundsMs);
 const grpcCells = new HistogramCells(outputCells.end, requestBoundsMs);
 const httpCells = new HistogramCells(grpcCells.end, requestBoundsMs);
 const embeddedCells = new HistogramCells(httpCells.end, requestBoundsMs);
+const firstAnswerCells = new HistogramCells(embeddedCells.end, requestBoundsMs);
 const answeredCells = {
   grpc: grpcCells,
   http: httpCells,
@@ -69,12 +70,12 @@ const answeredCells = {
 
 /** Failures by front, and within each in the order of `failureReasons`. */
 const frontFailuresAt = {
-  grpc: embeddedCells.end,
-  http: embeddedCells.end + failureReasons.length,
-  embedded: embeddedCells.end + 2 * failureReasons.length,
+  grpc: firstAnswerCells.end,
+  http: firstAnswerCells.end + failureReasons.length,
+  embedded: firstAnswerCells.end + 2 * failureReasons.length,
 } as const satisfies Record<Front, number>;
 
-const batchesAt = embeddedCells.end + fronts.length * failureReasons.length;
+const batchesAt = firstAnswerCells.end + fronts.length * failureReasons.length;
 
 /** Of each executed batch size: the size, executions, and the sums of the three compute times. */
 const batchFields = 5;
@@ -160,6 +161,10 @@ export class ModelStatistics implements StatisticsRecorder {
     answeredCells[front].add(this.#numbers, totalMs);
   }
 
+  recordFirstAnswer(totalMs: number): void {
+    firstAnswerCells.add(this.#numbers, totalMs);
+  }
+
   recordFailure(totalMs: number, reason: FailureReason, front: Front): void {
     this.#add(at.failures, 1);
     this.#add(at.failureMs, totalMs);
@@ -222,6 +227,7 @@ export class ModelStatistics implements StatisticsRecorder {
         http: this.#frontStatistics('http'),
         embedded: this.#frontStatistics('embedded'),
       },
+      firstAnswer: firstAnswerCells.read(numbers),
       queue: queueCells.read(numbers),
       computeInput: inputCells.read(numbers),
       computeInfer: inferCells.read(numbers),

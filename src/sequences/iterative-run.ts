@@ -47,6 +47,7 @@ export class IterativeRun {
   readonly #outputs: readonly RequestedOutput[];
   /** Ends what it waits for outside of the batcher. */
   #interrupt: ((error: ServingError) => void) | undefined = undefined;
+  #answered = false;
   #gone: ServingError | undefined = undefined;
   readonly #onCancelled = (): void => this.leave(refuse.cancelled());
 
@@ -117,6 +118,7 @@ export class IterativeRun {
       const isLast = step === this.#maxSteps || this.#isTrue(outputs, iteration.stopOutput, false);
       const answers = this.#isTrue(outputs, iteration.emitOutput, true);
       const answer = (): InferResponse => answerTo(this.#request, response, answers ? outputs : []);
+      if (answers && (isLast || this.#take !== undefined)) this.#countFirst();
       if (isLast) return answer();
       const next = nextStates(plan, outputs);
       if (typeof next === 'string') throw refuse.badState(target.spec, next);
@@ -141,6 +143,13 @@ export class IterativeRun {
   async #send(taken: Promise<void>): Promise<void> {
     using _ = this.#tools.clock.after(readPatienceMs, () => this.leave(refuse.notRead(readPatienceMs)));
     await this.until((resolve, reject) => void taken.then(resolve, reject));
+  }
+
+  #countFirst(): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    const { target, clock } = this.#tools;
+    target.statistics.recordFirstAnswer(clock.now() - this.call.receivedAt);
   }
 
   /** What a flag of the model says; `otherwise` where it has none. */

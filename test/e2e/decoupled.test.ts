@@ -42,7 +42,7 @@ for (const transport of ['h2', 'grpc-js']) {
       for (const [name, config] of Object.entries(configs)) {
         mkdirSync(join(repository, name, '1'), { recursive: true });
         folder.put(`models/${name}/config.pbtxt`, config);
-        folder.put(`models/${name}/letters`, [...'.abcdefghijk'].join('\n'));
+        folder.put(`models/${name}/letters`, '.abcdefghijk'.replaceAll(/./g, '$&\n'));
         copyFileSync(decoder, join(repository, name, '1', 'model.onnx'));
       }
       await using server = await startServer({ repository, args: ['--grpc-transport', transport] });

@@ -11,6 +11,7 @@ export class StatisticsNotebook implements StatisticsRecorder {
   readonly batches: { rows: number; requests: number; queueMs: number; inferMs: number }[] = [];
   readonly queueWaits: number[] = [];
   readonly successes: number[] = [];
+  readonly firstAnswers: number[] = [];
   readonly failures: { totalMs: number; reason: FailureReason }[] = [];
   pending = 0;
   mostPending = 0;
@@ -25,6 +26,10 @@ export class StatisticsNotebook implements StatisticsRecorder {
 
   recordSuccess(totalMs: number): void {
     this.successes.push(totalMs);
+  }
+
+  recordFirstAnswer(totalMs: number): void {
+    this.firstAnswers.push(totalMs);
   }
 
   recordFailure(totalMs: number, reason: FailureReason): void {

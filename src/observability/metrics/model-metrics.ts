@@ -54,6 +54,19 @@ export const modelMetrics: readonly Metric[] = [
           ),
       ),
   },
+  {
+    kind: 'histogram',
+    name: 'tensorgate_first_answer_duration_seconds',
+    help: 'Time from the last byte of a request of many steps to its first answer.',
+    labels: perVersion,
+    read: ({ versions }) =>
+      versions
+        .filter(({ latencies }) => latencies.firstAnswer.counts.some((count) => count > 0))
+        .map((version) => ({
+          labels: labelsOf(version),
+          histogram: inSeconds(version.latencies.firstAnswer),
+        })),
+  },
   phase(
     'tensorgate_queue_duration_seconds',
     'Time that a request waited for its batch to start.',

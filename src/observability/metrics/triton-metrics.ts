@@ -1,4 +1,9 @@
-import type { Histogram, StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
+import type {
+  Histogram,
+  LatencySnapshot,
+  StatisticDuration,
+  StatisticsSnapshot,
+} from '../../inference/statistics.ts';
 import type { HistogramMetric, Labels, Metric, NumberMetric, NumberPoint } from './metric.ts';
 import type { MachineReading, VersionReading } from './server-reading.ts';
 
@@ -169,7 +174,10 @@ const gauges: readonly Metric[] = [
 
 const firstResponseBoundsMs = [100, 500, 2000, 5000];
 
-/** As Triton has it, for decoupled models only: the others' first response is their only one. */
+/**
+ * As Triton has it, for decoupled models only: the others' first response is their only one. So is that of decoupled models
+ * that take one step.
+ */
 const firstResponse: HistogramMetric = {
   kind: 'histogram',
   name: 'nv_inference_first_response_histogram_ms',
@@ -179,8 +187,9 @@ const firstResponse: HistogramMetric = {
     versions
       .filter(({ decoupled }) => decoupled)
       .map((version) => {
-        const { grpc, http, embedded } = version.latencies.fronts;
-        const all = [grpc, http, embedded].map(({ answered }) => coarser(answered, firstResponseBoundsMs));
+        const { firstAnswer, fronts } = version.latencies;
+        const first = wasUsed(firstAnswer) ? [firstAnswer] : answeredOf(fronts);
+        const all = first.map((histogram) => coarser(histogram, firstResponseBoundsMs));
         return {
           labels: labelsOf(version),
           histogram: {
@@ -193,6 +202,14 @@ const firstResponse: HistogramMetric = {
         };
       }),
 };
+
+function wasUsed({ counts }: Histogram): boolean {
+  return counts.some((count) => count > 0);
+}
+
+function answeredOf({ grpc, http, embedded }: LatencySnapshot['fronts']): readonly Histogram[] {
+  return [grpc.answered, http.answered, embedded.answered];
+}
 
 /** @param bounds which are all among the histogram's own. */
 function coarser(histogram: Histogram, bounds: readonly number[]): Histogram {

@@ -66,12 +66,14 @@ test('the histograms of all threads are summed', () => {
     recorder.recordBatch(1, 1, 1, 1, 1, 1);
     recorder.recordQueueWait(1);
     recorder.recordSuccess(4, 'grpc');
+    recorder.recordFirstAnswer(2);
     recorder.recordFailure(1, 'CANCELED', 'http');
   }
-  const { fronts, queue, computeInfer } = of(undefined).latencies();
+  const { fronts, firstAnswer, queue, computeInfer } = of(undefined).latencies();
   assert.equal(fronts.grpc.answered.counts[5], 2);
   assert.equal(fronts.grpc.answered.sum, 8);
   assert.equal(fronts.http.failed.CANCELED, 2);
+  assert.equal(firstAnswer.counts[4], 2);
   assert.equal(queue.counts[2], 2);
   assert.equal(computeInfer.counts[4], 2);
 });

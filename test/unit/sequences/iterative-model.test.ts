@@ -408,6 +408,20 @@ test('requests of more than one row are refused', async () => {
   await assert.rejects(answer, /must specify batch-size 1/);
 });
 
+test('the first answer of a request is counted when it is there, once', async () => {
+  const bench = new Bench({ emitOutput: 'even' });
+  const sent = [bench.send(3), bench.send(1, { by: 2 })];
+  await settled();
+  for (let batch = 0; batch < 3; batch++) {
+    bench.clock.advance(10);
+    if (bench.executor.running !== undefined) await bench.finish();
+  }
+  await Promise.all(sent.map(({ last }) => last));
+  // The second request answers nothing.
+  assert.deepEqual(bench.statistics.firstAnswers, [10]);
+  assert.deepEqual(bench.statistics.successes.toSorted(), [10, 30]);
+});
+
 test('a request is counted once, its steps are counted as inferences', async () => {
   const bench = new Bench();
   const sent = [3, 2].map((left) => bench.send(left));

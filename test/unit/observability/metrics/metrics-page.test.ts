@@ -40,6 +40,7 @@ test('each metric has the labels that it is described with', () => {
         decoupled: true,
         use(statistics) {
           statistics.recordSuccess(1, 'grpc');
+          statistics.recordFirstAnswer(1);
           statistics.recordCacheHit(1, 1);
         },
       }),

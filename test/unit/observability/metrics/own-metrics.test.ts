@@ -54,6 +54,20 @@ test('requests are told by model, version and front, and fronts that were not us
   );
 });
 
+test('the first answers of models of many steps are told, and of no others', () => {
+  const versions = [
+    buildVersion(),
+    buildVersion({ name: 's', use: (statistics) => statistics.recordFirstAnswer(150) }),
+  ];
+  assert.deepEqual(
+    samples(modelMetrics, { versions }, /first_answer/).filter((line) => /_(count|sum)\{/.test(line)),
+    [
+      'tensorgate_first_answer_duration_seconds_count{model="s",version="1"} 1',
+      'tensorgate_first_answer_duration_seconds_sum{model="s",version="1"} 0.15',
+    ],
+  );
+});
+
 test('phases are in seconds, and their bounds are written as people would', () => {
   const version = buildVersion({
     use(statistics) {

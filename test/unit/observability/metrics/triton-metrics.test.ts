@@ -141,6 +141,14 @@ test('first responses of decoupled models alone are told as a histogram, when as
       statistics.recordSuccess(5001, 'http');
     },
   });
+  const ofManySteps = buildVersion({
+    name: 's',
+    decoupled: true,
+    use(statistics) {
+      statistics.recordFirstAnswer(150);
+      statistics.recordSuccess(9000, 'grpc');
+    },
+  });
   const reading = buildReading({ versions: [used, decoupled] });
   assert.deepEqual(linesOf(textOf(reading), /histogram_ms[_{]/), []);
   assert.deepEqual(linesOf(textOf(reading, { counters: true, histograms: true }), /^nv_.*histogram_ms[_{]/), [
@@ -151,5 +159,10 @@ test('first responses of decoupled models alone are told as a histogram, when as
     'nv_inference_first_response_histogram_ms_bucket{model="d",version="1",le="2000"} 4',
     'nv_inference_first_response_histogram_ms_bucket{model="d",version="1",le="5000"} 4',
     'nv_inference_first_response_histogram_ms_bucket{model="d",version="1",le="+Inf"} 5',
+  ]);
+  const text = textOf(buildReading({ versions: [ofManySteps] }), { counters: true, histograms: true });
+  assert.deepEqual(linesOf(text, /histogram_ms_(count|sum)/), [
+    'nv_inference_first_response_histogram_ms_count{model="s",version="1"} 1',
+    'nv_inference_first_response_histogram_ms_sum{model="s",version="1"} 150',
   ]);
 });
