@@ -1,5 +1,6 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { SystemRegion } from '../inference/shared-memory.ts';
+import { noteReceived } from '../util/received-bytes.ts';
 import { refuse } from './refusals.ts';
 
 /** Linux moves no more than 2 GiB at a time. */
@@ -47,6 +48,7 @@ export class Region {
   /** A copy. The range has been checked. @throws failed_precondition when the object has become shorter. */
   read(offset: number, sizeBytes: number): Buffer {
     const { fd, name } = this.handle;
+    noteReceived(sizeBytes);
     const target = Buffer.allocUnsafe(sizeBytes);
     const start = this.handle.offset + offset;
     let done = 0;
