@@ -35,7 +35,7 @@ export async function listenHttp(
   served: HttpFront,
   context: ListenContext,
 ): Promise<HttpListener | undefined> {
-  const { http, server } = options;
+  const { http, models, server } = options;
   if (!http.enabled) return undefined;
   const { createHttpServer } = await import('./transport/http/http-server.ts');
   const { createDialects } = await import('./transport/http/dialects/create-dialects.ts');
@@ -45,7 +45,8 @@ export async function listenHttp(
     authenticate: context.authenticate,
     clock: context.clock,
     corsOrigins: http.corsOrigins,
-    createDialects: ({ maxBodyBytes }) => createDialects(server.dialects, { ...served, maxBodyBytes }),
+    createDialects: ({ maxBodyBytes }) =>
+      createDialects(server.dialects, { ...served, maxBodyBytes, defaultModel: models.defaultModel ?? '' }),
     limits,
   });
   const servers: HttpServer[] = [];

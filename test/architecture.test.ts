@@ -40,7 +40,7 @@ const table: Readonly<Record<string, Rule>> = {
   classification: stage(),
   ensembles: stage(),
   execution: stage('onnxruntime-node'),
-  models: stage('protobufjs'),
+  models: stage('protobufjs', 'yaml', 'zod'),
   sequences: stage(),
   'shared-memory': stage(),
   observability: stage(

@@ -51,6 +51,11 @@ const models = z
           'Largest batch of models that can batch but do not say how far; 0 turns batching off for them.',
       },
     ),
+    defaultModel: optionalText({
+      flag: 'default-model',
+      value: 'model',
+      about: 'Model that requests mean whose form can leave it out; without it, the only one that is ready.',
+    }),
     strictReadiness: toggle(true, {
       flag: 'strict-readiness',
       about: 'The server is ready only while all models that should be ready are.',
@@ -340,7 +345,7 @@ const server = z
           'Threads that each serve connections of the port, at most one per core; 1 serves on the main thread. See tuning.md.',
       },
     ),
-    dialects: words(['kserve-v1', 'tensorflow-serving'], dialectNames, {
+    dialects: words(['kserve-v1', 'tensorflow-serving', 'plain'], dialectNames, {
       flag: 'dialects',
       value: 'name,name',
       about:

@@ -1,3 +1,4 @@
+import type { ModelFeatures } from './features.ts';
 import type { StatisticsSnapshot } from './statistics.ts';
 
 export interface TensorMetadata {
@@ -38,6 +39,8 @@ export interface ModelCatalog {
   config(model: string, version: string): ModelConfigMessage;
   /** Class names of the outputs that have them, by output. */
   labels(model: string, version: string): ReadonlyMap<string, readonly string[]>;
+  /** What the file beside the model says about its use; undefined without one. */
+  features(model: string, version: string): ModelFeatures | undefined;
   /** '' for all ready models. */
   statistics(model: string, version: string): readonly StatisticsSnapshot[];
   index(readyOnly: boolean): readonly IndexEntry[];

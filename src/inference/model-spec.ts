@@ -1,4 +1,5 @@
 import type { Datatype } from './datatype.ts';
+import type { ModelFeatures } from './features.ts';
 
 /** One input or output of a model as clients see it. */
 export interface TensorSpec {
@@ -30,4 +31,6 @@ export interface ModelSpec {
   readonly outputs: readonly TensorSpec[];
   readonly inputsByName: ReadonlyMap<string, TensorSpec>;
   readonly outputsByName: ReadonlyMap<string, TensorSpec>;
+  /** What the file beside the model says about its use; only models with such a file have it. */
+  readonly features?: ModelFeatures | undefined;
 }

@@ -33,6 +33,7 @@ export function createCatalog({ table, router, ready }: CatalogOptions): ModelCa
     metadata: (model, version) => metadataOf(table, find(model, version), version),
     config: (model, version) => ({ ...find(model, version).config }),
     labels: (model, version) => labelsOf(find(model, version)),
+    features: (model, version) => find(model, version).target.spec.features,
     statistics: (model, version) => statistics(table, model, version, find),
     index: (readyOnly) => index(table, readyOnly),
     onChange: (listener) => table.onChange(listener),

@@ -17,6 +17,7 @@ import { completeConfig } from './complete-config.ts';
 import type { ModelConfig, ModelInputConfig, ModelOutputConfig } from './config.ts';
 import { configError } from './config-message.ts';
 import { contentDigest } from './content-digest.ts';
+import { featureFilePath, readFeatures } from './feature-file.ts';
 import { datatypeOf } from './model-shape.ts';
 import {
   readLabels,
@@ -203,6 +204,11 @@ export async function specOf(
   const inputs = config.input.map((input) => inputSpec(input));
   const outputs = await Promise.all(config.output.map((output) => outputSpec(output, source)));
   const content = await contentDigest(files.files);
+  // Requests of a sequence need more than features, and its model more inputs than clients send.
+  const features =
+    config.sequence_batching === undefined
+      ? await readFeatures(source, version, { inputs, outputs })
+      : undefined;
   return {
     name: source.name,
     version,
@@ -214,6 +220,7 @@ export async function specOf(
     outputs,
     inputsByName: new Map(inputs.map((input) => [input.name, input])),
     outputsByName: new Map(outputs.map((output) => [output.name, output])),
+    features,
   };
 }
 
@@ -253,16 +260,18 @@ async function readSample(source: ModelSource, fileName: string): Promise<Uint8A
 
 /** Changes when any of the files that answers depend on, or the text of the configuration, may have changed. */
 export async function versionStamp(
-  { folder }: ModelSource,
+  source: ModelSource,
   { files }: ModelFiles,
   config: ModelConfig,
   configText: string,
 ): Promise<string> {
   const hash = createHash('sha256').update(configText);
   const labels = config.output.flatMap(({ label_filename: file }) =>
-    file === '' ? [] : [join(folder, file)],
+    file === '' ? [] : [join(source.folder, file)],
   );
-  for (const file of [...files, ...labels]) {
+  const featureFile = await featureFilePath(source);
+  const more = featureFile === undefined ? labels : [...labels, featureFile];
+  for (const file of [...files, ...more]) {
     // What is missing is refused when it is read.
     const found = await stat(file).catch(() => undefined);
     hash.update(`\n${file}:${found?.size}:${found?.mtimeMs}:${found?.ino}`);

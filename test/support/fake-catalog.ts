@@ -17,6 +17,7 @@ export function fakeCatalog(
     },
     config: () => ({}),
     labels: () => new Map(),
+    features: () => undefined,
     statistics: () => [],
     index: (readyOnly) => (readyOnly ? ready : [...ready, ...others]),
     onChange: () => ({ [Symbol.dispose]() {} }),

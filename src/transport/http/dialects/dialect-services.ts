@@ -11,6 +11,8 @@ export interface DialectServices {
   readonly control: ModelControl | undefined;
   /** What tensors of one request that come as JSON may take. */
   readonly maxBodyBytes: number;
+  /** The model that is meant where none is named; '' for the only one that is ready. */
+  readonly defaultModel: string;
 }
 
 /** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */

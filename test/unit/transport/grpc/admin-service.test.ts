@@ -68,6 +68,7 @@ class Setup {
       metadata: () => assert.fail('not asked for'),
       config: () => ({}),
       labels: () => new Map(),
+      features: () => undefined,
       statistics: () => [snapshot],
       index: (readyOnly) =>
         readyOnly ? [entry] : [entry, { name: 'cold', version: '', state: '', reason: '' }],

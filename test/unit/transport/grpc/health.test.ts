@@ -20,6 +20,7 @@ class ChangingCatalog {
     metadata: () => assert.fail('not asked for'),
     config: () => assert.fail('not asked for'),
     labels: () => assert.fail('not asked for'),
+    features: () => assert.fail('not asked for'),
     statistics: () => [],
     index: () => [
       { name: 'm', version: '1', state: 'READY', reason: '' },

@@ -1,0 +1,249 @@
+import type { Feature, FeatureValue } from '../../../../inference/features.ts';
+import { featureProblem, rangeProblem } from '../../../../inference/features.ts';
+import { noParameters, type InferRequest } from '../../../../inference/request.ts';
+import type { Datatype } from '../../../../inference/datatype.ts';
+import { char, type JsonReader } from '../../json-reader.ts';
+import { refuse } from '../../refuse.ts';
+import { sizeOfValues } from './encode-values.ts';
+import { InputValues } from './input-values.ts';
+import { FeatureMistakes, type FeatureMistake } from './invalid-features.ts';
+import type { PlainModel } from './plain-model.ts';
+import { refusePlain } from './refuse-plain.ts';
+
+/** A feature that is listed, and where its values go. */
+interface Slot {
+  readonly feature: Feature;
+  readonly index: number;
+  readonly values: InputValues;
+}
+
+/** Where a value stands in the request. */
+type Place = Pick<FeatureMistake, 'feature' | 'index'>;
+
+/** Reads rows of features and turns them into requests. Goes on behind mistakes, so that all of them can be told. */
+export class FeatureRows {
+  readonly #model: PlainModel;
+  readonly #reader: JsonReader;
+  readonly #maxBytes: number;
+  readonly #form: 'single' | 'batch';
+  readonly #mistakes = new FeatureMistakes();
+  readonly #inputs: readonly InputValues[];
+  readonly #slots: readonly Slot[];
+  readonly #slotsByName: ReadonlyMap<string, Slot>;
+  #sizeBytes = 0;
+  #rows = 0;
+
+  /** @param options.maxBytes what the tensors may take. */
+  constructor(
+    model: PlainModel,
+    reader: JsonReader,
+    options: { readonly form: 'single' | 'batch'; readonly maxBytes: number },
+  ) {
+    this.#model = model;
+    this.#reader = reader;
+    this.#form = options.form;
+    this.#maxBytes = options.maxBytes;
+    this.#inputs = model.inputs.map((input) => new InputValues(input));
+    this.#slots = model.features.map((feature, index) => {
+      const values = this.#inputs.find(({ input }) => input.name === feature.input);
+      if (values === undefined) throw new Error('bug: a feature of an input that is not there');
+      return { feature, index, values };
+    });
+    this.#slotsByName = new Map(this.#slots.map((slot) => [slot.feature.name, slot]));
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Takes the list or the object of features at the reader's position. @throws invalid_argument for what is neither. */
+  read(): void {
+    const next = this.#reader.peek();
+    if (next !== char.openBracket && next !== char.openBrace) {
+      throw refuse.field('features', 'a list of values, or an object of values by name');
+    }
+    if (this.#slots.length > 0) this.#readListed(next === char.openBracket ? 'list' : 'object');
+    else if (next === char.openBracket) this.#readOnlyInput();
+    else this.#readInputs();
+    this.#rows++;
+  }
+
+  /**
+   * Requests of at most so many rows, in order.
+   *
+   * @throws invalid_argument that tells every feature that is wrong.
+   */
+  requests(asked: Pick<InferRequest, 'model' | 'version' | 'id'>): readonly InferRequest[] {
+    this.#mistakes.throwAny();
+    const { maxBatchSize, prediction } = this.#model;
+    const batched = maxBatchSize > 0;
+    const step = batched ? maxBatchSize : 1;
+    const outputs = [prediction.prediction, prediction.scores]
+      .filter((name) => name !== '')
+      .map((name) => ({ name, parameters: noParameters }));
+    const filled = this.#inputs.filter(({ isEmpty }) => !isEmpty);
+    const requests: InferRequest[] = [];
+    for (let from = 0; from < this.#rows; from += step) {
+      const to = Math.min(this.#rows, from + step);
+      const inputs = filled.map((values) => values.tensor(from, to, batched));
+      requests.push({ ...asked, inputs, outputs, parameters: noParameters });
+    }
+    return requests;
+  }
+
+  #readListed(form: 'list' | 'object'): void {
+    const row: (FeatureValue | undefined)[] = Array.from(this.#slots, () => undefined);
+    const seen = new Set<number>();
+    if (form === 'list') this.#readPositions(row, seen);
+    else this.#readNames(row, seen);
+    for (const { feature, index, values } of this.#slots) {
+      if (!seen.has(index)) row[index] = this.#absent(feature, { feature: feature.name, index });
+      values.values.push(row[index] ?? 0);
+    }
+    for (const values of this.#inputs) {
+      if (this.#slots.some((slot) => slot.values === values)) values.endRow(this.#rows);
+      this.#account(values);
+    }
+  }
+
+  #readPositions(row: (FeatureValue | undefined)[], seen: Set<number>): void {
+    const reader = this.#reader;
+    let count = 0;
+    reader.beginArray();
+    for (; reader.nextElement(); count++) {
+      const slot = this.#slots[count];
+      if (slot === undefined) reader.skip();
+      else {
+        seen.add(count);
+        row[count] = this.#take(slot.feature, slot.values.input.datatype, slotPlace(slot));
+      }
+    }
+    const wanted = this.#slots.length;
+    if (count > wanted) {
+      this.#mistake(
+        { feature: undefined, index: wanted },
+        `is one too many: there are ${wanted}, not ${count}`,
+      );
+    }
+  }
+
+  #readNames(row: (FeatureValue | undefined)[], seen: Set<number>): void {
+    const reader = this.#reader;
+    reader.beginObject();
+    for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+      const slot = this.#slotsByName.get(name);
+      if (slot === undefined || seen.has(slot.index)) {
+        const problem = slot === undefined ? 'is no feature of the model' : 'is there twice';
+        this.#mistake({ feature: name, index: slot?.index }, problem);
+        reader.peek();
+        reader.skip();
+      } else {
+        seen.add(slot.index);
+        row[slot.index] = this.#take(slot.feature, slot.values.input.datatype, slotPlace(slot));
+      }
+    }
+  }
+
+  /** A list of all values of the model's only input. */
+  #readOnlyInput(): void {
+    const [only, more] = this.#inputs;
+    if (only === undefined || more !== undefined) {
+      throw refusePlain.unnamed(this.#inputs.map(({ input }) => input.name));
+    }
+    this.#readValues(only, { feature: undefined, index: undefined });
+    this.#endRow(only);
+  }
+
+  /** An object of a value or a list for each input. */
+  #readInputs(): void {
+    const reader = this.#reader;
+    reader.beginObject();
+    for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+      const values = this.#inputs.find(({ input }) => input.name === name);
+      if (values === undefined || values.has(this.#rows)) {
+        const problem = values === undefined ? 'is no input of the model' : 'is there twice';
+        this.#mistake({ feature: name, index: undefined }, problem);
+        reader.peek();
+        reader.skip();
+      } else {
+        this.#readValues(values, { feature: name, index: undefined });
+        this.#endRow(values);
+      }
+    }
+    for (const values of this.#inputs) {
+      if (values.has(this.#rows) || (values.input.optional && values.isEmpty)) continue;
+      this.#mistake({ feature: values.input.name, index: undefined }, 'is missing');
+    }
+  }
+
+  #endRow(values: InputValues): void {
+    const problem = values.endRow(this.#rows);
+    if (problem !== '') this.#mistake({ feature: values.input.name, index: undefined }, problem);
+    this.#account(values);
+  }
+
+  /** A value, or a list of values and lists. */
+  #readValues(values: InputValues, place: Place): void {
+    const reader = this.#reader;
+    const start = values.values.length;
+    const visit = (): void => {
+      if (reader.peek() !== char.openBracket) {
+        const index = values.values.length - start;
+        const { any, datatype } = values.input;
+        values.values.push(this.#take(any, datatype, { ...place, index }) ?? 0);
+        return;
+      }
+      reader.beginArray();
+      while (reader.nextElement()) visit();
+    };
+    visit();
+  }
+
+  /** undefined for a value that is wrong. */
+  #take(feature: Feature, datatype: Datatype, place: Place): FeatureValue | undefined {
+    const reader = this.#reader;
+    const next = reader.peek();
+    if (next === char.openBracket || next === char.openBrace) {
+      reader.skip();
+      this.#mistake(place, 'must be one value');
+      return undefined;
+    }
+    const value = reader.value();
+    if (value === null) return this.#null(feature, place);
+    const problem = featureProblem(feature, value);
+    if (problem !== '' || typeof value === 'object') {
+      this.#mistake(place, problem);
+      return undefined;
+    }
+    const outOfRange = rangeProblem(datatype, value);
+    if (outOfRange === '') return value;
+    this.#mistake(place, outOfRange);
+    return undefined;
+  }
+
+  #null(feature: Feature, place: Place): FeatureValue | undefined {
+    if (feature.default !== undefined) return feature.default;
+    if (feature.type === 'number' && feature.nonFinite !== 'refuse') return NaN;
+    this.#mistake(place, 'must not be null');
+    return undefined;
+  }
+
+  #absent(feature: Feature, place: Place): FeatureValue | undefined {
+    if (feature.default === undefined) this.#mistake(place, 'is missing');
+    return feature.default;
+  }
+
+  #mistake({ feature, index }: Place, problem: string): void {
+    this.#mistakes.add({ row: this.#form === 'single' ? undefined : this.#rows, feature, index, problem });
+  }
+
+  /** @throws invalid_argument once the tensors would be larger than may be. */
+  #account({ values, input }: InputValues): void {
+    this.#sizeBytes = Math.max(this.#sizeBytes, sizeOfValues(values.length, input.datatype));
+    if (this.#sizeBytes > this.#maxBytes) throw refuse.tooLarge(this.#maxBytes);
+  }
+}
+
+function slotPlace({ feature, index }: Slot): Place {
+  return { feature: feature.name, index };
+}

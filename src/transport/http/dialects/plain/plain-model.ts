@@ -1,0 +1,101 @@
+import type { ModelCatalog, ModelConfigMessage, TensorMetadata } from '../../../../inference/catalog.ts';
+import { isDatatype, type Datatype } from '../../../../inference/datatype.ts';
+import { featureTypeOf, type Feature, type NonFinitePolicy } from '../../../../inference/features.ts';
+import { elementCount } from '../../../../inference/tensor.ts';
+import { refuse } from '../../refuse.ts';
+import { planPrediction, type PredictionPlan } from './plan-prediction.ts';
+
+/** An input of a model as a row of a prediction fills it. */
+export interface PlainInput {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** Without the dimension of rows; -1 is any size. */
+  readonly rowShape: readonly number[];
+  readonly optional: boolean;
+  /** What holds for each of its values that is no listed feature. */
+  readonly any: Feature;
+}
+
+/** A model as the plain prediction API sees it. */
+export interface PlainModel {
+  readonly name: string;
+  /** Of the version that answers when a request names none. */
+  readonly version: string;
+  readonly description: string;
+  /** Most rows of one request; 0 for a model without a dimension of rows. */
+  readonly maxBatchSize: number;
+  readonly inputs: readonly PlainInput[];
+  /** Each one value, in the order of a list of them; empty where inputs are filled by any number of values. */
+  readonly features: readonly Feature[];
+  readonly prediction: PredictionPlan;
+}
+
+/** @throws not_found and unavailable, as the catalog does. */
+export function plainModel(catalog: ModelCatalog, name: string, version: string): PlainModel {
+  const metadata = catalog.metadata(name, version);
+  const file = catalog.features(name, version);
+  const config = catalog.config(name, version);
+  const maxBatchSize = Number(config['max_batch_size'] ?? 0);
+  const common = { batched: maxBatchSize > 0, optional: optionalInputs(config), nonFinite: file?.nonFinite };
+  const inputs = metadata.inputs.map((input) => plainInput(input, common));
+  return {
+    name: metadata.name,
+    version: version === '' ? (metadata.versions.at(-1) ?? '') : version,
+    description: file?.description ?? '',
+    maxBatchSize,
+    inputs,
+    features: featuresOf(inputs, file?.features ?? []),
+    prediction: planPrediction(metadata.outputs, catalog.labels(name, version), file),
+  };
+}
+
+/** A model with several inputs of one value each has them for features. */
+function featuresOf(inputs: readonly PlainInput[], listed: readonly Feature[]): readonly Feature[] {
+  if (listed.length > 0 || inputs.length < 2) return listed;
+  return inputs.every(({ rowShape, optional }) => elementCount(rowShape) === 1 && !optional)
+    ? inputs.map(({ any }) => any)
+    : [];
+}
+
+interface Common {
+  readonly batched: boolean;
+  readonly optional: ReadonlySet<unknown>;
+  readonly nonFinite: NonFinitePolicy | undefined;
+}
+
+function plainInput(
+  { name, datatype, shape }: TensorMetadata,
+  { batched, optional, nonFinite = 'refuse' }: Common,
+): PlainInput {
+  if (!isDatatype(datatype)) throw refuse.datatype(name, datatype);
+  const type = featureTypeOf[datatype];
+  return {
+    name,
+    datatype,
+    rowShape: batched ? shape.slice(1) : shape,
+    optional: optional.has(name),
+    any: {
+      name,
+      description: '',
+      type,
+      input: name,
+      min: undefined,
+      max: undefined,
+      values: [],
+      default: undefined,
+      nonFinite: type === 'number' ? nonFinite : 'refuse',
+    },
+  };
+}
+
+/** Names of inputs that the configuration calls optional. */
+function optionalInputs(config: ModelConfigMessage): ReadonlySet<unknown> {
+  const inputs: unknown = config['input'];
+  const optional = new Set<unknown>();
+  if (!Array.isArray(inputs)) return optional;
+  for (const input of inputs) {
+    const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(Object(input)));
+    if (fields.get('optional') === true) optional.add(fields.get('name'));
+  }
+  return optional;
+}
