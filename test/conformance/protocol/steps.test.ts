@@ -106,6 +106,17 @@ for (const transport of transports) {
       assert.deepEqual(await converse(request('b', 9, { model_name: 'last' })), ['b 0.']);
     });
 
+    it('an ensemble takes the last step of a model that is not decoupled', async () => {
+      const input = (name: string) => ({ name, datatype: 'FP32', shape: [1, 1] });
+      const inputs = [input('from'), input('step')];
+      const outcome = await serving.client.call(
+        'ModelInfer',
+        request('a', 7.5, { model_name: 'whole', inputs }),
+      );
+      assert.equal(outcome.code, status.OK, outcome.details);
+      assert.equal(rawOutput(outcome).readFloatLE(), -0.5);
+    });
+
     it('3: a request is counted once, and each of its steps as an inference', async () => {
       const before = await counters('last');
       await serving.client.call('ModelInfer', request('a', 7, { model_name: 'last' }));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { createBatcher } from '../../../src/batching/create-batcher.ts';
 import { RowReader } from '../../../src/batching/split.ts';
 import { ServingError } from '../../../src/errors.ts';
@@ -419,7 +420,7 @@ test('the first answer of a request is counted when it is there, once', async ()
   await Promise.all(sent.map(({ last }) => last));
   // The second request answers nothing.
   assert.deepEqual(bench.statistics.firstAnswers, [10]);
-  assert.deepEqual(bench.statistics.successes.toSorted(), [10, 30]);
+  assert.deepEqual(bench.statistics.successes, [10, 30]);
 });
 
 test('a request is counted once, its steps are counted as inferences', async () => {
@@ -449,4 +450,53 @@ test('a model is drained when all steps of all its requests have run', async () 
   await bench.finish();
   await end;
   assert.deepEqual(await Promise.all(sent.map(({ last }) => last)), [0, 0]);
+});
+
+test('whatever comes, leaves or stalls when, each request counts down by itself and nothing is left behind', async () => {
+  const request = fc.record({
+    left: fc.integer({ min: 1, max: 6 }),
+    /** Batches after which it comes, its caller goes, and its reader goes on. */
+    comes: fc.nat(8),
+    leaves: fc.option(fc.nat(12), { nil: undefined }),
+    readsAfter: fc.nat(10),
+    limit: fc.integer({ min: 1, max: 10 }),
+  });
+  const slots = fc.integer({ min: 1, max: 4 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 8 }), slots, async (requests, most) => {
+      const bench = new Bench({ slots: most });
+      const sent = new Map<number, Sent>();
+      const rooms = requests.map(() => new Latch());
+      for (let turn = 0; turn < 60; turn++) {
+        for (const [index, { left, comes, leaves, readsAfter, limit }] of requests.entries()) {
+          if (turn === comes) {
+            const one = bench.send(left, { steps: limit });
+            one.room = rooms[index]?.opened ?? Promise.resolve();
+            sent.set(index, one);
+          }
+          if (turn === leaves) sent.get(index)?.call.cancel();
+          if (turn === comes + readsAfter) rooms[index]?.open();
+        }
+        await settled();
+        const rows = bench.executor.running?.rows ?? 0;
+        assert.ok(rows <= most, `${rows} rows`);
+        if (rows > 0) bench.executor.finish();
+      }
+      await settled();
+      for (const [index, { left, leaves, limit }] of requests.entries()) {
+        const one = sent.get(index);
+        assert.ok(one);
+        const all = Array.from({ length: Math.min(left, limit) }, (_, step) => left - step - 1);
+        const last = await one.last;
+        if (last === 'CANCELLED') assert.ok(leaves !== undefined);
+        else assert.equal(last, all.pop());
+        assert.deepEqual(one.answers, all.slice(0, one.answers.length));
+        if (last !== 'CANCELLED') assert.equal(one.answers.length, all.length);
+      }
+      assert.equal(bench.statistics.successes.length + bench.statistics.failures.length, requests.length);
+      assert.equal(bench.clock.pending, 0);
+      await bench.batcher.drained(bench.target);
+    }),
+    { numRuns: 25 },
+  );
 });

@@ -13,5 +13,15 @@ const counting = `max_batch_size: 8
 export const stepModels: Readonly<Record<string, ServedModel>> = {
   count: { fixture: 'count_down', config: `${counting} ${decoupled}` },
   evens: { fixture: 'count_down', config: `${counting} ${decoupled} ${parameter('emit_output', 'even')}` },
+  whole: {
+    fixture: 'count_down',
+    config: `platform: "ensemble" max_batch_size: 8
+      input [ { name: "from" data_type: TYPE_FP32 dims: [1] }, { name: "step" data_type: TYPE_FP32 dims: [1] } ]
+      output [ { name: "end" data_type: TYPE_FP32 dims: [1] } ]
+      ensemble_scheduling { step {
+        model_name: "last" model_version: -1
+        input_map { key: "left" value: "from" } input_map { key: "by" value: "step" }
+        output_map { key: "y" value: "end" } } }`,
+  },
   last: { fixture: 'count_down', config: counting },
 };
