@@ -129,6 +129,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
       this.sender.resetId(stream.id, errorCode.noError);
     }
     this.streams.remove(stream);
+    this.guard.noteAnswered();
     stream.sink.onDone();
     this.onStreamGone();
     this.wantFlush();

@@ -10,6 +10,12 @@ import { errorCode } from './protocol.ts';
 const earnedPerDataFrame = 2;
 
 /**
+ * Requests entitle their peer to this many WINDOW_UPDATEs each, whatever comes back: grpc-core sends one or two for every
+ * call, before there is an answer.
+ */
+const windowUpdatesPerStream = 4;
+
+/**
  * Counts frames that cost us work and carry no request. Above its limit in one window the connection ends with
  * ENHANCE_YOUR_CALM (RFC 9113, section 10.5).
  */
@@ -18,6 +24,8 @@ export class FloodGuard {
   readonly #counters: H2Counters;
   readonly #counts: Record<FloodName, number>;
   #earned = 0;
+  #opened = 0;
+  #answered = 0;
   #startedAt: number;
 
   constructor(limits: H2Limits, counters: H2Counters, now: number) {
@@ -41,20 +49,53 @@ export class FloodGuard {
     this.#earned += earnedPerDataFrame;
   }
 
+  /** The peer opened a stream. */
+  noteOpened(): void {
+    this.#opened += 1;
+  }
+
+  /** A stream got its whole answer. */
+  noteAnswered(): void {
+    this.#answered += 1;
+  }
+
   /** @throws ConnectionError when this frame is one too many. */
   spend(name: FloodName, now: number): void {
     if (now - this.#startedAt >= this.#limits.floodWindowMs) this.#restart(now);
     const count = ++this.#counts[name];
     const limit = this.#limits.floods[name];
     if (count <= limit) return;
-    if ((name === 'pings' || name === 'windowUpdates') && count <= limit + this.#earned) return;
+    if (count <= limit + this.#allowance(name)) return;
     this.#counters.limitHits[name]++;
     throw new ConnectionError(errorCode.enhanceYourCalm, `too many ${name}`, name);
+  }
+
+  /** What the traffic of this window explains. */
+  #allowance(name: FloodName): number {
+    switch (name) {
+      case 'pings':
+        return this.#earned;
+      case 'windowUpdates':
+        return this.#earned + windowUpdatesPerStream * this.#opened;
+      // RST_STREAM may cross the answer on its way: deadlines pass on both sides at the same time.
+      case 'unknownFrames':
+        return this.#opened;
+      // Clients that hedge cancel every second request; what a rapid reset costs is work for nothing.
+      case 'resets':
+        return this.#answered;
+      case 'provokedResets':
+      case 'settings':
+      case 'priorities':
+      case 'emptyData':
+        return 0;
+    }
   }
 
   #restart(now: number): void {
     this.#startedAt = now;
     this.#earned = 0;
+    this.#opened = 0;
+    this.#answered = 0;
     const counts = this.#counts;
     counts.resets = 0;
     counts.provokedResets = 0;

@@ -308,6 +308,7 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
   #open(stream: H2Stream, request: R, endStream: boolean): void {
     const host = this.#host;
     host.counters.streamsOpened++;
+    host.guard.noteOpened();
     host.streams.add(stream);
     stream.remoteClosed = endStream;
     const sink = this.#acceptor.open(stream, request);

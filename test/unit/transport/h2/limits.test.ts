@@ -67,6 +67,33 @@ describe('floods', () => {
     assert.equal(test.goAwayCode(), undefined);
   });
 
+  it('do not include what a client sends around calls that fail without data', () => {
+    const test = new TestConnection({
+      floods: { ...defaultLimits.floods, windowUpdates: 2, unknownFrames: 2 },
+    });
+    for (let turn = 0; turn < 100; turn++) {
+      const id = 2 * turn + 1;
+      test.socket.receive(request(id, 5), frame(8, 0, id, uint32(5)), frame(8, 0, 0, uint32(5)));
+      test.sink.stream.end(someTrailers);
+      // Its deadline passed as well, and it had not read the answer yet.
+      test.socket.receive(frame(3, 0, id, uint32(8)));
+    }
+    assert.equal(test.goAwayCode(), undefined);
+  });
+
+  it('do not include resets of as many requests as were answered', () => {
+    const test = new TestConnection({ ...floodsOf('resets', 2) });
+    for (let turn = 0; turn < 100; turn += 2) {
+      test.socket.receive(request(2 * turn + 1, 5), request(2 * turn + 3));
+      test.sinks.at(-2)!.stream.end(someTrailers);
+      test.socket.receive(frame(3, 0, 2 * turn + 3, uint32(8)));
+    }
+    assert.equal(test.goAwayCode(), undefined);
+    for (let turn = 100; turn < 103; turn++)
+      test.socket.receive(request(2 * turn + 1), frame(3, 0, 2 * turn + 1, uint32(8)));
+    assert.equal(test.goAwayCode(), enhanceYourCalm);
+  });
+
   it('do not include resets of requests that their client waited for', () => {
     const test = new TestConnection({ ...floodsOf('resets', 2), rapidResetMs: 50 });
     for (let turn = 0; turn < 20; turn++) {
