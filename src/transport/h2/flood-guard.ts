@@ -72,23 +72,12 @@ export class FloodGuard {
 
   /** What the traffic of this window explains. */
   #allowance(name: FloodName): number {
-    switch (name) {
-      case 'pings':
-        return this.#earned;
-      case 'windowUpdates':
-        return this.#earned + windowUpdatesPerStream * this.#opened;
-      // RST_STREAM may cross the answer on its way: deadlines pass on both sides at the same time.
-      case 'unknownFrames':
-        return this.#opened;
-      // Clients that hedge cancel every second request; what a rapid reset costs is work for nothing.
-      case 'resets':
-        return this.#answered;
-      case 'provokedResets':
-      case 'settings':
-      case 'priorities':
-      case 'emptyData':
-        return 0;
-    }
+    if (name === 'pings') return this.#earned;
+    if (name === 'windowUpdates') return this.#earned + windowUpdatesPerStream * this.#opened;
+    // RST_STREAM may cross the answer on its way: deadlines pass on both sides at the same time.
+    if (name === 'unknownFrames') return this.#opened;
+    // Clients that hedge cancel every second request; what a rapid reset costs is work for nothing.
+    return name === 'resets' ? this.#answered : 0;
   }
 
   #restart(now: number): void {
