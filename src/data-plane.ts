@@ -22,6 +22,10 @@ import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
 import { inferenceService } from './transport/grpc/protocol-method.ts';
 import { createReflectionMethods } from './transport/grpc/reflection.ts';
+import {
+  createTensorflowMethods,
+  tensorflowServices,
+} from './transport/grpc/tensorflow/tensorflow-services.ts';
 import type { Endpoint } from './transport/http/http-call.ts';
 
 export interface DataPlaneParts extends ListenContext {
@@ -178,14 +182,19 @@ function publicMethods(
   health: HealthService,
   tracing: Tracing | undefined,
 ): GrpcMethod[] {
-  const inference = createInferenceService({
-    ...front,
-    maxMessageBytes: options.grpc.maxMessageBytes,
-    clock,
-  });
+  const { maxMessageBytes } = options.grpc;
+  const withTensorflow = options.server.dialects.includes('tensorflow-serving');
+  const inference = [
+    ...createInferenceService({ ...front, maxMessageBytes, clock }),
+    ...(withTensorflow ? createTensorflowMethods({ ...front, maxMessageBytes }) : []),
+  ];
   return [
     ...(tracing === undefined ? inference : inference.map((method) => traceMethod(method, tracing))),
     ...health.methods,
-    ...createReflectionMethods([inferenceService(), health.service]),
+    ...createReflectionMethods([
+      inferenceService(),
+      health.service,
+      ...(withTensorflow ? tensorflowServices() : []),
+    ]),
   ];
 }

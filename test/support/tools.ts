@@ -36,6 +36,14 @@ export function findPython(): Tool {
     : missing('the Python environment with tritonclient and onnxruntime');
 }
 
+/** The folder of TensorFlow Serving's Python client. */
+export function findTensorflowStubs(): Tool {
+  const path = join(tools, 'tensorflow-serving');
+  return existsSync(join(path, 'tensorflow_serving'))
+    ? { path, skip: false }
+    : missing("TensorFlow Serving's client");
+}
+
 /** A real model's file, as tools/ci/foreign-tools.ts names it. */
 export function findRealModel(file: string): Tool {
   const path = join(tools, 'models', file);

