@@ -94,6 +94,35 @@ describe('two I/O threads', { skip: availableParallelism() < 2 ? 'needs two core
   });
 });
 
+test(
+  'an I/O thread in place of a lost one knows what was registered before',
+  {
+    skip: availableParallelism() < 2 ? 'needs two cores' : false,
+  },
+  async () => {
+    using object = new SharedObject(Buffer.concat([features, Buffer.alloc(16)]));
+    using folder = new TemporaryFolder();
+    const crash = join(folder.path, 'crash-now');
+    const preload = new URL('../support/crash-io-threads.ts', import.meta.url);
+    await using server = await startServer({
+      repository: exampleModels,
+      args: [...allowed, '--io-threads', '2'],
+      env: { NODE_OPTIONS: `--import=${preload.href}`, CRASH_FILE: crash },
+    });
+    using connection = await GrpcConnection.open(server.grpcPort);
+    await connection.call('SystemSharedMemoryRegister', { name: 'r', key: object.key, byte_size: 32 });
+    folder.write('crash-now', '');
+    await server.printed(/an I\/O thread was replaced/);
+    for (let index = 0; index < connectionCount; index++) {
+      using other = await GrpcConnection.open(server.grpcPort);
+      await other.call('ModelInfer', flower('r'));
+    }
+    using last = await GrpcConnection.open(server.grpcPort);
+    await last.call('SystemSharedMemoryUnregister', {});
+    await assert.rejects(last.call('ModelInfer', flower('r')), CallError);
+  },
+);
+
 test('each API key has regions of its own', async () => {
   using object = new SharedObject(Buffer.concat([features, Buffer.alloc(16)]));
   using folder = new TemporaryFolder();

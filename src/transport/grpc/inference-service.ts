@@ -32,7 +32,7 @@ export interface InferenceServiceOptions {
   readonly clock: Clock;
 }
 
-/** All 20 rpcs of inference.GRPCInferenceService, for any transport. */
+/** All 20 rpcs of inference.GRPCInferenceService, and three of MLServer's repository service, for any transport. */
 export function createInferenceService(options: InferenceServiceOptions): readonly GrpcMethod[] {
   const { infer, catalog, control, settings, clock } = options;
   const codec = {

@@ -1,15 +1,30 @@
 import { ServingError } from '../../errors.ts';
 import type { LoadOverrides, ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import { namedRepository, requireControl } from '../../inference/protocol-rules.ts';
-import type { GrpcMethod } from './method.ts';
+import type { GrpcMethod, UnaryMethod } from './method.ts';
 import type { Message } from './proto.ts';
-import { field, mapEntries, protocolMethod } from './protocol-method.ts';
+import { field, inferenceService, mapEntries, protocolMethod } from './protocol-method.ts';
 
-/** RepositoryIndex, RepositoryModelLoad and RepositoryModelUnload. Without `control` the last two are refused. */
+/** MLServer's clients call the same rpcs, with the same messages, of this service. */
+const otherService = 'inference.model_repository.ModelRepositoryService';
+
+/**
+ * RepositoryIndex, RepositoryModelLoad and RepositoryModelUnload, of the protocol's service and of MLServer's. Without
+ * `control` the last two are refused.
+ */
 export function createRepositoryRpcs(
   catalog: ModelCatalog,
   control: ModelControl | undefined,
 ): readonly GrpcMethod[] {
+  const methods = protocolMethods(catalog, control);
+  const ownPrefix = `/${inferenceService().name}/`;
+  return [
+    ...methods,
+    ...methods.map((method) => ({ ...method, path: method.path.replace(ownPrefix, `/${otherService}/`) })),
+  ];
+}
+
+function protocolMethods(catalog: ModelCatalog, control: ModelControl | undefined): readonly UnaryMethod[] {
   return [
     protocolMethod('RepositoryIndex', 'infer', (request) => {
       if (field(request, 'repository_name') !== '') throw namedRepository();

@@ -17,11 +17,18 @@ const maxInFlight = 64;
 /** Metadata with which a client asks for a status instead of an error message. */
 const statusMetadata = 'triton_grpc_error';
 
+/** Metadata with which a client of MLServer's proto asks for its form, when its value is this. */
+const formMetadata = 'tensorgate-stream-form';
+const bareForm = 'mlserver';
+
 /**
  * ModelStreamInfer. Answers keep the order of the requests, but those of decoupled models, which leave as they are made;
  * each says whether it is its request's last. A failed request is answered in its place and the stream goes
  * on, unless the client sent `triton_grpc_error: true`: then the first failure ends the stream with its status. Bytes
  * that are no message always end it.
+ *
+ * MLServer gives the rpc the same name and other answers: a ModelInferResponse each, with no place for a failure or for
+ * which is the last. Neither proto reads the other's, so it is sent to those only who ask for it.
  */
 export function createStreamInferRpc(infer: Infer, codec: InferCodec, clock: Clock): StreamMethod {
   return {
@@ -44,6 +51,8 @@ interface InferStreamOptions {
 class InferStream {
   readonly #options: InferStreamOptions;
   readonly #endsOnFailure: boolean;
+  /** MLServer's form. */
+  readonly #bare: boolean;
   /** Contexts of the requests that have no written answer yet; at most maxInFlight. */
   readonly #open = new Set<CallContext>();
   readonly #end = Promise.withResolvers<void>();
@@ -56,7 +65,8 @@ class InferStream {
 
   constructor(options: InferStreamOptions) {
     this.#options = options;
-    this.#endsOnFailure = options.call.metadata(statusMetadata) === 'true';
+    this.#bare = options.call.metadata(formMetadata) === bareForm;
+    this.#endsOnFailure = this.#bare || options.call.metadata(statusMetadata) === 'true';
     options.call.context.onCancelled(() => this.#fail(cancelled()));
   }
 
@@ -98,9 +108,14 @@ class InferStream {
 
   /** Of answers that are not the last. Rejects once nobody reads any more. */
   readonly #takeAnswer = (response: InferResponse): Promise<void> => {
-    const { encoder } = this.#options.codec;
-    return this.#send(encoder.encodeInStream(response, withFinalFlag(response, 'more follow')));
+    return this.#send(this.#encode(response, 'more follow'));
   };
+
+  #encode(response: InferResponse, which: 'last' | 'more follow'): Encoded {
+    const { encoder } = this.#options.codec;
+    if (this.#bare) return encoder.encode(response);
+    return encoder.encodeInStream(response, withFinalFlag(response, which));
+  }
 
   #send(message: Encoded): Promise<void> {
     const sent = this.#sending.then(() => {
@@ -120,8 +135,10 @@ class InferStream {
     try {
       const request = codec.decoder.decode(message);
       const response = await infer(request, context);
-      if (context.decoupled && response.outputs.length === 0 && !wantsEmptyAnswer(request)) return undefined;
-      return codec.encoder.encodeInStream(response, withFinalFlag(response, 'last'));
+      if (context.decoupled && response.outputs.length === 0 && (this.#bare || !wantsEmptyAnswer(request))) {
+        return undefined;
+      }
+      return this.#encode(response, 'last');
     } catch (thrown) {
       const error = ServingError.from(thrown);
       return this.#endsOnFailure ? error : encodeFailure(message, error, context);

@@ -73,8 +73,13 @@ export class ProtocolClient implements Disposable {
     );
   }
 
-  stream({ metadata, timeoutMs }: CallExtras = {}): ClientDuplexStream<object, Message> {
-    const { path, requestSerialize, responseDeserialize } = methodOf('ModelStreamInfer');
+  /** @param answersOf rpc whose answers are expected; that of ModelInfer for MLServer's form. */
+  stream(
+    { metadata, timeoutMs }: CallExtras = {},
+    answersOf = 'ModelStreamInfer',
+  ): ClientDuplexStream<object, Message> {
+    const { path, requestSerialize } = methodOf('ModelStreamInfer');
+    const { responseDeserialize } = methodOf(answersOf);
     const headers = headersOf(metadata);
     return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, headers, {
       deadline: deadlineIn(timeoutMs),

@@ -122,17 +122,19 @@ const failsWith =
     error instanceof ServingError && error.code === code && text.test(error.message);
 
 describe('the inference service', () => {
-  it('serves every rpc of the proto, each once', () => {
+  it('serves every rpc of the proto, each once, and those of MLServer’s repository', () => {
     const served = service().map(({ path }) => path);
-    assert.deepEqual(
-      served.toSorted(),
-      [...inferenceService().methods.values()].map(({ path }) => path).toSorted(),
+    const own = [...inferenceService().methods.values()].map(({ path }) => path);
+    const others = ['RepositoryIndex', 'RepositoryModelLoad', 'RepositoryModelUnload'].map(
+      (rpc) => `/inference.model_repository.ModelRepositoryService/${rpc}`,
     );
-    assert.equal(served.length, 20);
+    assert.deepEqual(served.toSorted(), [...own, ...others].toSorted());
+    assert.equal(own.length, 20);
   });
 
   it('asks nobody who he is for health, and for admin only where models change', () => {
     const scopes = Object.fromEntries(service().map(({ path, scope }) => [path.split('/').at(-1), scope]));
+    for (const { path, scope } of service()) assert.equal(scope, scopes[path.split('/').at(-1) ?? '']);
     for (const rpc of ['ServerLive', 'ServerReady', 'ModelReady']) assert.equal(scopes[rpc], 'none');
     for (const rpc of ['RepositoryModelLoad', 'RepositoryModelUnload']) assert.equal(scopes[rpc], 'admin');
     assert.equal(Object.values(scopes).filter((scope) => scope === 'infer').length, 15);

@@ -13,7 +13,12 @@ import { zeros } from '../../../support/build-request.ts';
 import { FakeCall, FakeReply } from '../../../support/fake-call.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
 import { Latch } from '../../../support/latch.ts';
-import { decodeStreamResponse, encodeRequest, type Plain } from '../../../support/protobuf-reference.ts';
+import {
+  decodeResponse,
+  decodeStreamResponse,
+  encodeRequest,
+  type Plain,
+} from '../../../support/protobuf-reference.ts';
 
 /** An inference that the test answers by hand. */
 interface Asked {
@@ -243,6 +248,40 @@ describe('ModelStreamInfer', () => {
     stream.messages.end();
     assert.equal(await stream.ended, 'OK');
     assert.deepEqual(stream.marks(), ['quiet', 'told', 'told.']);
+  });
+
+  it('sends bare responses in the form of MLServer, none that is empty, and a status for a failure', async () => {
+    const stream = new Stream({ 'tensorgate-stream-form': 'mlserver' });
+    stream.send('a', { ...decoupled, ...wantsEmpty });
+    stream.send('b');
+    await settled();
+    await stream.asked[0]?.part();
+    stream.asked[0]?.answer();
+    stream.asked[1]?.answer([zeros('y', [1])]);
+    await settled();
+    const answers = stream.reply.sent.map(decodeResponse);
+    assert.deepEqual(
+      answers.map(({ id, parameters }) => [id, parameters]),
+      [
+        ['a', {}],
+        ['b', {}],
+      ],
+    );
+    stream.send('c');
+    await settled();
+    stream.asked[2]?.refuse(new ServingError('not_found', 'no such model'));
+    const ended = await stream.ended;
+    assert.ok(ended instanceof ServingError);
+    assert.equal(ended.code, 'not_found');
+  });
+
+  it('sends what Triton sends in any other form', async () => {
+    const stream = new Stream({ 'tensorgate-stream-form': 'triton' });
+    stream.send('a');
+    await settled();
+    stream.asked[0]?.answer();
+    await settled();
+    assert.deepEqual(stream.marks(), ['a.']);
   });
 
   it('marks the failure of a decoupled request as the last of its answers', async () => {
