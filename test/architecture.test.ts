@@ -103,6 +103,7 @@ const table: Readonly<Record<string, Rule>> = {
     'execution',
     'models',
     'observability',
+    'sequences',
     'shared-memory',
     'data-plane.ts',
     'serving-host.ts',

@@ -9,6 +9,7 @@ import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { LogSettings, TraceSettings } from '../inference/server-settings.ts';
 import type { SystemRegion } from '../inference/shared-memory.ts';
+import type { SequencePlan } from '../inference/sequence.ts';
 import type { RehearsedCost, Scheduling } from '../inference/target.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
@@ -120,12 +121,22 @@ export interface NewTarget {
   readonly spec: ModelSpec;
   readonly scheduling: Scheduling;
   readonly ensemble?: EnsemblePlan | undefined;
+  /** Of a model of many steps: each request stays in the thread that received it. */
+  readonly steps?: NewSteps | undefined;
   readonly rehearsed: readonly RehearsedCost[];
   readonly config: ReadableVersion['config'];
   /** Of the statistics, one for each thread. */
   readonly memories: readonly SharedArrayBuffer[];
   /** '' when requests may share a batch. */
   readonly batchingOffReason: string;
+}
+
+/** What a thread needs to run the steps of requests. */
+export interface NewSteps {
+  /** With the slots of one thread; the other bounds hold for each thread by itself. */
+  readonly plan: Omit<SequencePlan, 'model'>;
+  /** Of the model with all its inputs and outputs. */
+  readonly spec: ModelSpec;
 }
 
 /** Log and trace settings of the process: the main thread owns them. */

@@ -1,7 +1,7 @@
 import type { Target } from '../inference/target.ts';
 import type { ModelState } from '../models/model-table.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
-import type { NewTarget, Publication, PublishedModel, PublishedState } from './messages.ts';
+import type { NewSteps, NewTarget, Publication, PublishedModel, PublishedState } from './messages.ts';
 import type { SpreadModel } from './spread-model.ts';
 
 export interface PublicationSources {
@@ -9,6 +9,14 @@ export interface PublicationSources {
   readonly models: ReadonlyMap<string, ModelState>;
   readonly spreadOf: (target: Target) => SpreadModel;
   readonly memoriesOf: (target: Target) => readonly SharedArrayBuffer[];
+}
+
+/** Sequences of many requests would need one thread: they are not loaded. */
+function stepsOf({ sequences }: Target, threads: number): NewSteps | undefined {
+  if (sequences === undefined) return undefined;
+  const { model, ...plan } = sequences;
+  const slots = Math.max(1, Math.floor(plan.slots / threads));
+  return { plan: { ...plan, slots }, spec: model.spec };
 }
 
 /** The models as they are now, in a form that crosses threads; every ready target is among `added`. */
@@ -19,14 +27,16 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
     const { target, config } = state.served;
     const { id, batchingOffReason } = spreadOf(target);
     const { spec, scheduling, rehearsed = [] } = target;
+    const memories = memoriesOf(target);
     added.push({
       ensemble: target.ensemble,
+      steps: stepsOf(target, memories.length),
       id,
       spec,
       scheduling,
       rehearsed,
       config,
-      memories: memoriesOf(target),
+      memories,
       batchingOffReason,
     });
     return { kind: 'ready', id, problem: state.problem };

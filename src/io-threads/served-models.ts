@@ -6,11 +6,12 @@ import type { BatchResult, OpenedModel, OpenModel } from '../inference/executor.
 import type { Router, Target } from '../inference/target.ts';
 import { createCatalog } from '../models/catalog.ts';
 import { ModelTable } from '../models/model-table.ts';
+import { stepStatistics } from '../models/step-statistics.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import { createSharedStatistics } from '../observability/shared-statistics.ts';
 import { createRouter } from '../routing/router.ts';
 import type { Clock } from '../util/clock.ts';
-import type { NewTarget, Opened, Publication, PublishedState, ThreadCalls } from './messages.ts';
+import type { NewSteps, NewTarget, Opened, Publication, PublishedState, ThreadCalls } from './messages.ts';
 
 export interface ServedModelsOptions {
   /** The thread's index: which memory of statistics it writes. */
@@ -78,6 +79,7 @@ export class ServedModels implements AsyncDisposable {
 
   #serve({
     ensemble,
+    steps,
     id,
     spec,
     scheduling,
@@ -94,8 +96,9 @@ export class ServedModels implements AsyncDisposable {
     // An earlier thread of this number may have been lost with requests in its queue.
     counters.setPending(0);
     const { executors } = opened;
-    const target: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed };
-    if (batchingOffReason !== '') onNotBatchable(target, batchingOffReason);
+    const own: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed };
+    const target = steps === undefined ? own : withSteps(own, steps);
+    if (batchingOffReason !== '') onNotBatchable(target.sequences?.model ?? target, batchingOffReason);
     this.#served.set(id, { target, config, counters });
   }
 
@@ -105,4 +108,9 @@ export class ServedModels implements AsyncDisposable {
     if (served === undefined) throw new Error('bug: a state was published before its target');
     return { kind: 'ready', served, problem: state.problem };
   }
+}
+
+function withSteps(target: Target, { plan, spec }: NewSteps): Target {
+  const model = { ...target, spec, statistics: stepStatistics(target.statistics) };
+  return { ...target, sequences: { ...plan, model } };
 }

@@ -4,6 +4,7 @@ import type { Batcher } from '../batching/batcher.ts';
 import { CostCache } from '../batching/cost-cache.ts';
 import { createBatcher } from '../batching/create-batcher.ts';
 import type { BatcherInspection } from '../batching/inspection.ts';
+import { RowReader } from '../batching/split.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
 import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
@@ -18,6 +19,7 @@ import { FailureCounts } from '../observability/failure-counts.ts';
 import type { ServerLogger } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
 import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
+import { batchSequences } from '../sequences/batch-sequences.ts';
 import { FollowedMemory } from '../shared-memory/followed-memory.ts';
 import type { RegionHandle } from '../shared-memory/region.ts';
 import { systemClock } from '../util/clock.ts';
@@ -70,7 +72,10 @@ export class ServingThread {
     this.#logger = createPortLogger(settings.level, (line) => this.#main.tell('log', line));
     const logger = this.#logger;
     this.#runtime = options.metrics.enabled ? new RuntimeMonitor(clock) : undefined;
-    this.#batcher = createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } });
+    this.#batcher = batchSequences(
+      createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } }),
+      { clock, readRows: (tensor) => new RowReader(tensor) },
+    );
     this.#models = new ServedModels({
       index,
       clock,

@@ -1,15 +1,15 @@
 import type { ServingError } from '../errors.ts';
 import { datatypeSizeBytes } from '../inference/datatype.ts';
 import type { ControlKind, SequenceControl, SequencePlan, SequenceState } from '../inference/sequence.ts';
-import type { StatisticsRecorder } from '../inference/statistics.ts';
 import type { Target } from '../inference/target.ts';
 import { elementCount } from '../inference/tensor.ts';
 import type { ModelConfig, SequenceControlConfig, SequenceStateConfig } from './config.ts';
 import { configError } from './config-message.ts';
 import { datatypeOf } from './model-shape.ts';
 import { readModelFile, type ModelSource } from './model-source.ts';
-import { isIterative, iterationOf } from './iteration-config.ts';
+import { iterationOf } from './iteration-config.ts';
 import { controlType, sequenceLimits, slotsAreRows } from './sequence-config.ts';
+import { pendingOnly } from './step-statistics.ts';
 
 /**
  * The sequences of a complete configuration that fits its model.
@@ -116,31 +116,3 @@ function controlElement(control: SequenceControlConfig, at: number): Uint8Array 
   else return new Uint8Array();
   return new Uint8Array(element.buffer);
 }
-
-/** Batches of slots are counted by who knows which of their rows are requests. */
-function pendingOnly(statistics: StatisticsRecorder): StatisticsRecorder {
-  return { ...uncounted, setPending: (requests) => statistics.setPending(requests) };
-}
-
-/** What the batcher counts of steps: all but what became of the request, which has many of them. */
-export function stepStatistics(config: ModelConfig, statistics: StatisticsRecorder): StatisticsRecorder {
-  if (!isIterative(config)) return statistics;
-  return {
-    ...pendingOnly(statistics),
-    recordBatch: (...counts) => statistics.recordBatch(...counts),
-    recordQueueWait: (queueMs) => statistics.recordQueueWait(queueMs),
-  };
-}
-
-const nothing = (): void => undefined;
-
-const uncounted: StatisticsRecorder = {
-  recordBatch: nothing,
-  recordQueueWait: nothing,
-  recordSuccess: nothing,
-  recordFirstAnswer: nothing,
-  recordFailure: nothing,
-  recordCacheHit: nothing,
-  recordCacheMiss: nothing,
-  setPending: nothing,
-};

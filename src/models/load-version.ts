@@ -26,11 +26,13 @@ import {
   type ModelSource,
   type VersionSource,
 } from './model-source.ts';
+import { isIterative } from './iteration-config.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
-import { loadSequences, stepStatistics } from './load-sequences.ts';
+import { loadSequences } from './load-sequences.ts';
 import { sequenceScheduling, slotsAreRows, wholeConfig } from './sequence-config.ts';
 import { instanceLimitsOf, sessionPlanOf, type SessionDefaults } from './session-plan.ts';
+import { stepStatistics } from './step-statistics.ts';
 import type { ModelCounters, ServedVersion } from './version-state.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -51,7 +53,7 @@ export interface LoadTools extends SessionDefaults {
   readonly limitInstances?: (limits: readonly InstanceLimits[]) => Disposable;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
-  /** Why models with sequence_batching cannot be served; left out where they can. */
+  /** Why models with sequences of many requests cannot be served; left out where they can. */
   readonly sequencesProblem?: string;
   readonly ensembles: EnsembleRules;
   /** Stands for the sessions of a version that has none. */
@@ -84,7 +86,7 @@ export async function loadVersion(
 ): Promise<ServedVersion> {
   const { clock, logger, defaultMaxBatchSize } = tools;
   const startedAt = clock.now();
-  if (given.sequence_batching !== undefined && tools.sequencesProblem !== undefined) {
+  if (given.sequence_batching !== undefined && !isIterative(given) && tools.sequencesProblem !== undefined) {
     throw configError(source.name, 'sequence_batching', tools.sequencesProblem);
   }
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
@@ -116,7 +118,7 @@ export async function loadVersion(
       spec,
       scheduling: await checkSizes(spec, scheduling, opened, tools),
       executors: opened.executors,
-      statistics: stepStatistics(config, counters),
+      statistics: isIterative(config) ? stepStatistics(counters) : counters,
       rehearsed,
     };
     const rowsProblem = await checkRows(target, opened, tools, slotsAreRows(config));

@@ -1,4 +1,5 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RepositoryFolder } from '../support/repository-folder.ts';
@@ -30,10 +31,17 @@ const configs = {
   last_letter: writerConfig(),
 };
 
-for (const transport of ['h2', 'grpc-js']) {
+const skip = skipUnless(findPython());
+const tooFew = availableParallelism() < 2 ? 'needs two cores' : skip;
+
+for (const [where, args, skipped] of [
+  ['h2', ['--grpc-transport', 'h2'], skip],
+  ['grpc-js', ['--grpc-transport', 'grpc-js'], skip],
+  ['I/O threads', ['--grpc-transport', 'h2', '--io-threads', '2'], tooFew],
+] as const) {
   test(
-    `a decoder whose tokens are answers, as tritonclient reads them on ${transport}`,
-    { skip: skipUnless(findPython()) },
+    `a decoder whose tokens are answers, as tritonclient reads them on ${where}`,
+    { skip: skipped },
     async (t) => {
       using folder = new RepositoryFolder();
       const decoder = join(folder.path, 'decoder.onnx');
@@ -45,7 +53,7 @@ for (const transport of ['h2', 'grpc-js']) {
         folder.put(`models/${name}/letters`, '.abcdefghijk'.replaceAll(/./g, '$&\n'));
         copyFileSync(decoder, join(repository, name, '1', 'model.onnx'));
       }
-      await using server = await startServer({ repository, args: ['--grpc-transport', transport] });
+      await using server = await startServer({ repository, args });
       await runChecks(t, 'decoupled_checks.py', [server.grpcAddress, server.httpAddress, decoder]);
     },
   );
