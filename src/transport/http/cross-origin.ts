@@ -4,7 +4,7 @@ import { emptyReply, type HttpReply } from './reply.ts';
 
 const preflightHeaders: readonly string[] = [
   'Access-Control-Allow-Methods',
-  'GET, POST',
+  'GET, POST, PUT, DELETE',
   'Access-Control-Allow-Headers',
   'authorization, content-encoding, content-type, inference-header-content-length, x-api-key, x-request-timeout-ms',
   'Access-Control-Max-Age',

@@ -19,7 +19,7 @@ export const noNames: PathNames = { model: '', version: '', repository: '', regi
  */
 export function findEndpoint(endpoints: Endpoints, target: string): FoundEndpoint | undefined {
   const segments = pathOf(target).split('/');
-  if (segments[0] !== '' || segments[1] !== 'v2') return undefined;
+  if (segments[0] !== '' || segments[1] !== 'v2' || segments[2] === '') return undefined;
   const [, , area = '', name = '', ...rest] = segments;
   if (area === 'models' && name !== '' && name !== 'stats') return findModel(endpoints, name, rest);
   if (area === 'models' && name === 'stats' && rest.length > 0) return findModel(endpoints, name, rest);

@@ -33,7 +33,7 @@ export class H2Request extends Readable implements PeerRequest {
   readonly headers: IncomingHttpHeaders;
   complete = false;
   readonly #stream: H2Stream;
-  /** Received, but not to be made up for before the reader wants more. */
+  /** Received before the reader wanted it. What was read counts as its reader's. */
   #owedBytes = 0;
 
   constructor(stream: H2Stream, { method, url, headers }: H2RequestHead) {
@@ -52,12 +52,12 @@ export class H2Request extends Readable implements PeerRequest {
     const sizeBytes = end - start;
     if (this.destroyed) {
       this.#stream.credit(sizeBytes);
-    } else if (!this.#stream.hold(sizeBytes)) {
-      this.destroy();
     } else if (this.push(Buffer.from(chunk.subarray(start, end)))) {
       this.#stream.credit(sizeBytes);
-    } else {
+    } else if (this.#stream.hold(sizeBytes)) {
       this.#owedBytes += sizeBytes;
+    } else {
+      this.destroy();
     }
   }
 
@@ -68,7 +68,10 @@ export class H2Request extends Readable implements PeerRequest {
 
   override _read(): void {
     if (this.#owedBytes === 0) return;
-    this.#stream.credit(this.#owedBytes);
+    if (!this.#stream.isOver) {
+      this.#stream.release(this.#owedBytes);
+      this.#stream.credit(this.#owedBytes);
+    }
     this.#owedBytes = 0;
   }
 

@@ -67,10 +67,9 @@ export function receiveBody(request: PeerRequest, limits: ReceiveLimits): Promis
     request.once('end', () => {
       if (!failed) resolve(pieces.join());
     });
-    const lost = (): void => {
-      if (!request.complete)
-        reject(new ServingError('cancelled', 'the client is gone', { reason: 'CANCELLED' }));
-    };
+    // Also when all of it had come, and nobody had read it yet. After the end this has no effect.
+    const lost = (): void =>
+      reject(new ServingError('cancelled', 'the client is gone', { reason: 'CANCELLED' }));
     request.once('error', lost);
     request.once('close', lost);
   });
