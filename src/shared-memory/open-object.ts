@@ -7,6 +7,9 @@ const folder = '/dev/shm';
 /** As shm_open: leading slashes do not count, and what is left is the name of one file. */
 const maxNameBytes = 255;
 
+/** What else lies in the folder and is never a client's tensor: semaphores, and what Triton keeps for its Python backend. */
+const reserved = /^(?:sem\.|triton_python_backend_shm_region_)/;
+
 export interface OpenObject {
   /** To be closed by the caller. */
   readonly fd: number;
@@ -35,5 +38,6 @@ export function openObject(key: string): OpenObject {
 
 function isFileName(name: string): boolean {
   if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) return false;
+  if (reserved.test(name)) return false;
   return name.isWellFormed() && Buffer.byteLength(name) <= maxNameBytes;
 }

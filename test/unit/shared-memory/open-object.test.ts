@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, rmSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openObject } from '../../../src/shared-memory/open-object.ts';
 import { refusalOf } from '../../support/refusal.ts';
@@ -42,7 +42,7 @@ test('a folder and a pipe are no objects, and nobody waits for the other end of 
   const folder = `/dev/shm/tensorgate-test-folder-${process.pid}`;
   const pipe = `/dev/shm/tensorgate-test-pipe-${process.pid}`;
   mkdirSync(folder);
-  execFileSync('mkfifo', [pipe]);
+  execFileSync('/usr/bin/mkfifo', [pipe]);
   try {
     for (const path of [folder, pipe]) {
       const key = path.replace('/dev/shm/', '');
@@ -51,6 +51,20 @@ test('a folder and a pipe are no objects, and nobody waits for the other end of 
   } finally {
     rmdirSync(folder);
     rmSync(pipe);
+  }
+});
+
+test('semaphores and the memory of a Triton beside it cannot be opened', () => {
+  for (const prefix of ['sem.', 'triton_python_backend_shm_region_']) {
+    const key = `${prefix}tensorgate-test-${process.pid}`;
+    writeFileSync(`/dev/shm/${key}`, 'private');
+    try {
+      for (const name of [key, `/${key}`]) {
+        assert.equal(refusalOf(() => openObject(name)).reason, 'SHARED_MEMORY_KEY');
+      }
+    } finally {
+      rmSync(`/dev/shm/${key}`);
+    }
   }
 });
 
