@@ -46,7 +46,13 @@ export async function listenHttp(
     clock: context.clock,
     corsOrigins: http.corsOrigins,
     createDialects: ({ maxBodyBytes }) =>
-      createDialects(server.dialects, { ...served, maxBodyBytes, defaultModel: models.defaultModel ?? '' }),
+      createDialects(server.dialects, {
+        ...served,
+        maxBodyBytes,
+        defaultModel: models.defaultModel ?? '',
+        alone: server.ioThreads === 1,
+        clock: context.clock,
+      }),
     limits,
   });
   const servers: HttpServer[] = [];

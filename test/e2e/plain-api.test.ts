@@ -9,6 +9,12 @@ import { findProgram } from '../support/tools.ts';
 const { path: curl, skip } = findProgram('curl');
 const exampleModels = join(import.meta.dirname, '..', '..', 'examples', 'models');
 
+interface Task {
+  readonly task_id: string;
+  readonly state: string;
+  readonly result?: unknown;
+}
+
 /** Numbers of the reply with four decimals: what else is in a batch changes the last digits of a float. */
 async function ask(url: string, ...args: readonly string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(curl, ['--silent', '--max-time', '20', ...args, url]);
@@ -52,6 +58,15 @@ test('plain predictions by curl', { skip }, async (t) => {
       { index: 1, feature: 'sepal_width', problem: 'must be a number' },
       { index: 3, feature: 'petal_width', problem: 'must be at most 30, is 31' },
     ]);
+  });
+
+  await t.test('a task', async () => {
+    const begun = (await ask(`${base}/predict/async`, '-d', '{"features":[5.4, 3.9, 1.7, 0.4]}')) as Task;
+    let task = begun;
+    while (task.state === 'pending') task = (await ask(`${base}/v1/tasks/${begun.task_id}`)) as Task;
+    assert.deepEqual(task.result, { ...second, model: 'iris', version: '1' });
+    const forgotten = (await ask(`${base}/v1/tasks/${begun.task_id}`, '-X', 'DELETE')) as Task;
+    assert.equal(forgotten.state, 'succeeded');
   });
 
   await t.test('health', async () => {

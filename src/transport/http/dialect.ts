@@ -5,7 +5,7 @@ import type { HttpReply } from './reply.ts';
 /** The REST form of another server, at paths outside `/v2`. */
 export interface Dialect {
   /**
-   * By route. A segment of a route is its own text, or `{model}`, `{version}` or `{label}` with more text behind it:
+   * By route. A segment of a route is its own text, or `{model}`, `{version}`, `{label}` or `{task}` with more text behind it:
    * `/v1/models/{model}:predict`. Colons inside a name are percent-encoded. The first route that fits counts.
    */
   readonly endpoints: Endpoints;
@@ -59,7 +59,7 @@ function segmentsOf(route: string): Segment[] {
     const found = /^\{(\w+)\}(.*)$/.exec(segment);
     if (found === null) return { name: undefined, text: segment };
     const [, name = '', text = ''] = found;
-    if (name !== 'model' && name !== 'version' && name !== 'label') {
+    if (name !== 'model' && name !== 'version' && name !== 'label' && name !== 'task') {
       throw new Error(`bug: the route ${route} names ${name}`);
     }
     return { name, text };

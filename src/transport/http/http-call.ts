@@ -24,6 +24,8 @@ export interface PathNames {
   readonly region: string;
   /** Of a version of the model. */
   readonly label: string;
+  /** Only paths of tasks have it. */
+  readonly task?: string;
 }
 
 /** A thrown or rejected ServingError becomes the reply. */

@@ -173,6 +173,60 @@ describe('the plain prediction API', () => {
     await reply.body?.cancel();
   });
 
+  interface TaskBody {
+    readonly task_id: string;
+    readonly state: string;
+    readonly result?: unknown;
+    readonly error?: string;
+  }
+
+  /** Asks until the task has finished. */
+  async function finished(location: string): Promise<TaskBody> {
+    const deadline = performance.now() + 10_000;
+    for (;;) {
+      const { status, body } = await told(location);
+      assert.equal(status, 200);
+      const task = body as unknown as TaskBody;
+      if (task.state !== 'pending') return task;
+      assert.ok(performance.now() < deadline, 'the task does not finish');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  for (const [path, features] of [
+    ['/v1/predict', row],
+    ['/predict', row],
+    ['/v1/predict/batch', `[${row},${row},${row},${row},${row}]`],
+    ['/v1/models/mlp/predict', row],
+  ] as const) {
+    it(`${path}/async gives a task whose result is that of ${path}`, async () => {
+      const body = `{"features":${features},"id":"a"}`;
+      const reply = await fetch(`${base}${path}/async`, { method: 'POST', body });
+      const task = (await reply.json()) as TaskBody;
+      assert.equal(reply.status, 202);
+      assert.equal(reply.headers.get('location'), `/v1/tasks/${task.task_id}`);
+      assert.equal(task.state, 'pending');
+      const { state, result } = await finished(`/v1/tasks/${task.task_id}`);
+      assert.deepEqual([state, result], ['succeeded', (await told(path, body)).body]);
+    });
+  }
+
+  it('a task that was deleted is not found', async () => {
+    const { body } = await told('/v1/predict/async', `{"features":${row}}`);
+    const path = `/v1/tasks/${(body as unknown as TaskBody).task_id}`;
+    await finished(path);
+    const reply = await fetch(base + path, { method: 'DELETE' });
+    assert.equal(reply.status, 200);
+    await reply.body?.cancel();
+    const again = await told(path);
+    assert.deepEqual([again.status, again.body['reason']], [404, 'TASK_NOT_FOUND']);
+  });
+
+  it('features of a task that are wrong are refused at once', async () => {
+    const { status, body } = await told('/v1/predict/async', '{"features":[]}');
+    assert.deepEqual([status, body['reason']], [400, 'INVALID_FEATURES']);
+  });
+
   it('a model tells its features', async () => {
     const { body } = await told('/v1/models/described/info');
     const { features, ...rest } = body;
@@ -182,7 +236,7 @@ describe('the plain prediction API', () => {
       description: 'Sixteen numbers.',
       classes: ['red', 'green', 'blue', 'white'],
       probabilities: true,
-      maxBatchSize: 4,
+      max_batch_size: 4,
     });
     const listed = features as readonly unknown[];
     assert.equal(listed.length, 16);
@@ -192,7 +246,7 @@ describe('the plain prediction API', () => {
       min: -10,
       max: 10,
       default: 0,
-      nonFinite: 'refuse',
+      non_finite: 'refuse',
     });
     for (const path of ['/v1/model/info', '/model/info']) assert.deepEqual((await told(path)).body, body);
   });
@@ -200,7 +254,7 @@ describe('the plain prediction API', () => {
   it('a model without a list of features tells its inputs', async () => {
     const { body } = await told('/v1/models/mlp/info');
     assert.deepEqual(body['inputs'], [
-      { name: 'x', type: 'number', shape: [16], optional: false, nonFinite: 'refuse' },
+      { name: 'x', type: 'number', shape: [16], optional: false, non_finite: 'refuse' },
     ]);
   });
 
@@ -258,6 +312,18 @@ describe('the plain prediction API of a server', () => {
       });
       assert.equal(reply.status, status, await reply.text());
     }
+  });
+
+  it('has no tasks with several I/O threads', async () => {
+    const { flags } = models;
+    assert.ok(flags !== undefined);
+    await using serving = await Serving.start('h2', { flags }, { server: { ioThreads: 2 } });
+    const reply = await fetch(`http://${serving.server.httpAddress}/v1/predict/async`, {
+      method: 'POST',
+      body: '{"features":[true]}',
+    });
+    assert.equal(reply.status, 501);
+    assert.match(await reply.text(), /TASKS_UNSUPPORTED/);
   });
 
   it('is not there when it is switched off', async () => {

@@ -1,6 +1,7 @@
 import type { ModelCatalog, ModelControl } from '../../../inference/catalog.ts';
 import type { Infer } from '../../../inference/infer.ts';
 import { versionOfLabel } from '../../../inference/tensorflow-rules.ts';
+import type { Clock } from '../../../util/clock.ts';
 import type { PathNames } from '../http-call.ts';
 
 /** What dialects answer with: the same as the protocol's own front. */
@@ -13,6 +14,9 @@ export interface DialectServices {
   readonly maxBodyBytes: number;
   /** The model that is meant where none is named; '' for the only one that is ready. */
   readonly defaultModel: string;
+  /** Whether all requests of the server come to this thread. */
+  readonly alone: boolean;
+  readonly clock: Clock;
 }
 
 /** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */

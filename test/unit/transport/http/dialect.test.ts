@@ -66,5 +66,5 @@ test('a percent sign that encodes nothing is refused in a name', () => {
 });
 
 test('a route with a name that no path has is a bug', () => {
-  assert.throws(() => new DialectRoutes([dialectOf('/{task}')]), /bug: the route/);
+  assert.throws(() => new DialectRoutes([dialectOf('/{region}')]), /bug: the route/);
 });

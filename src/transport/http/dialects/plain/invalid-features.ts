@@ -72,7 +72,7 @@ export function plainErrorReply(thrown: unknown): HttpReply {
       feature: feature === undefined ? undefined : printable(feature, 256),
       problem,
     }));
-    if (error.count > error.mistakes.length) body['detailsLeftOut'] = error.count - error.mistakes.length;
+    if (error.count > error.mistakes.length) body['details_left_out'] = error.count - error.mistakes.length;
   }
   return jsonReply(body, status, headers);
 }

@@ -20,7 +20,7 @@ export function createModelInfo({ catalog, defaultModel: configured }: DialectSe
         : { inputs: inputs.map(inputInfo) }),
       classes,
       probabilities: scores !== '' && scoresAre !== 'scores',
-      maxBatchSize: Math.max(1, model.maxBatchSize),
+      max_batch_size: Math.max(1, model.maxBatchSize),
     });
   };
 }
@@ -34,12 +34,12 @@ function featureInfo({ name, type, min, max, values, nonFinite, description, ...
     default: feature.default,
     ...(description === '' ? {} : { description }),
     ...(values.length === 0 ? {} : { values }),
-    ...(type === 'number' ? { nonFinite } : {}),
+    ...(type === 'number' ? { non_finite: nonFinite } : {}),
   };
 }
 
 function inputInfo({ name, rowShape, optional, any: { type, nonFinite } }: PlainInput): object {
-  return { name, type, shape: rowShape, optional, ...(type === 'number' ? { nonFinite } : {}) };
+  return { name, type, shape: rowShape, optional, ...(type === 'number' ? { non_finite: nonFinite } : {}) };
 }
 
 /** Whether predictions can be had: 503 while no model is ready. For probes, which have no credentials. */

@@ -289,9 +289,9 @@ describe('every feature that is wrong is told', () => {
       assert.fail('nothing was refused');
     } catch (error) {
       const text = Buffer.concat(plainErrorReply(error).pieces).toString();
-      const body = JSON.parse(text) as { error: string; details: unknown[]; detailsLeftOut: number };
+      const body = JSON.parse(text) as { error: string; details: unknown[]; details_left_out: number };
       assert.match(body.error, /^1001 features are wrong: .*; and 996 more$/);
-      assert.deepEqual([body.details.length, body.detailsLeftOut], [1000, 1]);
+      assert.deepEqual([body.details.length, body.details_left_out], [1000, 1]);
     }
   });
 });
