@@ -50,10 +50,10 @@ const grpcurl = findProgram('grpcurl');
 describe('the examples of dialects.md', { skip: skipUnless(curl, grpcurl) }, () => {
   const commands = callsIn('dialects.md');
 
-  test('are there', () => assert.ok(commands.length >= 3));
+  test('are there', () => assert.ok(commands.length >= 4));
 
   test('are answered', async (t) => {
-    const args = ['--dialects', 'kserve-v1,tensorflow-serving'];
+    const args = ['--dialects', 'kserve-v1,tensorflow-serving,torchserve'];
     await using server = await startServer({ repository: exampleModels, args });
     for (const command of commands) {
       await t.test(command.replaceAll(/ +/g, ' ').slice(0, 100), async () => {

@@ -36,12 +36,19 @@ export function rawInferRequest(
   };
 }
 
-interface Raw {
+/** The bytes of one input. */
+export interface RawInput {
+  /** Whether the model has a batch dimension. */
   readonly batches: boolean;
   readonly body: Buffer;
 }
 
-function wholeInput(model: string, input: TensorMetadata, { batches, body }: Raw): Tensor {
+/**
+ * The tensor of one row of a model, out of its bytes.
+ *
+ * @throws invalid_argument when its shape does not follow from them.
+ */
+export function wholeInput(model: string, input: TensorMetadata, { batches, body }: RawInput): Tensor {
   const { name, datatype } = input;
   if (!isDatatype(datatype)) throw refuse.datatype(name, datatype);
   const shape = batches ? [1, ...input.shape.slice(1)] : [...input.shape];

@@ -2,6 +2,7 @@ import type { DialectName } from '../../../inference/dialect.ts';
 import type { Dialect } from '../dialect.ts';
 import type { DialectServices } from './dialect-services.ts';
 import { createPlainDialect } from './plain/plain-dialect.ts';
+import { createTorchserveDialect } from './torchserve/torchserve-dialect.ts';
 import { createV1Dialect } from './v1-models/v1-dialect.ts';
 
 /** The dialects of those names, in their order: where two have the same path, the first one answers. */
@@ -13,6 +14,9 @@ export function createDialects(names: readonly DialectName[], services: DialectS
       case 'tensorflow-serving':
         // They share paths, and so are one.
         if (!dialects.has('v1')) dialects.set('v1', createV1Dialect(names, services));
+        break;
+      case 'torchserve':
+        dialects.set(name, createTorchserveDialect(services));
         break;
       case 'plain':
         dialects.set(name, createPlainDialect(services));

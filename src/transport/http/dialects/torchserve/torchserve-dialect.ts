@@ -1,0 +1,59 @@
+import type { Dialect } from '../../dialect.ts';
+import { reads, takes, type Endpoint, type Handler } from '../../http-call.ts';
+import { jsonReply } from '../../reply.ts';
+import type { DialectServices } from '../dialect-services.ts';
+import { createDescribe, createList } from './describe-model.ts';
+import { createRegister, createScale, createUnregister } from './manage-models.ts';
+import { decodePrediction } from './prediction-request.ts';
+import { encodePrediction } from './prediction-response.ts';
+import { torchserveErrorReply } from './torchserve-error.ts';
+import { versionAsWritten } from './version-as-written.ts';
+
+/** TorchServe's inference and management interfaces, on one port. */
+export function createTorchserveDialect(services: DialectServices): Dialect {
+  const predict = takes('infer', createPredict(services));
+  const unregister = createUnregister(services);
+  const endpoints: readonly (readonly [string, Endpoint])[] = [
+    ['/ping', reads('none', createPing(services))],
+    ['/predictions/{model}', predict],
+    ['/predictions/{model}/{label}', predict],
+    ['/models', manages({ get: createList(services), post: createRegister(services) })],
+    [
+      '/models/{model}',
+      manages({ get: createDescribe(services, 'one'), put: createScale(services), delete: unregister }),
+    ],
+    ['/models/{model}/all', reads('infer', createDescribe(services, 'all'))],
+    ['/models/{model}/{label}', manages({ get: createDescribe(services, 'one'), delete: unregister })],
+  ];
+  return { endpoints: new Map(endpoints), errorReply: torchserveErrorReply };
+}
+
+interface Managing {
+  readonly get: Handler;
+  readonly post?: Handler;
+  readonly put?: Handler;
+  readonly delete?: Handler;
+}
+
+/** Whoever may ask a model may read what there is; changing it is for administrators. */
+function manages({ get, post, put, delete: remove }: Managing): Endpoint {
+  return { scope: 'infer', get, post, put, delete: remove, changeScope: 'admin' };
+}
+
+/** 500 and not 503 when it is not well, as in TorchServe. */
+function createPing({ catalog }: DialectServices): Handler {
+  return () => (catalog.ready() ? jsonReply({ status: 'Healthy' }) : jsonReply({ status: 'Unhealthy' }, 500));
+}
+
+function createPredict({ infer, catalog, maxBodyBytes }: DialectServices): Handler {
+  return async (call) => {
+    const { model, label } = call.path;
+    const version = versionAsWritten(model, label);
+    const contentType = call.header('content-type') ?? '';
+    const { request, batches } = decodePrediction(
+      { model, version, bytes: call.body, contentType, maxBytes: maxBodyBytes },
+      catalog,
+    );
+    return encodePrediction(await infer(request, call.context), batches);
+  };
+}
