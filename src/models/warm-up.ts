@@ -16,6 +16,8 @@ export interface WarmUpOptions {
   readonly readSample: (fileName: string) => Promise<Uint8Array>;
   /** How long a run with zeros may take before the load fails: other loads wait for this one. 2 min; Infinity for no limit. */
   readonly runLimitMs?: number;
+  /** Lets the event loop turn between two runs of a sample, which may compute on this thread. `setImmediate` by default. */
+  readonly nextTurn?: () => Promise<void>;
   /** Turns a batch that is one request into what the model takes; only where that is something else: ragged batching. */
   readonly adapt?: (batch: Batch) => Batch;
 }
@@ -35,6 +37,9 @@ interface Runs {
   readonly atMost: number;
   readonly budgetMs: number;
 }
+
+/** Of one configured sample: other loads, and a server that stops, wait for all of them. */
+const mostSampleRuns = 10_000;
 
 /** Of an input of a configured sample. */
 const maxGivenBytes = 256 * 1024 * 1024;
@@ -172,6 +177,8 @@ async function runSample(
   if (rows > Math.max(1, spec.maxBatchSize)) {
     throw wrong(spec, sample, `batch_size ${rows} is more than max_batch_size ${spec.maxBatchSize}`);
   }
+  if (sample.count > mostSampleRuns)
+    throw wrong(spec, sample, `count ${sample.count} is more than ${mostSampleRuns}`);
   const missing = spec.inputs.find(({ name, optional }) => !optional && sample.inputs[name] === undefined);
   if (missing !== undefined) throw wrong(spec, sample, `there is no input '${missing.name}'`);
   const inputs: BatchTensor[] = [];
@@ -184,11 +191,19 @@ async function runSample(
     inputs.push(tensor);
   }
   const batch = adapted({ inputs, outputs: spec.outputs.map(({ name }) => name), rows }, options);
+  const { nextTurn = turnOfEventLoop } = options;
   await Promise.all(
     executors.map(async (executor) => {
-      for (let run = 0; run < Math.max(1, sample.count); run++) await executor.run(batch);
+      for (let run = 0; run < Math.max(1, sample.count); run++) {
+        await executor.run(batch);
+        await nextTurn();
+      }
     }),
   );
+}
+
+function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 interface SampleInput {

@@ -158,6 +158,18 @@ test('configured samples run instead of zeros, as often as they say', async () =
   assert.deepEqual(batches[0]?.inputs[0]?.shape, [2, 2]);
 });
 
+test('the event loop turns between the runs of a sample, which may compute on its thread', async () => {
+  const executor = new PuppetExecutor({ inline: true });
+  const runsPerTurn: number[] = [];
+  await warmUp(buildSpec(), configFromPbtxt(sample('zero_data: true'), 'm'), [executor], {
+    clock: new FakeClock(),
+    logger: silentLogger,
+    readSample: () => Promise.resolve(new Uint8Array()),
+    nextTurn: async () => void runsPerTurn.push(executor.rows.length),
+  });
+  assert.deepEqual(runsPerTurn, [1, 2, 3]);
+});
+
 test('random data are numbers between 0 and 1', async () => {
   const { batches } = await warmed(buildSpec(), { config: sample('random_data: true') });
   const bytes = batches[0]?.inputs[0]?.parts[0] ?? new Uint8Array();
@@ -189,6 +201,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
     'another datatype',
     sample('zero_data: true').replace('TYPE_FP32', 'TYPE_INT64'),
     /has data_type TYPE_INT64, the model's is FP32/,
+  ],
+  [
+    'more runs than anybody waits for',
+    sample('zero_data: true').replace('count: 3', 'count: 10001'),
+    /count 10001 is more than 10000/,
   ],
   ['too many bytes', sample('zero_data: true').replace('[ 2 ]', '[ 99999999999 ]'), /has more than/],
 ];
