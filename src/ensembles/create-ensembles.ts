@@ -33,7 +33,7 @@ export function createEnsembles(options: EnsemblesOptions): Submit {
     const { spec, statistics } = pinned.target;
     holdAll(pinned, holds);
     const begun = new EnsembleRun(pinned, { request, call }, tools, {
-      answered(response, { inputMs, inferMs, outputMs }) {
+      answered(response, { inputMs, inferMs, outputMs, shareMs }) {
         const rows = spec.maxBatchSize > 0 ? (request.inputs[0]?.shape[0] ?? 1) : 1;
         // It has no queue: what its steps waited is counted with their models.
         statistics.recordBatch(rows, 1, 0, inputMs, inferMs, outputMs);
@@ -43,6 +43,7 @@ export function createEnsembles(options: EnsemblesOptions): Submit {
           call.times.inputMs += inputMs;
           call.times.inferMs += inferMs;
           call.times.outputMs += outputMs;
+          call.times.shareMs += shareMs;
         }
         resolve(response);
       },

@@ -49,7 +49,7 @@ export class EnsembleRun {
   readonly #missing: number[];
   readonly #running = new Set<CallContext>();
   readonly #takenBytes: number[] = [];
-  readonly #times: ComputeTimes = { inputMs: 0, inferMs: 0, outputMs: 0 };
+  readonly #times: ComputeTimes = { inputMs: 0, inferMs: 0, outputMs: 0, shareMs: 0 };
   #stepsLeft: number;
   #settled = false;
 

@@ -7,6 +7,8 @@ export interface ComputeTimes {
   inputMs: number;
   inferMs: number;
   outputMs: number;
+  /** The request's part of all three, by its rows. */
+  shareMs: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CachingPlan } from './caching.ts';
 import type { Datatype } from './datatype.ts';
 import type { ModelFeatures } from './features.ts';
 
@@ -33,4 +34,6 @@ export interface ModelSpec {
   readonly outputsByName: ReadonlyMap<string, TensorSpec>;
   /** What the file beside the model says about its use; only models with such a file have it. */
   readonly features?: ModelFeatures | undefined;
+  /** Its answers may be given again; only models with response_cache have it. */
+  readonly caching?: CachingPlan | undefined;
 }

@@ -1,3 +1,4 @@
+import type { CacheReading } from '../inference/caching.ts';
 import type { FailureCount } from './failure-counts.ts';
 import type { RuntimeReading } from './runtime-monitor.ts';
 
@@ -41,6 +42,8 @@ export interface QueueReading {
   readonly closed: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
   readonly restarts: number;
+  /** Only versions with a response cache have it. */
+  readonly cache?: CacheReading | undefined;
 }
 
 /** Everything that serves, at one moment. */

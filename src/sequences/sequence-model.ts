@@ -299,7 +299,7 @@ export class SequenceModel {
     if (lead === undefined) return;
     this.#groups[group] = true;
     const call = new CallContext(this.#tools.clock.now(), Infinity, lead.entry.call.principal);
-    const times: ComputeTimes = { inputMs: 0, inferMs: 0, outputMs: 0 };
+    const times: ComputeTimes = { inputMs: 0, inferMs: 0, outputMs: 0, shareMs: 0 };
     call.front = lead.entry.call.front;
     call.times = times;
     const { batch, count } = batchOf(this.#plan, turns, (sequence) => this.#rowOf(sequence));

@@ -1,3 +1,4 @@
+import type { CacheReading } from '../../inference/caching.ts';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Logger } from '../../inference/logger.ts';
 
@@ -20,6 +21,8 @@ export interface BatchingReading {
     readonly costs: readonly { readonly rows: number; readonly ms: number; readonly samples: number }[];
   }[];
   readonly closed: Readonly<Record<string, number>>;
+  /** Only versions with a response cache have it. */
+  readonly cache?: CacheReading | undefined;
 }
 
 export interface ServerReading {

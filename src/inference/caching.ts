@@ -1,0 +1,33 @@
+/** Why requests of a model go past the cache although its configuration asks for one. */
+export const cacheBypassReasons = ['random_operators', 'does_not_pay'] as const;
+
+export type CacheBypassReason = (typeof cacheBypassReasons)[number];
+
+/** That answers of a model may be kept and given again: its configuration says so. */
+export interface CachingPlan {
+  /** What the model holds that makes its answers to equal requests differ: an operator's name; '' when there is none. */
+  readonly randomOperator: string;
+}
+
+/** How requests were answered. `joined`: by the execution of an equal request that was under way. */
+export const cacheOutcomes = ['hit', 'stale', 'joined', 'miss'] as const;
+
+export type CacheOutcome = (typeof cacheOutcomes)[number];
+
+/** What can be told of one model version's part of the cache. */
+export interface CacheReading {
+  /** Why new requests go past it now; '' while they do not. */
+  readonly offReason: CacheBypassReason | '';
+  readonly requests: Readonly<Record<CacheOutcome, number>>;
+  readonly bypassed: Readonly<Record<CacheBypassReason, number>>;
+  readonly entries: number;
+  readonly sizeBytes: number;
+  /** Of the requests that were looked up of late: 0 to 1. */
+  readonly hitRatio: number;
+  /** What a look-up costs: hashing the request and finding its answer. */
+  readonly lookupMs: number;
+  /** What keeping an answer costs. */
+  readonly insertMs: number;
+  /** What computing an answer costs: a request's share of its batch. */
+  readonly computeMs: number;
+}
