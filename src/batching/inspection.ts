@@ -1,3 +1,4 @@
+import type { CacheReading } from '../inference/caching.ts';
 import type { Target } from '../inference/target.ts';
 
 /**
@@ -75,6 +76,8 @@ export interface TargetInspection {
   /** Executor threads that were started in place of lost ones. */
   readonly restarts: number;
   readonly batchSizes: readonly BatchSizeCount[];
+  /** Of a model with a response cache; whoever caches adds it. */
+  readonly cache?: CacheReading | undefined;
 }
 
 /** What the admin surface and the metrics may read and set. Snapshots; cheap enough for a scrape, not for a request. */

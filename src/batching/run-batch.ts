@@ -67,10 +67,12 @@ function paddingOf(
   return { plan, sizes: plan.paddedTo(entries, bounds) };
 }
 
-function addTimes(times: ComputeTimes, { inputMs, inferMs, outputMs }: BatchResult): void {
+/** @param share the request's rows among all of the batch: 0 to 1. */
+function addTimes(times: ComputeTimes, { inputMs, inferMs, outputMs }: BatchResult, share: number): void {
   times.inputMs += inputMs;
   times.inferMs += inferMs;
   times.outputMs += outputMs;
+  times.shareMs += (inputMs + inferMs + outputMs) * share;
 }
 
 /** Runs batches on executors and answers their requests. */
@@ -156,7 +158,7 @@ export class Runner {
         const response = responses[i];
         if (entry === undefined || response === undefined) continue;
         if (entry.chunk <= 0) statistics.recordQueueWait(run.startedAt - entry.queuedAt);
-        if (entry.call.times !== undefined) addTimes(entry.call.times, result);
+        if (entry.call.times !== undefined) addTimes(entry.call.times, result, entry.rows / rows);
         this.#answers.succeed(queue, entry, response, nowMs);
       }
     }
