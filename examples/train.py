@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skl2onnx import convert_sklearn
@@ -226,6 +226,90 @@ ensemble_scheduling {
     numpy.save(INPUTS / "pixels.npy", (numpy.load(INPUTS / "digits.npy") * (255 / 16)).round().astype(numpy.uint8))
 
 
+def train_draw_digit() -> None:
+    """Draws a digit line by line: each line from the digit, the number of the line and what has been drawn so far."""
+    data = load_digits()
+    seen, lines = [], []
+    for image, digit in zip(data.images / 16, data.target):
+        for row in range(8):
+            above = image * (numpy.arange(8) < row)[:, None]
+            seen.append(numpy.concatenate([numpy.eye(10)[digit], numpy.eye(8)[row], above.ravel()]))
+            lines.append(image[row])
+    network = MLPRegressor(hidden_layer_sizes=(64,), max_iter=40, random_state=1)
+    network.fit(numpy.array(seen, numpy.float32), numpy.array(lines, numpy.float32))
+    config = """max_batch_size: 16
+model_transaction_policy { decoupled: true }
+sequence_batching {
+  iterative_sequence: true
+  oldest { max_candidate_sequences: 64 }
+  state { input_name: "row" output_name: "next_row" data_type: TYPE_INT64 dims: [ 1 ] }
+  state { input_name: "drawn" output_name: "next_drawn" data_type: TYPE_FP32 dims: [ 8, 8 ] }
+}
+parameters { key: "stop_output" value { string_value: "done" } }
+"""
+    save("draw_digit", draw_digit_model(network), "Draws a digit: the next line of its picture, grey levels 0 to 16.", config, None)
+    pictures = numpy.zeros((10, 8, 8), numpy.float32)
+    for row in range(8):
+        inputs = {"digit": numpy.arange(10)[:, None], "row": numpy.full((10, 1), row), "drawn": pictures}
+        pictures = session("draw_digit").run(["next_drawn"], inputs)[0]
+    (probability,) = session("digits").run(None, {"image": pictures})
+    report("draw_digit", "read by digits", (probability.argmax(axis=1) == numpy.arange(10)).mean())
+
+
+def draw_digit_model(network: MLPRegressor) -> onnx.ModelProto:
+    constants = {
+        "digits": numpy.eye(10, dtype=numpy.float32),
+        "rows": numpy.eye(8, dtype=numpy.float32),
+        "levels": numpy.array(16, numpy.float32),
+        "black": numpy.array(0, numpy.float32),
+        "white": numpy.array(1, numpy.float32),
+        "one": numpy.array([1], numpy.int64),
+        "two": numpy.array([2], numpy.int64),
+        "last": numpy.array(8, numpy.int64),
+    }
+    for index, (matrix, bias) in enumerate(zip(network.coefs_, network.intercepts_)):
+        constants[f"weight_{index}"] = matrix.astype(numpy.float32)
+        constants[f"bias_{index}"] = bias.astype(numpy.float32)
+    nodes = [
+        helper.make_node("Squeeze", ["digit", "one"], ["which_digit"]),
+        helper.make_node("Gather", ["digits", "which_digit"], ["digit_hot"]),
+        helper.make_node("Squeeze", ["row", "one"], ["which_row"]),
+        helper.make_node("Gather", ["rows", "which_row"], ["row_hot"]),
+        helper.make_node("Flatten", ["drawn"], ["flat"], axis=1),
+        helper.make_node("Div", ["flat", "levels"], ["above"]),
+        helper.make_node("Concat", ["digit_hot", "row_hot", "above"], ["seen"], axis=1),
+        helper.make_node("Gemm", ["seen", "weight_0", "bias_0"], ["product"]),
+        helper.make_node("Relu", ["product"], ["hidden"]),
+        helper.make_node("Gemm", ["hidden", "weight_1", "bias_1"], ["estimate"]),
+        helper.make_node("Clip", ["estimate", "black", "white"], ["shade"]),
+        helper.make_node("Mul", ["shade", "levels"], ["line"]),
+        helper.make_node("Unsqueeze", ["row_hot", "two"], ["place"]),
+        helper.make_node("Unsqueeze", ["line", "one"], ["stroke"]),
+        helper.make_node("Mul", ["place", "stroke"], ["added"]),
+        helper.make_node("Add", ["drawn", "added"], ["next_drawn"]),
+        helper.make_node("Add", ["row", "one"], ["next_row"]),
+        helper.make_node("Equal", ["next_row", "last"], ["done"]),
+    ]
+    number, picture = (TensorProto.INT64, ["batch", 1]), (TensorProto.FLOAT, ["batch", 8, 8])
+    graph = helper.make_graph(
+        nodes,
+        "draw_digit",
+        [
+            helper.make_tensor_value_info("digit", *number),
+            helper.make_tensor_value_info("row", *number),
+            helper.make_tensor_value_info("drawn", *picture),
+        ],
+        [
+            helper.make_tensor_value_info("line", TensorProto.FLOAT, ["batch", 8]),
+            helper.make_tensor_value_info("next_row", *number),
+            helper.make_tensor_value_info("next_drawn", *picture),
+            helper.make_tensor_value_info("done", TensorProto.BOOL, ["batch", 1]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def write_json(file: str, name: str, datatype: str, rows: numpy.ndarray) -> None:
     """The request body of the protocol's REST dialect, which is also what the command line takes."""
     tensor = {
@@ -256,3 +340,4 @@ if __name__ == "__main__":
     train_digits()
     train_diabetes()
     make_read_digit()
+    train_draw_digit()

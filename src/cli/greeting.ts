@@ -1,5 +1,10 @@
 import { ServingError } from '../errors.ts';
-import type { ModelCatalog, ModelMetadata, TensorMetadata } from '../inference/catalog.ts';
+import type {
+  ModelCatalog,
+  ModelConfigMessage,
+  ModelMetadata,
+  TensorMetadata,
+} from '../inference/catalog.ts';
 import { printable, renderTable } from './table.ts';
 
 /** What is shown once the server is up. */
@@ -50,14 +55,25 @@ export function renderGreeting({ models, examples }: Greeting): string {
   return `\n${table}${examples.length === 0 ? '' : `\nTry:\n${examples.map((line) => `  ${line}\n`).join('')}`}\n`;
 }
 
-/** undefined when the model went away in between. */
+/** undefined when the model went away in between, or does not answer a request that stands alone. */
 function describe(catalog: ModelCatalog, name: string): ModelMetadata | undefined {
   try {
-    return catalog.metadata(name, '');
+    return answersAlone(catalog.config(name, '')) ? catalog.metadata(name, '') : undefined;
   } catch (error) {
     if (error instanceof ServingError) return undefined;
     throw error;
   }
+}
+
+function answersAlone({
+  model_transaction_policy: policy,
+  sequence_batching: sequences,
+}: ModelConfigMessage): boolean {
+  return !isOn(policy, 'decoupled') && (sequences === undefined || isOn(sequences, 'iterative_sequence'));
+}
+
+function isOn(message: unknown, field: string): boolean {
+  return new Map(Object.entries(message ?? {})).get(field) === true;
 }
 
 function size({ inputs }: ModelMetadata): number {

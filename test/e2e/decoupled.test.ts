@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -58,3 +59,24 @@ for (const [where, args, skipped] of [
     },
   );
 }
+
+test('the example draws digits line by line, and the other example reads them', async () => {
+  const repository = join(import.meta.dirname, '..', '..', 'examples', 'models');
+  await using server = await startServer({ repository });
+  const models = `http://${server.httpAddress}/v2/models`;
+  for (const digit of [0, 3, 7]) {
+    const drawn = await fetch(`${models}/draw_digit/generate_stream`, {
+      method: 'POST',
+      body: JSON.stringify({ digit }),
+    });
+    const events = (await drawn.text()).trim().split('\n\n');
+    const lines = events.map((event) => (JSON.parse(event.replace('data: ', '')) as { line: number[] }).line);
+    assert.equal(lines.length, 8);
+    const read = await fetch(`${models}/digits/generate`, {
+      method: 'POST',
+      body: JSON.stringify({ image: lines.flat() }),
+    });
+    const { probability } = (await read.json()) as { probability: readonly number[] };
+    assert.equal(probability.indexOf(Math.max(...probability)), digit);
+  }
+});

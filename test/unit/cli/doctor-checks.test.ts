@@ -31,7 +31,7 @@ test('repositories are counted, empty ones noticed, unreadable ones bad', () => 
   assert.equal(checkRepository(file).state, 'good');
   assert.equal(checkRepository(folder.write('a.txt', '')).state, 'bad');
   assert.match(checkRepository(`${folder.path}/missing`).detail, /cannot be read \(ENOENT\)/);
-  assert.match(checkRepository('examples/models').detail, /with 6 models/);
+  assert.match(checkRepository('examples/models').detail, /with 7 models/);
 });
 
 test('a keys file that is wrong is bad', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGreeting, renderGreeting } from '../../../src/cli/greeting.ts';
-import type { ModelMetadata } from '../../../src/inference/catalog.ts';
+import type { ModelCatalog, ModelConfigMessage, ModelMetadata } from '../../../src/inference/catalog.ts';
 import { fakeCatalog } from '../../support/fake-catalog.ts';
 
 function model(name: string, ...inputs: readonly (readonly [string, string, number[]])[]): ModelMetadata {
@@ -43,4 +43,21 @@ test('without a ready model, or only with large ones, there are no examples', ()
   const greeting = createGreeting(fakeCatalog([], [cold]), options);
   assert.deepEqual(greeting.models, [{ name: 'cold', version: '', state: 'not loaded' }]);
   assert.match(renderGreeting(greeting), /cold +- +not loaded/);
+});
+
+test('models that do not answer a request that stands alone are no examples', () => {
+  const small = model('small', ['x', 'FP32', [-1, 1]]);
+  const configs: readonly (readonly [config: ModelConfigMessage, chosen: RegExp])[] = [
+    [{ model_transaction_policy: { decoupled: true } }, /infer iris/],
+    [{ sequence_batching: { iterative_sequence: false } }, /infer iris/],
+    [{ sequence_batching: { iterative_sequence: true } }, /infer small/],
+    [{ model_transaction_policy: { decoupled: false } }, /infer small/],
+  ];
+  for (const [config, chosen] of configs) {
+    const catalog: ModelCatalog = {
+      ...fakeCatalog([iris, small]),
+      config: (name) => (name === 'small' ? config : {}),
+    };
+    assert.match(createGreeting(catalog, options).examples[0] ?? '', chosen);
+  }
 });
