@@ -34,19 +34,26 @@ const versionForm = /^\d{1,18}$/;
 
 /** The routes of all dialects of a server. Where two have the same path, the dialect that comes first answers. */
 export class DialectRoutes {
-  readonly #routes: readonly Route[];
+  /** By how many segments they have. */
+  readonly #routes: readonly (readonly Route[])[];
 
   constructor(dialects: readonly Dialect[]) {
-    this.#routes = dialects.flatMap(({ endpoints, errorReply }) =>
-      Array.from(endpoints, ([route, endpoint]) => ({ segments: segmentsOf(route), endpoint, errorReply })),
-    );
+    const routes: Route[][] = [];
+    for (const { endpoints, errorReply } of dialects) {
+      for (const [route, endpoint] of endpoints) {
+        const segments = segmentsOf(route);
+        (routes[segments.length] ??= []).push({ segments, endpoint, errorReply });
+      }
+    }
+    this.#routes = routes;
   }
 
   /** @throws invalid_argument for percent signs that encode nothing. */
   find(target: string): FoundInDialect | undefined {
-    if (this.#routes.length === 0) return undefined;
+    // The protocol's own paths, which come most often, are no dialect's.
+    if (target.startsWith('/v2/')) return undefined;
     const path = pathOf(target).split('/');
-    for (const { segments, endpoint, errorReply } of this.#routes) {
+    for (const { segments, endpoint, errorReply } of this.#routes[path.length] ?? []) {
       const names = match(segments, path);
       if (names !== undefined) return { endpoint, names, errorReply };
     }
@@ -66,8 +73,8 @@ function segmentsOf(route: string): Segment[] {
   });
 }
 
+/** @param path of as many segments. */
 function match(segments: readonly Segment[], path: readonly string[]): PathNames | undefined {
-  if (segments.length !== path.length) return undefined;
   let names = noNames;
   for (const [index, { name, text }] of segments.entries()) {
     const part = path[index] ?? '';

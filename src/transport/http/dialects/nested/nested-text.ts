@@ -59,7 +59,10 @@ function bytesText({ name, data }: Tensor): Buffer {
   return Buffer.from(texts.join(String.fromCharCode(unitSeparator)));
 }
 
-/** Copies elements and puts brackets between them. */
+/** Shorter runs are copied by a loop, which beats the call into native code. */
+const loopedBytes = 48;
+
+/** Copies elements and puts brackets between them. @param flat is written to. */
 function nest(
   flat: Buffer,
   shape: readonly number[],
@@ -67,28 +70,29 @@ function nest(
   rowEnds: number[] | undefined,
 ): Buffer {
   const depth = shape.length;
-  const width = shape[depth - 1] ?? 1;
+  const perList = depth === 1 ? 1 : (shape[depth - 1] ?? 1);
   const text = Buffer.allocUnsafe(flat.length + 2 * listsOf(shape));
   text.fill(openBracket, 0, depth);
   let at = depth;
-  let column = 0;
+  let start = 0;
+  let left = perList;
   let lists = 0;
   for (let from = 0; from < flat.length; from++) {
-    const byte = flat[from] ?? 0;
-    if (byte !== separator) {
-      text[at++] = byte;
+    if (flat[from] !== separator) continue;
+    if (--left > 0) {
+      flat[from] = comma;
       continue;
     }
-    let ended = 0;
-    if (++column === width && depth > 1) {
-      column = 0;
-      ended = listsEnded(shape, ++lists);
-      for (let list = 0; list < ended; list++) text[at++] = closeBracket;
-    }
+    left = perList;
+    at = copy({ from: flat, start, end: from }, text, at);
+    start = from + 1;
+    const ended = depth === 1 ? 0 : listsEnded(shape, ++lists);
+    for (let list = 0; list < ended; list++) text[at++] = closeBracket;
     if (ended === depth - 1) rowEnds?.push(at);
     text[at++] = comma;
     for (let list = 0; list < ended; list++) text[at++] = openBracket;
   }
+  at = copy({ from: flat, start, end: flat.length }, text, at);
   text.fill(closeBracket, at, at + depth);
   rowEnds?.push(at + depth - 1);
   return text;
@@ -115,6 +119,19 @@ function listsOf(shape: readonly number[]): number {
     ofLevel *= size;
   }
   return lists;
+}
+
+interface Run {
+  readonly from: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Returns the position behind the copy. */
+function copy({ from, start, end }: Run, text: Buffer, at: number): number {
+  if (end - start > loopedBytes) return at + from.copy(text, at, start, end);
+  for (let index = start; index < end; index++) text[at++] = from[index] ?? 0;
+  return at;
 }
 
 function emptyText({ name, shape }: Tensor, rowEnds: number[] | undefined): Buffer {

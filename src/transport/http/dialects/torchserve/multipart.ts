@@ -13,7 +13,7 @@ export interface FormPart {
 const maxParts = 1024;
 
 /** Longer heads of parts are refused. */
-const maxHeadBytes = 4096;
+const maxHeadBytes = 1024;
 
 const lineEnd = '\r\n';
 const headEnd = '\r\n\r\n';
@@ -53,13 +53,13 @@ export function readForm(body: Buffer, boundary: string): readonly FormPart[] {
   return parts;
 }
 
-const disposition = /^content-disposition:\s*form-data\b(.*)$/im;
+const disposition = /^content-disposition:[ \t]*form-data\b(.*)$/im;
 
 /** A parameter of a header; quoted text may hold what would begin another. */
-const parameter = /;\s*([\w*-]+)=(?:"([^"]*)"|([^\s;"]+))/g;
+const parameter = /;[ \t]*([\w*-]+)=(?:"([^"]*)"|([^\s;"]+))/g;
 
 function readHead(head: string): Pick<FormPart, 'name' | 'contentType'> {
-  const contentType = /^content-type:\s*([^\s;]+)/im.exec(head)?.[1] ?? '';
+  const contentType = /^content-type:[ \t]*([^\s;]+)/im.exec(head)?.[1] ?? '';
   for (const [, key = '', quoted, plain] of (disposition.exec(head)?.[1] ?? '').matchAll(parameter)) {
     if (key.toLowerCase() !== 'name') continue;
     return { name: quoted ?? plain ?? '', contentType: contentType.toLowerCase() };

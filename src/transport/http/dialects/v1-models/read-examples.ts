@@ -28,6 +28,8 @@ export function readExamples({ bytes, inputs, maxBytes }: ExamplesBody): readonl
   reader.position = places.examples;
   const rows = countEntries(reader);
   if (rows === 0) throw refuseV1.noRows('examples');
+  // It is read anew for each example.
+  if (places.contextBytes * rows > maxBytes) throw refuse.tooLarge(maxBytes);
   const budget: TensorBudget = { leftBytes: maxBytes };
   const columns = new RowColumns({ inputs, rows, budget, rowShapeOf: shapeOfFeature });
   reader.beginArray();
@@ -53,10 +55,11 @@ interface Places {
   examples: number;
   /** Of the values of the context's features. */
   readonly context: Map<string, number>;
+  contextBytes: number;
 }
 
 function findParts(reader: JsonReader): Places {
-  const places: Places = { examples: -1, context: new Map() };
+  const places: Places = { examples: -1, context: new Map(), contextBytes: 0 };
   reader.beginObject();
   for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
     const next = reader.peek();
@@ -69,12 +72,14 @@ function findParts(reader: JsonReader): Places {
       reader.skip();
     } else if (key === 'context') {
       if (next !== char.openBrace) throw refuse.field('context', 'an object');
+      const start = reader.position;
       reader.beginObject();
       for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
         reader.peek();
         places.context.set(name, reader.position);
         reader.skip();
       }
+      places.contextBytes += reader.position - start;
     } else reader.skip();
   }
   reader.finish();

@@ -47,6 +47,11 @@ describe('readExamples', () => {
     ['too few values', '{"examples":[{"a":[1]}]}', 'WRONG_SIZE'],
     ['a feature that is missing later', '{"examples":[{"c":1},{}]}', 'MISSING_DATA'],
     ['different numbers of values', '{"examples":[{"d":[1]},{"d":[1,2]}]}', 'INVALID_SHAPE'],
+    [
+      'a long context of many examples',
+      `{"context":{"c":0${' '.repeat(2000)}},"examples":[${Array(600).fill('{}').join()}]}`,
+      'BODY_TOO_LARGE',
+    ],
     ['a broken context', '{"examples":[{"c":1}],"context":{"d":[1,}}', 'MALFORMED_MESSAGE'],
   ];
   for (const [title, body, reason] of refused) {
