@@ -14,6 +14,7 @@ import {
   type Terminal,
 } from './command.ts';
 import { withClient } from './connect.ts';
+import { inferOnStream } from './infer-stream.ts';
 import { buildInputs } from './infer-inputs.ts';
 import type { PixelRule } from './picture-tensor.ts';
 import { serverFlags, serverFlagsHelp } from './server-flags.ts';
@@ -33,6 +34,7 @@ Sends one inference and shows the answer. The name may be left out when the mode
       --parameter <name=value>  request parameter; JSON, else text. May be repeated.
       --id <text>             request id
       --repeat <n>            send it n times, one after the other, and print how long they took
+      --stream                on a stream, showing every answer: for models that answer several times
       --json                  print the answer as JSON
 Images:
       --image-scale <x>       white becomes x; default: samples as they stand in the file
@@ -49,6 +51,7 @@ const flags = {
   parameter: { type: 'string', multiple: true },
   id: { type: 'string' },
   repeat: { type: 'string' },
+  stream: { type: 'boolean' },
   json: { type: 'boolean' },
   'image-scale': { type: 'string' },
   'image-mean': { type: 'string' },
@@ -65,6 +68,7 @@ export const inferCommand: Command = {
     if (words.length === 0) throw usageError('--input is missing');
     const rule = pixelRule(values);
     const repeat = flagInteger(values, 'repeat', { min: 1, max: 1_000_000, initial: 1 });
+    if (repeat > 1 && values['stream'] === true) throw usageError('--repeat cannot stand beside --stream');
     await withClient(values, terminal, async (client, { call }) => {
       const version = flagText(values, 'version') ?? '';
       const metadata = await client.metadata(model, version, call);
@@ -81,6 +85,11 @@ export const inferCommand: Command = {
           classes,
         ),
       };
+      if (values['stream'] === true) {
+        const json = values['json'] === true;
+        await inferOnStream(client, request, call, { json, classified: new Set(classes.keys()), terminal });
+        return;
+      }
       const { answer, timesMs } = await sendRepeatedly(client, request, repeat, call);
       show(answer, new Set(classes.keys()), timesMs, { values, terminal });
     });

@@ -2,6 +2,7 @@ import { Server, ServerCredentials, status, type Metadata } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader';
 
 export type FakeRequest = Record<string, unknown>;
+/** Of ModelStreamInfer also several, in a list. */
 type Answer = (request: FakeRequest, metadata: Metadata) => object;
 
 /** A failure that a fake handler throws. */
@@ -59,7 +60,8 @@ export class FakeInferenceServer implements AsyncDisposable {
       call: NodeJS.EventEmitter & { write(reply: object): void; end(): void; metadata: Metadata },
     ): void => {
       call.on('data', (request: FakeRequest) => {
-        call.write(this.#answer('ModelStreamInfer', request, call.metadata));
+        const answers = this.#answer('ModelStreamInfer', request, call.metadata);
+        for (const answer of Array.isArray(answers) ? answers : [answers]) call.write(answer);
       });
       call.on('end', () => call.end());
     };

@@ -150,3 +150,32 @@ for (const [what, args, expected] of [
     assert.match(terminal.error, expected);
   });
 }
+
+test('--stream shows every answer, and how long the first and the last took', async () => {
+  const answers = [1, 2].map((value) => ({
+    infer_response: {
+      model_name: 'iris',
+      model_version: '1',
+      outputs: [{ name: 'label', datatype: 'INT64', shape: [1, 1] }],
+      raw_output_contents: [encodeElements('INT64', [value])],
+    },
+  }));
+  const stream = { ...iris, ModelStreamInfer: () => answers };
+  const { code, terminal } = await infer(stream, 'iris', '-i', '[1,2,3,4]', '--stream');
+  assert.equal(terminal.error, '');
+  assert.equal(code, 0);
+  const table = (value: number): string => `label  INT64 \\[1, 1\\]\nrow  value\n +0 +${value}\n`;
+  assert.match(terminal.out, new RegExp(`^iris, version 1\n\n${table(1)}\n${table(2)}`));
+  assert.match(terminal.out, /2 answers, the first after [\d.]+ ms, the last after [\d.]+ ms\n$/);
+  const json = await infer(stream, 'iris', '-i', '[1,2,3,4]', '--stream', '--json');
+  assert.equal(json.terminal.out.trim().split('\n').length, 2);
+});
+
+test('--stream tells of a failure, and stands beside no --repeat', async () => {
+  const failing = { ...iris, ModelStreamInfer: () => ({ error_message: 'too many steps' }) };
+  const failed = await infer(failing, 'iris', '-i', '[1,2,3,4]', '--stream');
+  assert.notEqual(failed.code, 0);
+  assert.match(failed.terminal.error, /too many steps/);
+  const wrong = await infer(iris, 'iris', '-i', '[1,2,3,4]', '--stream', '--repeat', '2');
+  assert.match(wrong.terminal.error, /--repeat cannot stand beside --stream/);
+});
