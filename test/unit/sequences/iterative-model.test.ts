@@ -55,6 +55,7 @@ function countDown(batch: Batch): Tensor[] {
 interface BenchOptions extends Partial<Omit<SequencePlan, 'model' | 'iteration'>>, Partial<IterationPlan> {
   readonly compute?: (batch: Batch) => readonly Tensor[];
   readonly decoupled?: boolean;
+  readonly inline?: boolean;
 }
 
 class Bench {
@@ -69,8 +70,8 @@ class Bench {
     readRows: (tensor) => new RowReader(tensor),
   });
 
-  constructor({ compute = countDown, decoupled = true, ...plan }: BenchOptions = {}) {
-    this.executor = new PuppetExecutor({ compute });
+  constructor({ compute = countDown, decoupled = true, inline = false, ...plan }: BenchOptions = {}) {
+    this.executor = new PuppetExecutor({ compute, inline });
     const column = (name: string) => buildTensorSpec(name, { dims: [1] });
     const flag = (name: string) => buildTensorSpec(name, { dims: [1], datatype: 'BOOL' });
     this.#whole = buildTarget([this.executor], {
@@ -236,6 +237,13 @@ test('steps of different requests share batches, whichever step each is at', asy
   );
   // The second joins after the step that ran when it came.
   assert.deepEqual(bench.executor.rows, [1, 1, 1, 2, 2, 1]);
+});
+
+test('steps share batches also where they are computed on the thread that serves', async () => {
+  const bench = new Bench({ inline: true });
+  const sent = [5, 4, 4].map((left) => bench.send(left));
+  assert.deepEqual(await Promise.all(sent.map(({ last }) => last)), [0, 0, 0]);
+  assert.deepEqual(bench.executor.rows, [3, 3, 3, 3, 1]);
 });
 
 test('a request ends at its limit of steps, and the model is told which step that is', async () => {
