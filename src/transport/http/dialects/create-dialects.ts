@@ -1,6 +1,7 @@
 import type { DialectName } from '../../../inference/dialect.ts';
 import type { Dialect } from '../dialect.ts';
 import type { DialectServices } from './dialect-services.ts';
+import { createMlflowDialect } from './mlflow/mlflow-dialect.ts';
 import { createPlainDialect } from './plain/plain-dialect.ts';
 import { createTorchserveDialect } from './torchserve/torchserve-dialect.ts';
 import { createV1Dialect } from './v1-models/v1-dialect.ts';
@@ -17,6 +18,9 @@ export function createDialects(names: readonly DialectName[], services: DialectS
         break;
       case 'torchserve':
         dialects.set(name, createTorchserveDialect(services));
+        break;
+      case 'mlflow':
+        dialects.set(name, createMlflowDialect(services));
         break;
       case 'plain':
         dialects.set(name, createPlainDialect(services));

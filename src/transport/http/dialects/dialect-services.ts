@@ -17,6 +17,7 @@ export interface DialectServices {
   /** Whether all requests of the server come to this thread. */
   readonly alone: boolean;
   readonly clock: Clock;
+  readonly serverVersion: string;
 }
 
 /** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */

@@ -20,12 +20,22 @@ interface Slot {
 /** Where a value stands in the request. */
 type Place = Pick<FeatureMistake, 'feature' | 'index'>;
 
+export interface FeatureRowsOptions {
+  /** Whether mistakes are told with their row. */
+  readonly form: 'single' | 'batch';
+  /** What the tensors may take. */
+  readonly maxBytes: number;
+  /** Names of the values of rows that are lists; without, they stand in the order of the features. */
+  readonly columns?: readonly string[] | undefined;
+  /** What becomes of values that are no features; refused by default. */
+  readonly others?: 'ignore';
+}
+
 /** Reads rows of features and turns them into requests. Goes on behind mistakes, so that all of them can be told. */
 export class FeatureRows {
   readonly #model: PlainModel;
   readonly #reader: JsonReader;
-  readonly #maxBytes: number;
-  readonly #form: 'single' | 'batch';
+  readonly #options: FeatureRowsOptions;
   readonly #mistakes = new FeatureMistakes();
   readonly #inputs: readonly InputValues[];
   readonly #slots: readonly Slot[];
@@ -33,16 +43,10 @@ export class FeatureRows {
   #sizeBytes = 0;
   #rows = 0;
 
-  /** @param options.maxBytes what the tensors may take. */
-  constructor(
-    model: PlainModel,
-    reader: JsonReader,
-    options: { readonly form: 'single' | 'batch'; readonly maxBytes: number },
-  ) {
+  constructor(model: PlainModel, reader: JsonReader, options: FeatureRowsOptions) {
     this.#model = model;
     this.#reader = reader;
-    this.#form = options.form;
-    this.#maxBytes = options.maxBytes;
+    this.#options = options;
     this.#inputs = model.inputs.map((input) => new InputValues(input));
     this.#slots = model.features.map((feature, index) => {
       const values = this.#inputs.find(({ input }) => input.name === feature.input);
@@ -69,16 +73,20 @@ export class FeatureRows {
   }
 
   /**
-   * Requests of at most so many rows, in order.
+   * Requests of as many rows as the model takes at a time, in order.
    *
+   * @param wanted outputs: those that a prediction is read from, or all.
    * @throws invalid_argument that tells every feature that is wrong.
    */
-  requests(asked: Pick<InferRequest, 'model' | 'version' | 'id'>): readonly InferRequest[] {
+  requests(
+    asked: Pick<InferRequest, 'model' | 'version' | 'id'>,
+    wanted: 'prediction' | 'all',
+  ): readonly InferRequest[] {
     this.#mistakes.throwAny();
     const { maxBatchSize, prediction } = this.#model;
     const batched = maxBatchSize > 0;
     const step = batched ? maxBatchSize : 1;
-    const outputs = [prediction.prediction, prediction.scores]
+    const outputs = (wanted === 'all' ? [] : [prediction.prediction, prediction.scores])
       .filter((name) => name !== '')
       .map((name) => ({ name, parameters: noParameters }));
     const filled = this.#inputs.filter(({ isEmpty }) => !isEmpty);
@@ -101,24 +109,29 @@ export class FeatureRows {
       values.values.push(row[index] ?? 0);
     }
     for (const values of this.#inputs) {
-      if (this.#slots.some((slot) => slot.values === values)) values.endRow(this.#rows);
+      if (!this.#slots.some((slot) => slot.values === values)) continue;
+      const problem = values.endRow(this.#rows);
+      if (problem !== '') this.#mistake({ feature: values.input.name, index: undefined }, problem);
       this.#account(values);
     }
   }
 
   #readPositions(row: (FeatureValue | undefined)[], seen: Set<number>): void {
     const reader = this.#reader;
+    const { columns } = this.#options;
     let count = 0;
     reader.beginArray();
     for (; reader.nextElement(); count++) {
-      const slot = this.#slots[count];
-      if (slot === undefined) reader.skip();
-      else {
-        seen.add(count);
-        row[count] = this.#take(slot.feature, slot.values.input.datatype, slotPlace(slot));
+      const slot = columns === undefined ? this.#slots[count] : this.#slotsByName.get(columns[count] ?? '');
+      if (slot === undefined) {
+        reader.peek();
+        reader.skip();
+      } else {
+        seen.add(slot.index);
+        row[slot.index] = this.#take(slot.feature, slot.values.input.datatype, slotPlace(slot));
       }
     }
-    const wanted = this.#slots.length;
+    const wanted = columns?.length ?? this.#slots.length;
     if (count > wanted) {
       this.#mistake(
         { feature: undefined, index: wanted },
@@ -134,7 +147,9 @@ export class FeatureRows {
       const slot = this.#slotsByName.get(name);
       if (slot === undefined || seen.has(slot.index)) {
         const problem = slot === undefined ? 'is no feature of the model' : 'is there twice';
-        this.#mistake({ feature: name, index: slot?.index }, problem);
+        if (slot !== undefined || this.#options.others === undefined) {
+          this.#mistake({ feature: name, index: slot?.index }, problem);
+        }
         reader.peek();
         reader.skip();
       } else {
@@ -234,13 +249,19 @@ export class FeatureRows {
   }
 
   #mistake({ feature, index }: Place, problem: string): void {
-    this.#mistakes.add({ row: this.#form === 'single' ? undefined : this.#rows, feature, index, problem });
+    this.#mistakes.add({
+      row: this.#options.form === 'single' ? undefined : this.#rows,
+      feature,
+      index,
+      problem,
+    });
   }
 
   /** @throws invalid_argument once the tensors would be larger than may be. */
   #account({ values, input }: InputValues): void {
     this.#sizeBytes = Math.max(this.#sizeBytes, sizeOfValues(values.length, input.datatype));
-    if (this.#sizeBytes > this.#maxBytes) throw refuse.tooLarge(this.#maxBytes);
+    const { maxBytes } = this.#options;
+    if (this.#sizeBytes > maxBytes) throw refuse.tooLarge(maxBytes);
   }
 }
 

@@ -30,13 +30,25 @@ export interface PlainModel {
   readonly prediction: PredictionPlan;
 }
 
-/** @throws not_found and unavailable, as the catalog does. */
-export function plainModel(catalog: ModelCatalog, name: string, version: string): PlainModel {
+/**
+ * @param unsaid what is taken of numbers that are none, where the file beside the model does not say.
+ * @throws not_found and unavailable, as the catalog does.
+ */
+export function plainModel(
+  catalog: ModelCatalog,
+  name: string,
+  version: string,
+  unsaid: NonFinitePolicy = 'refuse',
+): PlainModel {
   const metadata = catalog.metadata(name, version);
   const file = catalog.features(name, version);
   const config = catalog.config(name, version);
   const maxBatchSize = Number(config['max_batch_size'] ?? 0);
-  const common = { batched: maxBatchSize > 0, optional: optionalInputs(config), nonFinite: file?.nonFinite };
+  const common = {
+    batched: maxBatchSize > 0,
+    optional: optionalInputs(config),
+    nonFinite: file?.nonFinite ?? unsaid,
+  };
   const inputs = metadata.inputs.map((input) => plainInput(input, common));
   return {
     name: metadata.name,
@@ -60,12 +72,12 @@ function featuresOf(inputs: readonly PlainInput[], listed: readonly Feature[]): 
 interface Common {
   readonly batched: boolean;
   readonly optional: ReadonlySet<unknown>;
-  readonly nonFinite: NonFinitePolicy | undefined;
+  readonly nonFinite: NonFinitePolicy;
 }
 
 function plainInput(
   { name, datatype, shape }: TensorMetadata,
-  { batched, optional, nonFinite = 'refuse' }: Common,
+  { batched, optional, nonFinite }: Common,
 ): PlainInput {
   if (!isDatatype(datatype)) throw refuse.datatype(name, datatype);
   const type = featureTypeOf[datatype];

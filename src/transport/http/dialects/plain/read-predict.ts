@@ -58,7 +58,7 @@ export function readPredict(body: PredictBody): PredictRequest {
   }
   reader.finish();
   if (!found) throw refusePlain.missing();
-  return { model, form, id, version, requests: rows.requests({ model: name, version, id }) };
+  return { model, form, id, version, requests: rows.requests({ model: name, version, id }, 'prediction') };
 }
 
 function readBatch(reader: JsonReader, rows: FeatureRows): void {

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { startServer } from '../support/start-server.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const python = join(root, '.tools', 'mlflow', 'bin', 'python');
+const skip = existsSync(python)
+  ? false
+  : 'there is no Python with mlflow: python3 -m venv .tools/mlflow && .tools/mlflow/bin/pip install mlflow==3.17.2 onnx onnxruntime';
+
+async function run(...args: readonly string[]): Promise<string> {
+  const script = join(import.meta.dirname, 'mlflow-checks.py');
+  const { stdout } = await promisify(execFile)(python, [script, ...args], {
+    timeout: 180_000,
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', MLFLOW_TRACKING_URI: 'file:///nowhere' },
+  });
+  return stdout;
+}
+
+test('a model that MLflow logged gives its scoring client what MLflow gives', { skip }, async (t) => {
+  using folder = new TemporaryFolder();
+  const logged = join(folder.path, 'logged');
+  await run('make', logged, join(root, 'examples', 'models', 'diabetes', '1', 'model.onnx'));
+  await using server = await startServer({
+    repository: join(logged, 'model.onnx'),
+    args: ['--dialects', 'mlflow'],
+  });
+  const lines = (await run('check', logged, server.httpAddress.split(':').at(-1) ?? '', '10'))
+    .trim()
+    .split('\n');
+  assert.ok(lines.length >= 8);
+  for (const line of lines) {
+    const { name, error } = JSON.parse(line) as { name: string; error: string };
+    await t.test(name, () => assert.equal(error, ''));
+  }
+});
