@@ -21,7 +21,7 @@ export function publishBatch(run: BatchStart, endedAt: number, outcome: BatchRes
     model: spec.name,
     version: spec.version,
     rows: run.batch.rows,
-    calls: run.runnable.entries.map(({ call, queuedAt }) => ({ call, queuedAt })),
+    calls: run.runnable.entries,
     startedAt: run.startedAt,
     endedAt,
     parts: failed ? undefined : outcome,

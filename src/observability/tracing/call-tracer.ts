@@ -56,10 +56,11 @@ export class CallTracer {
 
   /** Waiting and computing as children of the calls' spans, and the batch itself, linked to all of them. */
   addBatch(run: BatchRun): void {
-    const recorded = run.calls.flatMap(({ call, queuedAt }) => {
+    const recorded: { readonly span: Span; readonly queuedAt: number }[] = [];
+    for (const { call, queuedAt } of run.calls) {
       const span = this.#spanOf(call);
-      return span === undefined ? [] : [{ span, queuedAt }];
-    });
+      if (span !== undefined) recorded.push({ span, queuedAt });
+    }
     const [first] = recorded;
     if (first === undefined) return;
     const common = { startTime: this.#epochMs(run.startedAt), attributes: modelOf(run) };
