@@ -5,6 +5,7 @@ import { createBatcher } from './batching/create-batcher.ts';
 import type { TargetInspection } from './batching/inspection.ts';
 import { RateLimiter } from './batching/rate-limiter.ts';
 import { RowReader } from './batching/split.ts';
+import { cacheAnswers } from './cache/cache-answers.ts';
 import type { Options } from './config/options.ts';
 import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
@@ -85,9 +86,12 @@ export function costCacheOf({ models }: Options, logger: Logger): CostCache | un
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
   const limiter = createLimiter(options);
-  const batcher = batchSequences(
-    createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget }, limiter }),
-    { clock, readRows: (tensor) => new RowReader(tensor) },
+  const batcher = cacheAnswers(
+    batchSequences(
+      createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget }, limiter }),
+      { clock, readRows: (tensor) => new RowReader(tensor) },
+    ),
+    { clock, limits: options.cache },
   );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();

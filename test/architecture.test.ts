@@ -37,6 +37,7 @@ const table: Readonly<Record<string, Rule>> = {
   admission: stage('yaml', 'zod'),
   routing: stage(),
   batching: stage(),
+  cache: stage('lru-cache'),
   classification: stage(),
   ensembles: stage(),
   execution: stage('onnxruntime-node'),
@@ -85,6 +86,7 @@ const table: Readonly<Record<string, Rule>> = {
   'serving-host.ts': stageUser(
     'admission',
     'batching',
+    'cache',
     'config',
     'ensembles',
     'execution',
@@ -98,6 +100,7 @@ const table: Readonly<Record<string, Rule>> = {
     'admission',
     'routing',
     'batching',
+    'cache',
     'config',
     'ensembles',
     'execution',

@@ -10,6 +10,7 @@ const titles = {
   admin: 'Administration',
   security: 'Security',
   server: 'Server',
+  cache: 'Response cache',
   log: 'Logging',
 } as const;
 

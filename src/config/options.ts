@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dialectNames } from '../inference/dialect.ts';
+import { cache } from './cache-options.ts';
 import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
 
 /** Highest delay that Node's timers take; a longer one would fire at once. */
@@ -391,6 +392,7 @@ export const optionsSchema = z.strictObject({
   admin,
   security,
   server,
+  cache,
   log,
 });
 

@@ -5,6 +5,7 @@ import { CostCache } from '../batching/cost-cache.ts';
 import { createBatcher } from '../batching/create-batcher.ts';
 import type { BatcherInspection } from '../batching/inspection.ts';
 import { RowReader } from '../batching/split.ts';
+import { cacheAnswers } from '../cache/cache-answers.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
 import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
@@ -72,9 +73,13 @@ export class ServingThread {
     this.#logger = createPortLogger(settings.level, (line) => this.#main.tell('log', line));
     const logger = this.#logger;
     this.#runtime = options.metrics.enabled ? new RuntimeMonitor(clock) : undefined;
-    this.#batcher = batchSequences(
-      createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } }),
-      { clock, readRows: (tensor) => new RowReader(tensor) },
+    this.#batcher = cacheAnswers(
+      batchSequences(createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } }), {
+        clock,
+        readRows: (tensor) => new RowReader(tensor),
+      }),
+      // Each thread keeps answers of its own: there is no way to share them that costs less than a hash.
+      { clock, limits: { ...options.cache, maxBytes: options.cache.maxBytes / options.server.ioThreads } },
     );
     this.#models = new ServedModels({
       index,

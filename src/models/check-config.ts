@@ -93,7 +93,10 @@ export function refuseUnsupported(config: ModelConfig, model: string): void {
       'optimization.execution_accelerators.cpu_execution_accelerator',
     ],
     [(config.model_repository_agents?.agents.length ?? 0) > 0, 'model_repository_agents'],
-    [config.response_cache?.enable === true, 'response_cache'],
+    [
+      config.response_cache?.enable === true && config.ensemble_scheduling !== undefined,
+      'response_cache of an ensemble',
+    ],
   ];
   for (const [present, field] of unsupported) {
     if (present) {

@@ -19,6 +19,7 @@ import { configError } from './config-message.ts';
 import { contentDigest } from './content-digest.ts';
 import { featureFilePath, readFeatures } from './feature-file.ts';
 import { datatypeOf } from './model-shape.ts';
+import { randomOperator } from './random-operators.ts';
 import {
   readLabels,
   readModelFile,
@@ -223,6 +224,10 @@ export async function specOf(
     inputsByName: new Map(inputs.map((input) => [input.name, input])),
     outputsByName: new Map(outputs.map((output) => [output.name, output])),
     features,
+    caching:
+      config.response_cache?.enable === true
+        ? { randomOperator: await randomOperator(files.modelPath) }
+        : undefined,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { CacheReading } from '../../src/inference/caching.ts';
 import type {
   QueueReading,
   ThreadObservation,
@@ -51,6 +52,22 @@ export function buildQueue(overrides: Partial<QueueReading> = {}): QueueReading 
     closed: { slot_free: 0, full: 0 },
     refused: { PREEMPTED: 0 },
     restarts: 0,
+    ...overrides,
+  };
+}
+
+/** A cache that has met one request of each kind. */
+export function buildCacheReading(overrides: Partial<CacheReading> = {}): CacheReading {
+  return {
+    offReason: '',
+    requests: { hit: 1, stale: 1, joined: 1, miss: 1 },
+    bypassed: { random_operators: 0, does_not_pay: 0 },
+    entries: 1,
+    sizeBytes: 500,
+    hitRatio: 0.75,
+    lookupMs: 0.005,
+    insertMs: 0.002,
+    computeMs: 3,
     ...overrides,
   };
 }

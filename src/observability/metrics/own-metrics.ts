@@ -1,7 +1,8 @@
+import { cacheMetrics } from './cache-metrics.ts';
 import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
 
 /** All metrics under names of this server, in the order in which they are told. */
-export const ownMetrics: readonly Metric[] = [...modelMetrics, ...queueMetrics, ...serverMetrics];
+export const ownMetrics: readonly Metric[] = [...modelMetrics, ...queueMetrics, ...cacheMetrics, ...serverMetrics];

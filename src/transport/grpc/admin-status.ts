@@ -1,3 +1,4 @@
+import type { CacheReading } from '../../inference/caching.ts';
 import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
 import type { BatchingReading, ServerReading } from './admin-sources.ts';
 
@@ -21,6 +22,7 @@ export function modelVersionStatus(
       snapshot.batches.map((batch) => [batch.batchSize, batch.computeInfer.count]),
     ),
     batching: batching === undefined ? null : batchingStatus(batching),
+    cache: batching?.cache === undefined ? null : cacheStatus(batching.cache),
   };
 }
 
@@ -55,6 +57,20 @@ function batchingStatus(batching: BatchingReading): object {
     })),
     close_reasons: batching.closed,
     padding_off_reason: batching.paddingOffReason,
+  };
+}
+
+function cacheStatus(cache: CacheReading): object {
+  return {
+    off_reason: cache.offReason,
+    requests: cache.requests,
+    bypassed: cache.bypassed,
+    entries: cache.entries,
+    size_bytes: cache.sizeBytes,
+    hit_ratio: cache.hitRatio,
+    lookup_ms: cache.lookupMs,
+    insert_ms: cache.insertMs,
+    compute_ms: cache.computeMs,
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TargetInspection } from '../../../src/batching/inspection.ts';
 import { mergeInspections } from '../../../src/io-threads/merge-inspections.ts';
+import { buildCacheReading } from '../../support/build-reading.ts';
 
 const noRefusals: TargetInspection['refused'] = {
   WAIT_EXCEEDS_DEADLINE: 0,
@@ -120,4 +121,30 @@ test('costs are weighted by their samples, and sizes that one thread saw alone s
     { rows: 1, batches: 2 },
     { rows: 4, batches: 4 },
   ]);
+});
+
+test('caches of threads add up, and their means are weighted by what was looked up', () => {
+  const busy = buildCacheReading({
+    requests: { hit: 3, stale: 0, joined: 0, miss: 0 },
+    computeMs: 1,
+    entries: 2,
+  });
+  const idle = buildCacheReading({
+    requests: { hit: 0, stale: 0, joined: 0, miss: 1 },
+    computeMs: 5,
+    entries: 1,
+  });
+  const [merged] = mergeInspections([
+    [inspection({ cache: busy })],
+    [inspection({ cache: idle })],
+    [inspection()],
+  ]);
+  assert.deepEqual(merged?.cache?.requests, { hit: 3, stale: 0, joined: 0, miss: 1 });
+  assert.deepEqual([merged?.cache?.computeMs, merged?.cache?.entries], [2, 3]);
+});
+
+test('a cache that is off in one thread says why for all', () => {
+  const on = inspection({ cache: buildCacheReading() });
+  const off = inspection({ cache: buildCacheReading({ offReason: 'does_not_pay' }) });
+  assert.equal(mergeInspections([[on], [off]])[0]?.cache?.offReason, 'does_not_pay');
 });

@@ -35,6 +35,7 @@ const accepted = [
   'instance_group { count: 64 } instance_group { kind: KIND_GPU gpus: [ 0, 3 ] } instance_group { gpus: 1 }',
   'version_policy { latest { } }',
   'response_cache { enable: false }',
+  'response_cache { enable: true }',
   'model_transaction_policy { decoupled: true }',
 ];
 
@@ -195,7 +196,10 @@ const unsupported: readonly (readonly [text: string, field: string])[] = [
   ['cc_model_filenames { key: "9.0" value: "x.onnx" }', 'cc_model_filenames'],
   ['model_operations { op_library_filename: "x.so" }', 'model_operations.op_library_filename'],
   ['model_repository_agents { agents { name: "x" } }', 'model_repository_agents'],
-  ['response_cache { enable: true }', 'response_cache'],
+  [
+    'platform: "ensemble" max_batch_size: 0 input { name: "a" data_type: TYPE_FP32 dims: 1 } output { name: "b" data_type: TYPE_FP32 dims: 1 } ensemble_scheduling { step { model_name: "x" model_version: -1 input_map { key: "i" value: "a" } output_map { key: "o" value: "b" } } } response_cache { enable: true }',
+    'response_cache of an ensemble',
+  ],
   [
     'optimization { execution_accelerators { cpu_execution_accelerator { name: "openvino" } } }',
     'optimization.execution_accelerators.cpu_execution_accelerator',

@@ -6,6 +6,7 @@ import { ownMetrics } from '../../../../src/observability/metrics/own-metrics.ts
 import { readFamily } from '../../../../src/observability/metrics/metric.ts';
 import { tritonMetrics } from '../../../../src/observability/metrics/triton-metrics.ts';
 import {
+  buildCacheReading,
   buildQueue,
   buildReading,
   buildRuntime,
@@ -49,6 +50,7 @@ test('each metric has the labels that it is described with', () => {
       buildQueue({
         knees: [{ sizeClass: 1, rows: 1 }],
         curves: [{ sizeClass: 1, costs: [{ rows: 1, ms: 1, samples: 1 }] }],
+        cache: buildCacheReading(),
       }),
     ],
     threads: [

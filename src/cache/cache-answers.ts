@@ -1,0 +1,75 @@
+import type { CallContext } from '../inference/call-context.ts';
+import type { CacheReading } from '../inference/caching.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { Target } from '../inference/target.ts';
+import type { Clock } from '../util/clock.ts';
+import { ResultCache, type CacheLimits } from './result-cache.ts';
+
+interface Inspected {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+}
+
+/** Who executes requests, knows when a target is at rest, and tells of the targets in use. */
+interface Submitter<Inspection extends Inspected> {
+  submit(target: Target, request: InferRequest, call: CallContext): Promise<InferResponse>;
+  drained(target: Target): Promise<void>;
+  inspect(): readonly Inspection[];
+}
+
+export interface CacheTools {
+  readonly limits: CacheLimits;
+  readonly clock: Clock;
+  readonly random?: () => number;
+}
+
+/**
+ * @returns what to submit to instead (`batcher` itself when there is no room for answers): requests of models with a response cache are answered from it where they can be, all
+ * else goes on as it is. Inspections say of each such model how its cache does.
+ */
+export function cacheAnswers<
+  Inspection extends Inspected & { readonly cache?: CacheReading | undefined },
+  B extends Submitter<Inspection>,
+>(
+  batcher: B & Submitter<Inspection>,
+  { limits, clock, random = () => 1 - Math.random() }: CacheTools,
+): Omit<B, keyof Submitter<Inspection>> & Submitter<Inspection> {
+  if (limits.maxBytes === 0) return batcher;
+  const cache = new ResultCache({
+    ...limits,
+    clock,
+    random,
+    submit: (target, request, call) => batcher.submit(target, request, call),
+  });
+  return {
+    ...batcher,
+    submit(target, request, call) {
+      const plan = target.spec.caching;
+      if (plan === undefined) return batcher.submit(target, request, call);
+      return cache.submit(target, plan, request, call);
+    },
+    async drained(target) {
+      await batcher.drained(target);
+      // An execution that failed for lack of time may have been begun again for who had more.
+      while (cache.isRunning(target)) {
+        await cache.idle(target);
+        await batcher.drained(target);
+      }
+      cache.forget(target);
+    },
+    inspect() {
+      const readings = new Map<string, CacheReading | undefined>();
+      for (const target of cache.targets()) readings.set(keyOf(target.spec), cache.reading(target));
+      const inspections = batcher.inspect();
+      return readings.size === 0
+        ? inspections
+        : inspections.map((own) => ({ ...own, cache: readings.get(keyOf({ ...own, name: own.model })) }));
+    },
+  };
+}
+
+function keyOf({ name, version, digest }: Pick<Target['spec'], 'name' | 'version' | 'digest'>): string {
+  return `${name}/${version}/${digest}`;
+}

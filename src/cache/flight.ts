@@ -1,0 +1,55 @@
+import { CallContext } from '../inference/call-context.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { ModelCache } from './model-cache.ts';
+
+/** A caller that waits for an execution, whether it caused it or not. */
+export interface Waiter {
+  readonly request: InferRequest;
+  readonly call: CallContext;
+  readonly resolve: (response: InferResponse) => void;
+  readonly reject: (error: unknown) => void;
+  /** Ends the wait when the caller has less time than the execution. */
+  timer: Disposable | undefined;
+}
+
+/**
+ * One execution for all callers that ask the same. It has a call of its own, so that it ends early only when everybody has
+ * left, whoever came first.
+ */
+export class Flight {
+  readonly model: ModelCache;
+  /** '' where nobody may join: what is asked has terms of its own in the queue. */
+  readonly key: string;
+  readonly request: InferRequest;
+  readonly call: CallContext;
+  /** In the order they came. None for a refresh in the background. */
+  readonly waiters = new Set<Waiter>();
+  readonly startedAt: number;
+  /** Of the look-up that came before it. */
+  readonly lookupMs: number;
+
+  constructor({ model, key, request, first, deadline, startedAt, lookupMs }: FlightOptions) {
+    this.model = model;
+    this.key = key;
+    this.request = request;
+    this.startedAt = startedAt;
+    this.lookupMs = lookupMs;
+    this.call = new CallContext(first.receivedAt, deadline, first.principal, first.sizeBytes);
+    this.call.streaming = first.streaming;
+    this.call.front = first.front;
+    this.call.origin = first;
+    this.call.times = { inputMs: 0, inferMs: 0, outputMs: 0, shareMs: 0 };
+  }
+}
+
+export interface FlightOptions {
+  readonly model: ModelCache;
+  readonly key: string;
+  readonly request: InferRequest;
+  /** On whose behalf it counts. */
+  readonly first: CallContext;
+  readonly deadline: number;
+  readonly startedAt: number;
+  readonly lookupMs: number;
+}

@@ -1,0 +1,73 @@
+import { createHash, hash } from 'node:crypto';
+import type { InferRequest, Parameters } from '../inference/request.ts';
+
+/** 128 of sha256's 256 bits: as many as nobody finds two requests for, at half the memory. */
+const keyLength = 16;
+
+/** Requests up to this size are hashed in one go, which costs less than copying them does. */
+const scratchBytes = 32 * 1024;
+
+/** These say how a request is scheduled or its answer written, and never what the answer is. All others are in the key. */
+const harmless: ReadonlySet<string> = new Set([
+  'priority',
+  'timeout',
+  'binary_data_output',
+  'triton_enable_empty_final_response',
+]);
+
+/** Makes the keys of requests: equal exactly for requests that have the same answer. Not for use by two calls at a time. */
+export class RequestKeys {
+  readonly #scratch = Buffer.allocUnsafe(scratchBytes);
+
+  /**
+   * @param owner whose answer it would be: model content, configuration, tenant.
+   * @param request as admitted: inputs in the model's order.
+   * @returns 16 characters, one a byte.
+   */
+  of(owner: string, { inputs, outputs, parameters }: InferRequest): string {
+    // Every part says how long it is, so that no two requests have one text.
+    let head = owner;
+    let dataBytes = 0;
+    for (let index = 0; index < inputs.length; index++) {
+      const input = inputs[index];
+      if (input === undefined) continue;
+      const { name, datatype, shape, data } = input;
+      head += `\n${name.length}:${name}${datatype}[${shape.join()}]${data.length}`;
+      dataBytes += data.length;
+    }
+    for (let index = 0; index < outputs.length; index++) {
+      const name = outputs[index]?.name ?? '';
+      head += `\n>${name.length}:${name}`;
+    }
+    if (parameters.size > 0) head += parameterText(parameters);
+    // At most three bytes for each UTF-16 unit.
+    if (head.length * 3 + dataBytes > scratchBytes) return hashPieces(head, inputs);
+    const scratch = this.#scratch;
+    let end = scratch.write(head);
+    for (let index = 0; index < inputs.length; index++) {
+      const data = inputs[index]?.data;
+      if (data === undefined) continue;
+      scratch.set(data, end);
+      end += data.length;
+    }
+    return hash('sha256', scratch.subarray(0, end), 'latin1').slice(0, keyLength);
+  }
+}
+
+function hashPieces(head: string, inputs: InferRequest['inputs']): string {
+  const pieces = createHash('sha256').update(head);
+  for (const { data } of inputs) pieces.update(data);
+  return pieces.digest('latin1').slice(0, keyLength);
+}
+
+function parameterText(parameters: Parameters): string {
+  const parts: string[] = [];
+  for (const [name, value] of parameters) {
+    if (!harmless.has(name))
+      parts.push(`${name.length}:${name}${typeof value}${String(value).length}:${value}`);
+  }
+  return parts
+    .sort()
+    .map((part) => `\n?${part}`)
+    .join('');
+}

@@ -1,0 +1,83 @@
+import type { CacheReading } from '../../inference/caching.ts';
+import type { QueueReading } from '../observation.ts';
+import type { Labels, Metric, NumberMetric } from './metric.ts';
+import type { ServerReading } from './server-reading.ts';
+
+const perVersion = ['model', 'version'] as const;
+
+interface CacheOf {
+  readonly labels: Labels;
+  readonly cache: CacheReading;
+}
+
+function caches({ queues }: Pick<ServerReading, 'queues'>): readonly CacheOf[] {
+  return queues.flatMap(({ model, version, cache }: QueueReading) =>
+    cache === undefined ? [] : [{ labels: { model, version }, cache }],
+  );
+}
+
+function gauge(name: string, help: string, value: (cache: CacheReading) => number): NumberMetric {
+  return {
+    kind: 'gauge',
+    name,
+    help,
+    labels: perVersion,
+    read: (reading) => caches(reading).map(({ labels, cache }) => ({ labels, value: value(cache) })),
+  };
+}
+
+interface CountsMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly counts: (cache: CacheReading) => Readonly<Record<string, number>>;
+}
+
+function counter({ name, help, label, counts }: CountsMetric): NumberMetric {
+  return {
+    kind: 'counter',
+    name,
+    help,
+    labels: [...perVersion, label],
+    read: (reading) =>
+      caches(reading).flatMap(({ labels, cache }) =>
+        Object.entries(counts(cache)).map(([word, value]) => ({
+          labels: { ...labels, [label]: word },
+          value,
+        })),
+      ),
+  };
+}
+
+/** What the response cache does for each version that has one and has been used. */
+export const cacheMetrics: readonly Metric[] = [
+  counter({
+    name: 'tensorgate_cache_requests_total',
+    help: 'Requests that were looked up: found, found past their time, joined to an equal one that was computed, or computed.',
+    label: 'outcome',
+    counts: ({ requests }) => requests,
+  }),
+  counter({
+    name: 'tensorgate_cache_bypassed_total',
+    help: 'Requests that went past the cache, by reason.',
+    label: 'reason',
+    counts: ({ bypassed }) => bypassed,
+  }),
+  gauge(
+    'tensorgate_cache_off',
+    '1 while requests go past the cache, because the model is random or looking up does not pay.',
+    ({ offReason }) => (offReason === '' ? 0 : 1),
+  ),
+  gauge('tensorgate_cache_entries', 'Answers that are kept.', ({ entries }) => entries),
+  gauge('tensorgate_cache_bytes', 'Memory of the answers that are kept.', ({ sizeBytes }) => sizeBytes),
+  gauge(
+    'tensorgate_cache_lookup_seconds',
+    'Mean time of looking up of late, hashing included.',
+    ({ lookupMs }) => lookupMs / 1000,
+  ),
+  gauge(
+    'tensorgate_cache_compute_seconds',
+    "Mean time of computing of late: a request's part of its batch.",
+    ({ computeMs }) => computeMs / 1000,
+  ),
+];
