@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ServingError } from '../../errors.ts';
@@ -61,11 +62,12 @@ export async function openTlsSource(files: TlsFiles, clock: Clock, logger: Logge
 async function readContext({ cert, key, clientCa }: TlsFiles): Promise<SecureContextOptions> {
   try {
     const context: SecureContextOptions = {
-      cert: await readFile(cert, 'utf8'),
+      cert: await readCertificate(cert),
       key: await readFile(key, 'utf8'),
-      ...(clientCa === undefined ? undefined : { ca: await readFile(clientCa, 'utf8') }),
+      ...(clientCa === undefined ? undefined : { ca: await readCertificate(clientCa) }),
       minVersion: 'TLSv1.2',
     };
+    if (context.key === '') throw new Error('the file of the private key is empty');
     createSecureContext(context);
     return context;
   } catch (cause) {
@@ -75,6 +77,17 @@ async function readContext({ cert, key, clientCa }: TlsFiles): Promise<SecureCon
       cause,
     });
   }
+}
+
+/**
+ * A file that is just being written is empty, and to OpenSSL that is no certificate at all: no client could connect any
+ * more, and an empty list of authorities would mean those that the whole web trusts.
+ */
+async function readCertificate(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8');
+  // Throws when the first certificate is missing or broken.
+  void new X509Certificate(text);
+  return text;
 }
 
 function sameContext(one: SecureContextOptions, other: SecureContextOptions): boolean {
