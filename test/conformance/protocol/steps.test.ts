@@ -106,6 +106,12 @@ for (const transport of transports) {
       assert.deepEqual(await converse(request('b', 9, { model_name: 'last' })), ['b 0.']);
     });
 
+    it('a model without a batch dimension takes its steps by itself', async () => {
+      const alone = { model_name: 'alone' };
+      const answers = await converse(request('a', 2, alone), request('b', 1, alone));
+      assert.deepEqual(answers.toSorted(), ['a 0.', 'a 1', 'b 0.']);
+    });
+
     it('an ensemble takes the last step of a model that is not decoupled', async () => {
       const input = (name: string) => ({ name, datatype: 'FP32', shape: [1, 1] });
       const inputs = [input('from'), input('step')];

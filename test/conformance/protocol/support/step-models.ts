@@ -13,6 +13,10 @@ const counting = `max_batch_size: 8
 export const stepModels: Readonly<Record<string, ServedModel>> = {
   count: { fixture: 'count_down', config: `${counting} ${decoupled}` },
   evens: { fixture: 'count_down', config: `${counting} ${decoupled} ${parameter('emit_output', 'even')}` },
+  alone: {
+    fixture: 'count_down',
+    config: `${counting.replace('max_batch_size: 8', '').replaceAll('dims: [1]', 'dims: [1, 1]')} ${decoupled}`,
+  },
   whole: {
     fixture: 'count_down',
     config: `platform: "ensemble" max_batch_size: 8
