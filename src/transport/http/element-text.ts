@@ -7,6 +7,9 @@ import { refuse } from './refuse.ts';
 /** Elements that become one piece of text: bounds what is allocated before its size is known. */
 const elementsPerPiece = 16_384;
 
+/** V8 compiles what is called often better than what loops for long. */
+const floatsPerCall = 128;
+
 const comma = 0x2c;
 const separator = Buffer.from(',');
 
@@ -112,13 +115,22 @@ function appendFloats(pieces: Uint8Array[], { buffer, byteOffset, byteLength }: 
     const end = Math.min(floats.length, start + elementsPerPiece);
     const target = Buffer.allocUnsafe((end - start) * maxFloatCharacters);
     let position = 0;
-    for (let index = start; index < end; index++) {
-      position = writeFloat(target, position, floats[index] ?? 0);
-      target[position++] = comma;
+    for (let from = start; from < end; from += floatsPerCall) {
+      position = writeFloats(target, position, floats.subarray(from, Math.min(end, from + floatsPerCall)));
     }
     if (end === floats.length) position--;
     pieces.push(target.subarray(0, position));
   }
+}
+
+/** Each with a comma behind it. @returns the position behind the last. */
+function writeFloats(target: Buffer, start: number, floats: Float32Array): number {
+  let position = start;
+  for (let index = 0; index < floats.length; index++) {
+    position = writeFloat(target, position, floats[index] ?? 0);
+    target[position++] = comma;
+  }
+  return position;
 }
 
 function appendTexts(pieces: Uint8Array[], { name, data }: Tensor): void {

@@ -1,5 +1,6 @@
 import { datatypeSizeBytes, type Datatype } from '../../inference/datatype.ts';
-import { scanDecimal, scanned } from './json-number.ts';
+import { takeDecimals } from './json-decimals.ts';
+import { scanDecimal, scanned, type Precision } from './json-number.ts';
 import { char, maxJsonDepth, type JsonReader } from './json-reader.ts';
 import { refuse } from './refuse.ts';
 
@@ -74,6 +75,7 @@ function viewOf(data: Buffer): DataView {
 /** Follows brackets and commas; how elements are nested is not compared with the shape, as in Triton. */
 function walk(reader: JsonReader, target: ElementTarget, take: TakeElement): void {
   const { wanted } = target;
+  const decimals = precisions[wanted.datatype];
   let open = 0;
   let fresh = true;
   let separated = true;
@@ -97,14 +99,19 @@ function walk(reader: JsonReader, target: ElementTarget, take: TakeElement): voi
         reader.position++;
       } else {
         if (target.count === wanted.count) throw refuse.elementCount(wanted.name, wanted.count);
-        take(reader, target);
-        target.count++;
+        if (open === 0 || decimals === undefined || !takeDecimals(reader, target, decimals)) {
+          take(reader, target);
+          target.count++;
+        }
         fresh = false;
         separated = false;
       }
     }
   } while (open > 0);
 }
+
+/** Of datatypes whose elements are decimals. */
+const precisions: Readonly<Partial<Record<Datatype, Precision>>> = { FP32: 'single', FP64: 'double' };
 
 function takeFloat(reader: JsonReader, target: ElementTarget): void {
   const value = scanDecimal(reader.bytes, reader.position, 'single');

@@ -1,7 +1,7 @@
 import { char } from './json-reader.ts';
 
 /** Powers of ten that a double holds exactly. */
-const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+export const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
 /** Integers up to here are exact, and so are all smaller ones that led to them digit by digit. */
 const maxExact = Number.MAX_SAFE_INTEGER;
@@ -63,8 +63,8 @@ export function scanDecimal(bytes: Buffer, start: number, precision: Precision):
   return Number(bytes.toString('latin1', start, position));
 }
 
-/** NaN when the quick way cannot vouch for the result. */
-function fromParts(mantissa: number, exponent: number, precision: Precision): number {
+/** `mantissa` times a power of ten; NaN when the quick way cannot vouch for the result. */
+export function fromParts(mantissa: number, exponent: number, precision: Precision): number {
   if (exponent > 22 || exponent < -22 || mantissa > maxNearlyExact) return NaN;
   const power = powers[exponent < 0 ? -exponent : exponent] ?? NaN;
   const value = exponent < 0 ? mantissa / power : mantissa * power;
