@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { ServingError } from '../../../../../../src/errors.ts';
 import type { TensorMetadata } from '../../../../../../src/inference/catalog.ts';
 import {
   decodePredictRequest,
@@ -131,5 +133,30 @@ describe('decodePredictRequest', () => {
   ];
   for (const [title, body, reason, asked] of refused) {
     it(`refuses ${title}`, () => assert.equal(refusalOf(() => decode(body, asked)).reason, reason));
+  }
+
+  const bodies = [
+    '{"signature_name":"","instances":[{"a":[1,2],"b":"c"},{"b":{"b64":"/w=="},"a":[3,4]}]}',
+    '{"inputs":{"b":["c","d"],"a":[[1,2],[3,4]]},"x":[{}]}',
+  ];
+  for (const body of bodies) {
+    it(`answers or refuses, whatever becomes of ${body.slice(0, 30)}`, () => {
+      const bytes = fc.record({
+        at: fc.nat(body.length - 1),
+        by: fc.constantFrom(...'{ } [ ] , : " 0 e - \\'.split(' ')),
+      });
+      fc.assert(
+        fc.property(fc.array(bytes, { minLength: 1, maxLength: 3 }), fc.nat(body.length), (changes, end) => {
+          const text = body.split('');
+          for (const { at, by } of changes) text[at] = by;
+          try {
+            decode(text.slice(0, end).join(''), { inputs: two });
+          } catch (error) {
+            assert.ok(error instanceof ServingError, String(error));
+          }
+        }),
+        { numRuns: 300 },
+      );
+    });
   }
 });
