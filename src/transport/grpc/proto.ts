@@ -80,8 +80,19 @@ function readService(protoFile: string, serviceName: string): ProtoService {
   };
 }
 
-/** Everything that a file of proto/ and its imports define, by full name. */
+const definitionsByFile = new Map<string, PackageDefinition>();
+
+/** Everything that a file of proto/ and its imports define, by full name. Read once per process. */
 export function loadDefinitions(protoFile: string): PackageDefinition {
+  let found = definitionsByFile.get(protoFile);
+  if (found === undefined) {
+    found = readDefinitions(protoFile);
+    definitionsByFile.set(protoFile, found);
+  }
+  return found;
+}
+
+function readDefinitions(protoFile: string): PackageDefinition {
   return loadSync(protoFile, {
     // The loader carries google/protobuf itself and warns when told where to look for it.
     ...(protoFile.startsWith('google/') ? undefined : { includeDirs: [protoFolder] }),
