@@ -1,8 +1,9 @@
 /** Look-ups that one decision is made from: enough for a hit ratio of a few per cent to show. */
 const windowLooks = 4096;
 
-/** After so few it is clear what a look-up costs, and whether even a hit each time would not pay. */
+/** After so few it is clear what a look-up costs, and computing, and whether even a hit each time would not pay. */
 const firstLooks = 64;
+const firstComputed = 8;
 
 /** Requests that pass before a model is tried again; doubled each time that it does not pay, up to the longest. */
 const shortestRest = 65_536;
@@ -25,7 +26,9 @@ export class PayRule {
   hitRatio = 0;
   #looks = 0;
   #hits = 0;
+  #computed = 0;
   #tried = false;
+  #checked = false;
   #restLeft = 0;
   #rest = shortestRest;
 
@@ -51,7 +54,10 @@ export class PayRule {
     this.#looks += 1;
     if (found === 'hit') this.#hits += 1;
     if (!this.#tried) this.hitRatio = this.#hits / this.#looks;
-    if (this.#looks === firstLooks && !this.#couldPay(1)) this.#pause();
+    if (!this.#checked && this.#looks >= firstLooks && this.#computed >= firstComputed) {
+      this.#checked = true;
+      if (!this.#couldPay(1)) this.#pause();
+    }
     if (this.#looks >= windowLooks) this.#decide();
   }
 
@@ -60,7 +66,10 @@ export class PayRule {
   }
 
   computed(costMs: number): void {
-    this.computeMs = smoothed(this.computeMs, costMs);
+    this.#computed += 1;
+    // What zeros cost before the model served is worth less than the first real request.
+    if (this.#computed <= firstComputed) this.computeMs += (costMs - this.computeMs) / this.#computed;
+    else this.computeMs = smoothed(this.computeMs, costMs);
   }
 
   #decide(): void {
@@ -84,6 +93,7 @@ export class PayRule {
   #pause(): void {
     this.#restLeft = this.#rest;
     this.#rest = Math.min(longestRest, 2 * this.#rest);
+    this.#checked = false;
     this.#looks = 0;
     this.#hits = 0;
   }

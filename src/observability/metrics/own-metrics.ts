@@ -5,4 +5,9 @@ import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
 
 /** All metrics under names of this server, in the order in which they are told. */
-export const ownMetrics: readonly Metric[] = [...modelMetrics, ...queueMetrics, ...cacheMetrics, ...serverMetrics];
+export const ownMetrics: readonly Metric[] = [
+  ...modelMetrics,
+  ...queueMetrics,
+  ...cacheMetrics,
+  ...serverMetrics,
+];
