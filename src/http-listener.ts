@@ -52,6 +52,8 @@ export async function listenHttp(
         defaultModel: models.defaultModel ?? '',
         alone: server.ioThreads === 1,
         clock: context.clock,
+        predictRoute: http.predictRoute,
+        healthRoute: http.healthRoute,
       }),
     limits,
   });

@@ -2,7 +2,11 @@ import type { Options } from './options.ts';
 
 /** What is wrong with the ports of gRPC and HTTP together. `from` tells where a setting came from, for the texts. */
 export function checkFronts(options: Options, from: (path: string) => string): string[] {
-  return [...checkCertificates(options, from), ...checkSharedPort(options, from)];
+  return [
+    ...checkCertificates(options, from),
+    ...checkSharedPort(options, from),
+    ...checkRoutes(options, from),
+  ];
 }
 
 function checkCertificates({ grpc, http }: Options, from: (path: string) => string): string[] {
@@ -54,4 +58,12 @@ function checkSharedPort({ grpc, http }: Options, from: (path: string) => string
     );
   }
   return problems;
+}
+
+function checkRoutes({ http }: Options, from: (path: string) => string): string[] {
+  return (['predictRoute', 'healthRoute'] as const).flatMap((name) => {
+    if (/^\/[^\s{}?#]*$/.test(http[name])) return [];
+    const got = JSON.stringify(http[name]);
+    return [`http.${name} must be a path that begins with /, got ${got}${from(`http.${name}`)}`];
+  });
 }

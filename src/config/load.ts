@@ -9,6 +9,7 @@ import { optionsSchema, type Options, type PartialOptions } from './options.ts';
 import { readArguments } from './read-arguments.ts';
 import { configFileVariable, readEnvironment } from './read-environment.ts';
 import { flatten, readConfigFile } from './read-file.ts';
+import { readPlatform } from './read-platform.ts';
 import { settings } from './settings.ts';
 import { hint } from './suggest.ts';
 
@@ -45,7 +46,7 @@ export function loadOptions(sources: LoadSources, surroundings: Surroundings = m
   const file = flags.configFile ?? sources.environment[configFileVariable];
   const readings: Reading[] = [environment, flags];
   if (file !== undefined && file !== '') readings.unshift(readConfigFile(file));
-  return combine(readings, surroundings);
+  return combine(readings, surroundings, sources.environment);
 }
 
 /**
@@ -57,13 +58,23 @@ export function resolveOptions(
   partial: PartialOptions | Options,
   surroundings: Surroundings = machine,
 ): Options {
-  const result = combine([flatten(partial, () => 'options')], surroundings);
+  const result = combine([flatten(partial, () => 'options')], surroundings, process.env);
   if (result.kind === 'refused') throw new ServingError('invalid_argument', result.problems.join('; '));
   return result.options;
 }
 
 /** Later readings win over earlier ones; every value is checked, also one that loses. */
-function combine(readings: readonly Reading[], surroundings: Surroundings): Effective | Refused {
+function combine(
+  given: readonly Reading[],
+  surroundings: Surroundings,
+  environment: LoadSources['environment'],
+): Effective | Refused {
+  const platform = readPlatform(
+    given.flatMap((reading) => reading.given),
+    environment,
+    (path) => surroundings.exists(path),
+  );
+  const readings = [platform, ...given];
   const problems = readings.flatMap((reading) => reading.problems);
   const wrongValues: string[] = [];
   const winners = new Map<string, Given>();

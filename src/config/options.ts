@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { dialectNames } from '../inference/dialect.ts';
+import { defaultDialects, dialectNames } from '../inference/dialect.ts';
 import { cache } from './cache-options.ts';
+import { http } from './http-options.ts';
+import { platforms } from './read-platform.ts';
 import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
 
 /** Highest delay that Node's timers take; a longer one would fire at once. */
@@ -188,61 +190,6 @@ const grpc = z
   })
   .prefault({});
 
-const httpTls = z
-  .strictObject({
-    enabled: toggle(false, {
-      flag: 'http-use-ssl',
-      about: 'TLS on the HTTP port, with the files of --grpc-server-cert and --grpc-server-key.',
-    }),
-    mutual: toggle(false, {
-      flag: 'http-use-ssl-mutual',
-      about: 'Ask clients of HTTP for a certificate that chains to --grpc-root-cert; implies --http-use-ssl.',
-    }),
-  })
-  .prefault({});
-
-const http = z
-  .strictObject({
-    enabled: toggle(true, { flag: 'allow-http', about: 'Listen for HTTP.' }),
-    address: text('127.0.0.1', {
-      flag: 'http-address',
-      value: 'host',
-      about: 'Address to listen on; 0.0.0.0 or :: for all.',
-    }),
-    port: integer(8000, port, {
-      flag: 'http-port',
-      value: 'port',
-      about: 'Port to listen on; 0 picks a free one.',
-    }),
-    unixSocket: optionalText({
-      flag: 'http-unix-socket',
-      value: 'path',
-      about: 'Listen on this Unix socket as well.',
-    }),
-    onGrpcPort: toggle(false, {
-      flag: 'http-on-grpc-port',
-      about:
-        'Serve HTTP on the port of gRPC, for platforms that give one port; --http-port is not used. TLS is as --grpc-use-ssl says.',
-    }),
-    maxInputBytes: integer(
-      64 * mebibyte,
-      { min: 1024, max: 2 ** 31 - 1 },
-      {
-        flag: 'http-max-input-size',
-        value: 'bytes',
-        about: 'Largest body of a request, also after decompression.',
-      },
-    ),
-    corsOrigins: list({
-      flag: 'http-cors-origin',
-      value: 'origin',
-      about:
-        'Web pages of this origin, such as https://app.example, may call; * for all. May be repeated. Others are refused.',
-    }),
-    tls: httpTls,
-  })
-  .prefault({});
-
 const metrics = z
   .strictObject({
     enabled: toggle(true, { flag: 'allow-metrics', about: 'Listen for scrapes of metrics.' }),
@@ -346,11 +293,16 @@ const server = z
           'Threads that each serve connections of the port, at most one per core; 1 serves on the main thread. See tuning.md.',
       },
     ),
-    dialects: words(['kserve-v1', 'tensorflow-serving', 'plain'], dialectNames, {
+    dialects: words(defaultDialects, dialectNames, {
       flag: 'dialects',
       value: 'name,name',
       about:
         "Other servers' forms that are answered beside the Open Inference Protocol; where two have the same path, the first named. none for none. See dialects.md.",
+    }),
+    platform: choice('none', platforms, {
+      flag: 'platform',
+      about:
+        'Where the server runs as a container: sagemaker, vertex-ai, azure-ml, or port for those that set PORT. Takes port, routes and dialect from its variables. See platforms.md.',
     }),
     exitTimeoutSecs: integer(
       30,

@@ -2,6 +2,9 @@ import type { DialectName } from '../../../inference/dialect.ts';
 import type { Dialect } from '../dialect.ts';
 import type { DialectServices } from './dialect-services.ts';
 import { createMlflowDialect } from './mlflow/mlflow-dialect.ts';
+import { createAzureDialect } from './platforms/azure-dialect.ts';
+import { createSagemakerDialect } from './platforms/sagemaker-dialect.ts';
+import { createVertexDialect } from './platforms/vertex-dialect.ts';
 import { createPlainDialect } from './plain/plain-dialect.ts';
 import { createTorchserveDialect } from './torchserve/torchserve-dialect.ts';
 import { createV1Dialect } from './v1-models/v1-dialect.ts';
@@ -21,6 +24,15 @@ export function createDialects(names: readonly DialectName[], services: DialectS
         break;
       case 'mlflow':
         dialects.set(name, createMlflowDialect(services));
+        break;
+      case 'sagemaker':
+        dialects.set(name, createSagemakerDialect(services));
+        break;
+      case 'vertex-ai':
+        dialects.set(name, createVertexDialect(services));
+        break;
+      case 'azure-ml':
+        dialects.set(name, createAzureDialect(services));
         break;
       case 'plain':
         dialects.set(name, createPlainDialect(services));

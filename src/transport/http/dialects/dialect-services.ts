@@ -18,6 +18,9 @@ export interface DialectServices {
   readonly alone: boolean;
   readonly clock: Clock;
   readonly serverVersion: string;
+  /** Paths that a platform chooses. */
+  readonly predictRoute: string;
+  readonly healthRoute: string;
 }
 
 /** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */

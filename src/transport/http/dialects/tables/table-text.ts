@@ -37,3 +37,24 @@ function asRows(tensor: Tensor, batched: boolean): Tensor {
   if (elementCount(tensor.shape) === rows) return { ...tensor, shape: [rows] };
   return batched ? tensor : { ...tensor, shape: [1, ...tensor.shape] };
 }
+
+/** A line for each row, its values one after the other: lists are spread, texts quoted. */
+export function csvText(columns: ReadonlyMap<string, readonly string[]>): string {
+  const values = [...columns.values()];
+  const lines = values[0]?.map((_, row) => values.flatMap((column) => fieldsOf(column[row] ?? '')).join(','));
+  return lines === undefined ? '' : `${lines.join('\n')}\n`;
+}
+
+/** Of one value as JSON, which may be NaN. */
+function fieldsOf(text: string): readonly string[] {
+  if (!text.includes('"')) return [text.replace(/[[\]]/g, '')];
+  const value: unknown = JSON.parse(text);
+  const fields: readonly unknown[] = Array.isArray(value) ? value.flat(Infinity) : [value];
+  return fields.map((field) => `"${textOf(field).replaceAll('"', '""')}"`);
+}
+
+/** Of bytes that are no text, their base64. */
+function textOf(field: unknown): string {
+  if (typeof field === 'string') return field;
+  return typeof field === 'object' && field !== null && 'b64' in field ? String(field.b64) : '';
+}
