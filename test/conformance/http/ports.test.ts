@@ -12,12 +12,15 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { PartialOptions } from '../../../src/config/options.ts';
+import type { HttpTls } from '../../../src/transport/http/http-server-options.ts';
 import { Serving } from '../protocol/support/serving.ts';
 import { mlp } from '../protocol/support/requests.ts';
 import { models } from '../protocol/support/models.ts';
+import { TestFront } from './support/front.ts';
 import { inferText } from './support/http-error-cases.ts';
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'tls');
@@ -249,6 +252,45 @@ describe('TLS on the HTTP port', () => {
     assert.equal((await overHttp1({ ...where, ...known })).status, 200);
     await assert.rejects(overHttp1(where));
     await assert.rejects(overHttp1({ ...where, cert: read('stranger'), key: read('stranger-key') }));
+  });
+});
+
+describe('certificates that are replaced', () => {
+  it('are shown to new clients, and connections that are open go on', async () => {
+    let reload: Parameters<HttpTls['onReload']>[0] = () => {};
+    await using front = await TestFront.start(
+      {},
+      {
+        context: { cert: read('server'), key: read('server-key') },
+        mutual: false,
+        onReload(listener) {
+          reload = listener;
+        },
+      },
+    );
+    const [host, port] = front.server.address.split(':');
+    const trusting = { host, port: Number(port), ca: read('authority'), servername: 'localhost' };
+    const shownName = async (ALPNProtocols: string[]): Promise<string> => {
+      const socket = connectTls({ ...trusting, ALPNProtocols });
+      await once(socket, 'secureConnect');
+      const name = String(socket.getPeerCertificate().subject.CN);
+      socket.destroy();
+      return name;
+    };
+    const agent = new HttpsAgent({ keepAlive: true, maxSockets: 1, ...trusting });
+    const live = async (): Promise<boolean> => {
+      const call = httpsRequest({ host, port, agent, path: '/v2/health/live' }).end();
+      const [reply] = await once(call, 'response');
+      await text(reply);
+      return call.reusedSocket;
+    };
+    assert.equal(await live(), false);
+    assert.equal(await shownName(['http/1.1']), 'server');
+    reload({ cert: read('renewed'), key: read('renewed-key') });
+    assert.equal(await shownName(['http/1.1']), 'renewed');
+    assert.equal(await shownName(['h2']), 'renewed');
+    assert.equal(await live(), true);
+    agent.destroy();
   });
 });
 

@@ -3,7 +3,11 @@ import { noParameters } from '../../../../src/inference/request.ts';
 import { silentLogger } from '../../../../src/inference/logger.ts';
 import { anonymous } from '../../../../src/inference/principal.ts';
 import { createHttpServer, type HttpFront } from '../../../../src/transport/http/http-server.ts';
-import type { HttpServer, HttpServerOptions } from '../../../../src/transport/http/http-server-options.ts';
+import type {
+  HttpServer,
+  HttpServerOptions,
+  HttpTls,
+} from '../../../../src/transport/http/http-server-options.ts';
 import { listenHttp } from '../../../../src/transport/http/h2-listen.ts';
 import { systemClock } from '../../../../src/util/clock.ts';
 import { fakeCatalog } from '../../../support/fake-catalog.ts';
@@ -23,7 +27,7 @@ export class TestFront implements AsyncDisposable {
     this.server = server;
   }
 
-  static async start(options: Partial<HttpServerOptions> = {}): Promise<TestFront> {
+  static async start(options: Partial<HttpServerOptions> = {}, tls?: HttpTls): Promise<TestFront> {
     const tensor = { name: 'x', datatype: 'FP32', shape: [-1] };
     const front = createHttpServer({
       infer: echo,
@@ -43,7 +47,7 @@ export class TestFront implements AsyncDisposable {
     });
     const server = await listenHttp(front, {
       listen: { host: '127.0.0.1', port: 0 },
-      tls: undefined,
+      tls,
       clock: systemClock,
       logger: silentLogger,
       limits: options.limits ?? {},
