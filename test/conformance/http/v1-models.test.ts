@@ -65,6 +65,56 @@ describe('KServe v1 and TensorFlow Serving over HTTP', () => {
   });
 });
 
+describe('models that do not serve', () => {
+  let serving: Serving;
+  let base: string;
+
+  before(async () => {
+    const { floats, broken } = models;
+    assert.ok(floats !== undefined && broken !== undefined);
+    serving = await Serving.start('h2', { floats, broken }, { models: { controlMode: 'explicit' } });
+    base = `http://${serving.server.httpAddress}`;
+    for (const action of ['floats/load', 'floats/unload', 'broken/load']) {
+      const reply = await fetch(`${base}/v2/repository/models/${action}`, { method: 'POST' });
+      await reply.body?.cancel();
+    }
+  });
+  after(() => serving[Symbol.asyncDispose]());
+
+  it('kserve v1: one that was unloaded is not ready, with 503', async () => {
+    const reply = await fetch(`${base}/v1/models/floats`);
+    assert.equal(reply.status, 503);
+    const status = { error_code: 'OK', error_message: '' };
+    assert.deepEqual(await reply.json(), {
+      name: 'floats',
+      ready: false,
+      model_version_status: [{ version: '1', state: 'END', status }],
+    });
+  });
+
+  it('tensorflow serving: one that could not be loaded says why', async () => {
+    const reply = await fetch(`${base}/v1/models/broken/versions/1`);
+    assert.equal(reply.status, 200);
+    const { model_version_status: told } = (await reply.json()) as {
+      readonly model_version_status: readonly { readonly state: string; readonly status: object }[];
+    };
+    assert.equal(told[0]?.state, 'END');
+    assert.partialDeepStrictEqual(told[0].status, { error_code: 'UNKNOWN' });
+    assert.match(JSON.stringify(told[0].status), /"error_message":"[^"]+"/);
+  });
+
+  for (const model of ['floats', 'broken']) {
+    it(`kserve v1: ${model} does not predict`, async () => {
+      const reply = await fetch(`${base}/v1/models/${model}:predict`, {
+        method: 'POST',
+        body: '{"instances":[[1]]}',
+      });
+      assert.ok([404, 503].includes(reply.status), String(reply.status));
+      await reply.body?.cancel();
+    });
+  }
+});
+
 describe('KServe v1 alone', () => {
   let serving: Serving;
   let base: string;

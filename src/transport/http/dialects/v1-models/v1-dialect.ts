@@ -21,15 +21,13 @@ export function createV1Dialect(names: readonly DialectName[], services: Dialect
   const withTensorflow = names.includes('tensorflow-serving');
   const endpoints = new Map<string, Endpoint>();
   const predict = createPredict(services, withTensorflow ? 'column' : 'row');
-  endpoints.set(`${newest}:predict`, takes('infer', predict));
-  if (withTensorflow) {
-    for (const path of modelPaths) {
-      endpoints.set(`${path}:predict`, takes('infer', predict));
-      endpoints.set(`${path}:classify`, takes('infer', createClassify(services)));
-      endpoints.set(`${path}:regress`, takes('infer', createRegress(services)));
-      endpoints.set(`${path}/metadata`, reads('infer', createMetadata(services)));
-      endpoints.set(path, reads('infer', createStatus(services)));
-    }
+  for (const path of withTensorflow ? modelPaths : [newest]) {
+    endpoints.set(`${path}:predict`, takes('infer', predict));
+    if (!withTensorflow) continue;
+    endpoints.set(`${path}:classify`, takes('infer', createClassify(services)));
+    endpoints.set(`${path}:regress`, takes('infer', createRegress(services)));
+    endpoints.set(`${path}/metadata`, reads('infer', createMetadata(services)));
+    endpoints.set(path, reads('infer', createStatus(services)));
   }
   if (names.includes('kserve-v1')) {
     const readiness = createReadiness(services, withTensorflow ? 'with versions' : 'alone');

@@ -35,6 +35,8 @@ describe('scanShape', () => {
     ['lists of different sizes', '[[1,2],[3]]', 'INVALID_SHAPE'],
     ['a list after a value', '[1,[2]]', 'INVALID_SHAPE'],
     ['a value after a list', '[[1],2]', 'INVALID_SHAPE'],
+    ['a value after an empty list', '[[],1]', 'INVALID_SHAPE'],
+    ['an empty list after a value', '[1,[]]', 'INVALID_SHAPE'],
     ['an empty list beside others', '[[],[1]]', 'INVALID_SHAPE'],
     ['a list in a list that has been empty', '[[],[[]]]', 'INVALID_SHAPE'],
     ['an empty list after a deeper one', '[[[1]],[]]', 'INVALID_SHAPE'],

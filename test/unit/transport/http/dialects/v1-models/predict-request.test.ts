@@ -81,6 +81,13 @@ describe('decodePredictRequest', () => {
       'column',
       ['b[1]=0100000063', 'a[1,2]=0102'],
     ],
+    [
+      'a row of an input that is called b64',
+      '{"instances":[{"b64":"/w=="}]}',
+      { inputs: [{ name: 'b64', datatype: 'BYTES', shape: [-1] }] },
+      'row',
+      ['b64[1]=040000002f773d3d'],
+    ],
     ["KServe's inputs", '{"inputs":[[1,2]]}', { inputsForm: 'row' }, 'row', ['x[1,2]=0102']],
     ['keys that nobody knows', '{"a":[{}],"instances":[[1,2]],"b":null}', {}, 'row', ['x[1,2]=0102']],
     ['the default signature', '{"signature_name":"serving_default","inputs":[1]}', {}, 'column', ['x[1]=01']],
