@@ -174,6 +174,11 @@ describe('a PredictRequest', () => {
     ['with too many values', encodeTensor({ ...float, float_val: [1, 2, 3] }), 'WRONG_SIZE'],
     ['with values of another data type', encodeTensor({ ...float, int_val: [1, 2] }), 'MIXED_CONTENTS'],
     [
+      'with values of another data type before those of its own',
+      encodeTensor({ dtype: 'DT_INT32', tensor_shape: shapeOf(2), float_val: [1], int_val: [1, 2] }),
+      'MIXED_CONTENTS',
+    ],
+    [
       'with values in two fields',
       encodeTensor({ ...float, float_val: [1, 2], int_val: [1] }),
       'MIXED_CONTENTS',
@@ -224,6 +229,13 @@ describe('a PredictRequest', () => {
     const message = encodeTensor({ dtype: 'DT_INT32', tensor_shape: shapeOf(4), int_val: [1, 2, 3, 4] });
     assert.equal(refusalOf(() => decode(message, 15)).code, 'resource_exhausted');
     assert.equal(decode(message, 16).inputs.length, 1);
+  });
+
+  it('is refused when the values of all inputs together take more', () => {
+    const tensor = { dtype: 'DT_INT32', tensor_shape: shapeOf(2), int_val: [1, 2] };
+    const message = encode({ inputs: { x: tensor, y: tensor } });
+    assert.equal(refusalOf(() => decode(message, 15)).code, 'resource_exhausted');
+    assert.equal(decode(message, 16).inputs.length, 2);
   });
 
   it('is refused when values stand for too many in all inputs together', () => {
