@@ -10,6 +10,12 @@ import { FeatureMistakes, type FeatureMistake } from './invalid-features.ts';
 import type { PlainModel } from './plain-model.ts';
 import { refusePlain } from './refuse-plain.ts';
 
+/**
+ * Values of one input in a request. Each is held by itself until its tensor is made, which takes more memory than the
+ * tensor; larger inputs have the protocol's own forms.
+ */
+const maxValues = 1 << 21;
+
 /** A feature that is listed, and where its values go. */
 interface Slot {
   readonly feature: Feature;
@@ -40,7 +46,6 @@ export class FeatureRows {
   readonly #inputs: readonly InputValues[];
   readonly #slots: readonly Slot[];
   readonly #slotsByName: ReadonlyMap<string, Slot>;
-  #sizeBytes = 0;
   #rows = 0;
 
   constructor(model: PlainModel, reader: JsonReader, options: FeatureRowsOptions) {
@@ -206,6 +211,7 @@ export class FeatureRows {
         const index = values.values.length - start;
         const { any, datatype } = values.input;
         values.values.push(this.#take(any, datatype, { ...place, index }) ?? 0);
+        if (values.values.length > maxValues) throw refusePlain.values(maxValues);
         return;
       }
       reader.beginArray();
@@ -257,11 +263,11 @@ export class FeatureRows {
     });
   }
 
-  /** @throws invalid_argument once the tensors would be larger than may be. */
+  /** @throws invalid_argument once there are more values, or larger tensors, than may be. */
   #account({ values, input }: InputValues): void {
-    this.#sizeBytes = Math.max(this.#sizeBytes, sizeOfValues(values.length, input.datatype));
     const { maxBytes } = this.#options;
-    if (this.#sizeBytes > maxBytes) throw refuse.tooLarge(maxBytes);
+    if (values.length > maxValues) throw refusePlain.values(maxValues);
+    if (sizeOfValues(values.length, input.datatype) > maxBytes) throw refuse.tooLarge(maxBytes);
   }
 }
 

@@ -18,6 +18,8 @@ export const refusePlain = {
     ),
   missing: () => invalid('MISSING_DATA', "the request has no 'features'"),
   noRows: () => invalid('MISSING_DATA', "'features' is an empty list of rows"),
+  values: (limit: number) =>
+    invalid('BATCH_TOO_LARGE', `an input has more than ${limit} values; send it as a tensor of the protocol`),
   rows: (limit: number) => invalid('BATCH_TOO_LARGE', `'features' has more than ${limit} rows`),
   unnamed: (inputs: readonly string[]) =>
     invalid(

@@ -1,22 +1,24 @@
-import { refuseTable } from './refuse-table.ts';
+import { maxColumns, refuseTable } from './refuse-table.ts';
 
-/** Wider tables are no rows of features. */
-const maxColumns = 65_536;
+/** Each is a text by itself, which takes more memory than its characters. */
+const maxFields = 1 << 21;
 
 /**
  * Reads comma-separated values as RFC 4180 has them: fields may be quoted, lines end in LF or CRLF, and an empty line at the
  * end counts for nothing.
  *
- * @throws invalid_argument for quotes that do not end, lines of different length, and more lines than may be.
+ * @throws invalid_argument for quotes that do not end, lines of different length, and more of either than may be.
  */
 export function readCsv(text: string, maxLines: number): readonly (readonly string[])[] {
   const lines: string[][] = [];
   let line: string[] = [];
+  let fields = 0;
   let position = text.startsWith('\uFEFF') ? 1 : 0;
   while (position < text.length) {
     const { field, end } = text[position] === '"' ? quoted(text, position) : plain(text, position);
     line.push(field);
-    if (line.length > maxColumns) throw refuseTable.columns(maxColumns);
+    if (line.length > maxColumns) throw refuseTable.columns();
+    if (++fields > maxFields) throw refuseTable.fields(maxFields);
     const next = text[end];
     if (next !== ',') {
       if (lines.length >= maxLines) throw refuseTable.lines(maxLines);

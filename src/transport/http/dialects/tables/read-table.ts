@@ -5,7 +5,7 @@ import { refuse } from '../../refuse.ts';
 import { FeatureRows } from '../plain/feature-rows.ts';
 import { plainModel, type PlainModel } from '../plain/plain-model.ts';
 import { readCsv } from './read-csv.ts';
-import { refuseTable } from './refuse-table.ts';
+import { maxColumns, refuseTable } from './refuse-table.ts';
 import { tableModel } from './table-model.ts';
 
 /** More rows than these are no request that somebody waits for. */
@@ -61,7 +61,7 @@ export function readRecords(body: TableBody, position: number): TableRequest {
   if (first.nextElement()) {
     first.beginObject();
     for (let key = first.nextKey(); key !== undefined; key = first.nextKey()) {
-      columns.push(key);
+      addColumn(columns, key);
       first.peek();
       first.skip();
     }
@@ -76,10 +76,9 @@ export function readCsvTable(body: TableBody, head: 'named' | 'unnamed'): TableR
   const columns = head === 'named' ? first : first.map((_, index) => String(index));
   const model = modelOf(body);
   const { features } = tableModel(model, columns).model;
-  const types = columns.map((name, index) => {
-    const feature = features.find((candidate) => candidate.name === name) ?? features[index];
-    return feature?.type ?? model.inputs.find((input) => input.name === name)?.any.type;
-  });
+  const byName = new Map(features.map((feature) => [feature.name, feature.type]));
+  const inputs = new Map(model.inputs.map((input) => [input.name, input.any.type]));
+  const types = columns.map((name, index) => byName.get(name) ?? features[index]?.type ?? inputs.get(name));
   const rows = (head === 'named' ? lines.slice(1) : lines).map(
     (line) => `[${line.map((field, index) => valueText(field, types[index] === 'text')).join(',')}]`,
   );
@@ -141,7 +140,7 @@ function readNames(reader: JsonReader): readonly string[] {
     const name = reader.value();
     if (typeof name !== 'string' && typeof name !== 'number')
       throw refuse.field('columns', 'a list of names');
-    names.push(String(name));
+    addColumn(names, String(name));
   }
   return names;
 }
@@ -157,7 +156,12 @@ function positions({ bytes, position }: JsonReader): readonly string[] {
   while (ahead.nextElement()) {
     ahead.peek();
     ahead.skip();
-    names.push(String(names.length));
+    addColumn(names, String(names.length));
   }
   return names;
+}
+
+function addColumn(columns: string[], name: string): void {
+  if (columns.length >= maxColumns) throw refuseTable.columns();
+  columns.push(name);
 }

@@ -4,6 +4,9 @@ function invalid(reason: string, message: string): ServingError {
   return new ServingError('invalid_argument', message, { reason });
 }
 
+/** Wider tables are no rows of features. */
+export const maxColumns = 65_536;
+
 /** What is wrong with a table. */
 export const refuseTable = {
   quote: () =>
@@ -14,7 +17,8 @@ export const refuseTable = {
       `line ${line + 1} of the CSV has ${got} fields, not ${width} like the first`,
     ),
   lines: (limit: number) => invalid('BATCH_TOO_LARGE', `the table has more than ${limit} rows`),
-  columns: (limit: number) => invalid('MALFORMED_MESSAGE', `the table has more than ${limit} columns`),
+  fields: (limit: number) => invalid('BATCH_TOO_LARGE', `the table has more than ${limit} fields`),
+  columns: () => invalid('MALFORMED_MESSAGE', `the table has more than ${maxColumns} columns`),
   empty: () => invalid('MISSING_DATA', 'the table has no rows'),
   noData: (field: string) => invalid('MISSING_DATA', `'${field}' must be an object with 'data'`),
 } as const;

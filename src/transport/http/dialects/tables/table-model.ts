@@ -13,7 +13,8 @@ export interface TableModel {
  */
 export function tableModel(model: PlainModel, columns: readonly string[]): TableModel {
   if (model.features.length > 0) {
-    const named = model.features.some(({ name }) => columns.includes(name));
+    const names = new Set(columns);
+    const named = model.features.some(({ name }) => names.has(name));
     return { model, columns: named ? columns : undefined };
   }
   const [only, more] = model.inputs;

@@ -332,6 +332,12 @@ describe('a request for a prediction is refused', () => {
       () => ask('{"features":[1,2,3,4,5]}', 'single', { inputs: [x(-1, -1)], maxBytes: 16 }),
       /exceeds the maximum/,
     ],
+    [
+      'with more values than are held one by one',
+      () =>
+        ask(`{"features":[${'1,'.repeat(1 << 21)}1]}`, 'single', { inputs: [x(-1, -1)], maxBytes: 1 << 30 }),
+      /more than 2097152 values/,
+    ],
   ];
   for (const [title, run, text] of cases) {
     it(title, () => {

@@ -50,3 +50,7 @@ for (const [text, problem] of refused) {
     assert.throws(() => readCsv(text, 3), problem);
   });
 }
+
+test('CSV is refused when it has more fields than may be held', () => {
+  assert.throws(() => readCsv(`${','.repeat(1023)}\n`.repeat(2049), 10_000), /more than 2097152 fields/);
+});

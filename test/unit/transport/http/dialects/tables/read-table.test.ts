@@ -128,6 +128,16 @@ describe('a table is refused', () => {
     ['when records are no objects', () => readRecords(bodyOf('[[1]]'), 0), /not an object/],
     ['when records are no list', () => readRecords(bodyOf('{}'), 0), /'dataframe_records'/],
     ['with words for numbers', () => readCsvTable(bodyOf('p,q\n1,two'), 'named'), /'q' must be a number/],
+    [
+      'with too many names',
+      () => readSplit(bodyOf(`{"columns":[${'0,'.repeat(65_536)}0],"data":[]}`), 0),
+      /more than 65536 columns/,
+    ],
+    [
+      'with too many keys',
+      () => readRecords(bodyOf(`[{${'"":0,'.repeat(65_536)}"":0}]`), 0),
+      /more than 65536 columns/,
+    ],
     ['that is empty', () => readCsvTable(bodyOf(''), 'named'), /has no rows/],
     ['with nothing but names', () => readCsvTable(bodyOf('p,q\n'), 'named'), /has no rows/],
   ] as const;
