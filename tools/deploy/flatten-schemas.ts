@@ -75,7 +75,8 @@ export function flattenCustomResource(document: unknown): readonly NamedSchema[]
   const { spec } = document as unknown as ResourceDefinition;
   return spec.versions.map(({ name, schema: { openAPIV3Schema } }) => {
     const flat = flatten(openAPIV3Schema, {}, []) as Schema & { readonly properties?: Schema };
-    const properties = { ...flat.properties, metadata: { type: 'object' } };
+    const text = { type: 'string' };
+    const properties = { ...flat.properties, apiVersion: text, kind: text, metadata: { type: 'object' } };
     return { name: schemaName(spec.group, name, spec.names.kind), schema: { ...flat, properties } };
   });
 }
