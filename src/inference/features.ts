@@ -130,6 +130,15 @@ export function rangeProblem(datatype: Datatype, value: FeatureValue): string {
   return value < min || value > max ? `is out of range for ${datatype}` : '';
 }
 
+/** Least and largest number that an input has room for, as doubles within it; undefined for all there are. */
+export function numberBounds(datatype: Datatype): readonly [number, number] | undefined {
+  if (datatype === 'BOOL' || datatype === 'BYTES' || datatype === 'FP64') return undefined;
+  if (isFloat(datatype)) return [-floatBounds[datatype], floatBounds[datatype]];
+  const [min, max] = integerBounds[datatype];
+  // The largest of 64 bits would be rounded to one too many.
+  return [Number(min), typeof max === 'bigint' ? Number(max - 2047n) : max];
+}
+
 function isFloat(datatype: Datatype): datatype is keyof typeof floatBounds {
   return Object.hasOwn(floatBounds, datatype);
 }

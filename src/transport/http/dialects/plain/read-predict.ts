@@ -9,7 +9,7 @@ import { plainModel, type PlainModel } from './plain-model.ts';
 import { refusePlain } from './refuse-plain.ts';
 
 /** More rows than these are no request that somebody waits for. */
-const maxRows = 4096;
+export const maxRows = 4096;
 
 /** One row, or a list of rows. */
 export type PredictForm = 'single' | 'batch';
