@@ -1,14 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { helmArguments, kustomizeBase } from './kustomize-base.ts';
 
-/** Renews deploy/kustomize/base/tensorgate.yaml from the chart, with helm of `npm run setup:deploy` or of the PATH. */
+/** Renews deploy/kustomize/base/tensorgate.yaml from the chart, with helm of `npm run setup:deploy`; `npm run fmt` gives it its form. */
 const root = join(import.meta.dirname, '..', '..');
-const PATH = [join(root, '.tools', 'bin'), process.env['PATH'] ?? ''].join(delimiter);
-const rendered = execFileSync('helm', helmArguments, {
-  cwd: root,
-  encoding: 'utf8',
-  env: { ...process.env, PATH },
-});
+const helm = join(root, '.tools', 'bin', 'helm');
+const rendered = execFileSync(helm, helmArguments, { cwd: root, encoding: 'utf8' });
 writeFileSync(join(root, 'deploy', 'kustomize', 'base', 'tensorgate.yaml'), kustomizeBase(rendered));
