@@ -4,6 +4,9 @@ import { after, before, describe, it } from 'node:test';
 import { loadedModels, models } from '../protocol/support/models.ts';
 import { Serving } from '../protocol/support/serving.ts';
 import { httpErrorCases, inferText } from './support/http-error-cases.ts';
+import { httpTensorErrorCases } from './support/http-tensor-error-cases.ts';
+
+const cases = [...httpErrorCases, ...httpTensorErrorCases];
 
 describe('errors over HTTP', () => {
   let serving: Serving;
@@ -18,7 +21,7 @@ describe('errors over HTTP', () => {
   });
   after(() => serving[Symbol.asyncDispose]());
 
-  for (const { clause, title, path, method, headers, body, status, text } of httpErrorCases) {
+  for (const { clause, title, path, method, headers, body, status, text } of cases) {
     it(`${clause}: ${title}`, async () => {
       const reply = await fetch(base + path, { method, headers, body });
       const content = await reply.text();
@@ -53,7 +56,7 @@ describe('errors over HTTP', () => {
   });
 
   it('hardening 5.1: a request after all refused ones is answered', async () => {
-    for (const { path, method, headers, body } of httpErrorCases) {
+    for (const { path, method, headers, body } of cases) {
       await (await fetch(base + path, { method, headers, body })).body?.cancel();
     }
     const reply = await fetch(`${base}/v2/models/mlp/infer`, { method: 'POST', body: inferText() });

@@ -6,7 +6,7 @@ export interface HttpErrorCase {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
+  readonly body: string | Buffer<ArrayBuffer> | null;
   readonly status: number;
   /** A part of the reply's `error`. */
   readonly text: string;
