@@ -38,7 +38,8 @@ export async function listenHttp(
   const { http, models, server } = options;
   if (!http.enabled) return undefined;
   const { createHttpServer } = await import('./transport/http/http-server.ts');
-  const { createDialects } = await import('./transport/http/dialects/create-dialects.ts');
+  const { loadDialects } = await import('./transport/http/dialects/load-dialects.ts');
+  const createDialects = await loadDialects(server.dialects);
   const limits = { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget };
   const front = createHttpServer({
     ...served,
@@ -46,7 +47,7 @@ export async function listenHttp(
     clock: context.clock,
     corsOrigins: http.corsOrigins,
     createDialects: ({ maxBodyBytes }) =>
-      createDialects(server.dialects, {
+      createDialects({
         ...served,
         maxBodyBytes,
         defaultModel: models.defaultModel ?? '',
