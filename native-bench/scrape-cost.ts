@@ -39,6 +39,7 @@ function queueOf(model: string): QueueReading {
     ],
     closed: Object.fromEntries(closeReasons.map((reason) => [reason, 3])),
     refused: Object.fromEntries(refusalReasons.map((reason) => [reason, 0])),
+    breaker: { state: 'closed', cause: '', opened: 0, opensForMs: 0, hungRuns: 0 },
     restarts: 0,
   };
 }

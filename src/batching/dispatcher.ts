@@ -156,6 +156,7 @@ export class Dispatcher {
 
   #freeSlots(queue: TargetQueue, inlineAllowed: boolean): readonly Slot[] {
     const free: Slot[] = [];
+    if (queue.breaker.refusing) return free;
     for (const slot of queue.slots) {
       if (!slot.executor.idle) continue;
       if (queue.stepwise && !(this.#inTurn && slot.startedTurn !== this.#turn)) this.#onUnfinished();

@@ -9,7 +9,14 @@ import { overflowError, overflowOf, refuseByPrediction, refuseBySize } from './d
 import { Entry, type Settlement } from './entry.ts';
 import { whoGivesWay } from './give-way.ts';
 import type { BatcherLimits } from './options.ts';
-import { cancelledError, deadlineError, noExecutorError, shedError, tooManyRowsError } from './refusals.ts';
+import {
+  breakerError,
+  cancelledError,
+  deadlineError,
+  noExecutorError,
+  shedError,
+  tooManyRowsError,
+} from './refusals.ts';
 import { cutRequest, Rejoin } from './rejoin.ts';
 import type { TargetQueue } from './target-queue.ts';
 import { expiryOf, rankOf, termsOf } from './terms.ts';
@@ -137,6 +144,7 @@ export class Entrance {
   #admit(queue: TargetQueue, entry: Entry, nowMs: number): ServingError | undefined {
     const { call } = entry;
     if (queue.slots.length === 0) return noExecutorError(queue.target.spec.name);
+    if (queue.breaker.refusing) return breakerError(queue.target.spec.name, queue.breaker.retryAfterMs());
     if (nowMs >= call.deadline) return deadlineError();
     if (call.cancelled) return cancelledError();
     const lane = queue.laneOf(entry.request, entry.rows);

@@ -1,3 +1,4 @@
+import type { ServingError } from '../errors.ts';
 import type { Answers } from './answers.ts';
 import type { Entry } from './entry.ts';
 import type { Lane } from './lane.ts';
@@ -14,6 +15,22 @@ export function withdraw(queue: TargetQueue, entry: Entry, answers: Answers, now
   if (entry.state !== 'waiting') return;
   queue.remove(entry);
   answers.giveUp(queue, entry, nowMs);
+}
+
+/** Fails everything that waits in a queue, in lanes or held. */
+export function failWaiting(queue: TargetQueue, error: ServingError, answers: Answers, nowMs: number): void {
+  const failure = { error, reason: 'REJECTED', nowMs } as const;
+  for (let i = queue.activeLanes.length - 1; i >= 0; i--) {
+    for (const level of queue.activeLanes[i]?.levels ?? []) {
+      for (let entry = level.head(undefined); entry !== undefined; entry = level.head(undefined)) {
+        queue.remove(entry);
+        answers.fail(queue, entry, failure);
+      }
+    }
+  }
+  for (const { entries } of queue.held.splice(0)) {
+    for (const entry of entries) answers.fail(queue, entry, failure);
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { TargetInspection } from './inspection.ts';
+import { readBreaker } from './model-breaker.ts';
 import type { TargetQueue } from './target-queue.ts';
 
 /** One reading of everything that can be known about a target's queue. */
@@ -32,6 +33,7 @@ export function inspectQueue(queue: TargetQueue, nowMs: number): TargetInspectio
     closed: queue.counters.closed(),
     refused: queue.counters.refused(),
     restarts: queue.target.executors.reduce((sum, executor) => sum + (executor.restarts ?? 0), 0),
+    breaker: readBreaker(queue, nowMs),
     batchSizes: queue.counters.batchSizes(),
   };
 }

@@ -1,3 +1,4 @@
+import type { BreakerReading } from '../inference/breaker.ts';
 import type { CacheReading } from '../inference/caching.ts';
 import type { Target } from '../inference/target.ts';
 
@@ -22,6 +23,7 @@ export const refusalReasons = [
   'MODEL_QUEUE_FULL',
   'QUEUE_TIMEOUT',
   'NO_INSTANCE',
+  'MODEL_BREAKER_OPEN',
 ] as const;
 
 export type RefusalReason = (typeof refusalReasons)[number];
@@ -75,6 +77,7 @@ export interface TargetInspection {
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Executor threads that were started in place of lost ones. */
   readonly restarts: number;
+  readonly breaker: BreakerReading;
   readonly batchSizes: readonly BatchSizeCount[];
   /** Of a model with a response cache; whoever caches adds it. */
   readonly cache?: CacheReading | undefined;

@@ -1,6 +1,7 @@
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { HangLimits } from './watchdog.ts';
 
 /** Hard bounds of what may wait. Work, rows and requests are per target, bytes over all targets. */
 export interface BatcherLimits {
@@ -31,6 +32,8 @@ export interface BatcherOptions {
   readonly limits?: Partial<BatcherLimits>;
   /** Left out: instances run whenever they are idle. */
   readonly limiter?: RateLimiter | undefined;
+  /** When runs on threads are taken never to end. */
+  readonly hangLimits?: Partial<HangLimits>;
   /**
    * Runs something once everything that can be read now has been read: requests that arrive together leave together.
    * `setImmediate` by default, which comes right after the sockets of this turn of the event loop.

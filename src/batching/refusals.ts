@@ -43,6 +43,14 @@ export function noExecutorError(model: string): ServingError {
   });
 }
 
+/** The model failed by itself, again and again, or does not end: nothing is tried with it for a while. */
+export function breakerError(model: string, retryAfterMs: number): ServingError {
+  return new ServingError('unavailable', `model '${model}' is out of service after failures`, {
+    reason: 'MODEL_BREAKER_OPEN',
+    retryAfterMs,
+  });
+}
+
 export function cancelledError(): ServingError {
   return new ServingError('cancelled', 'the request was cancelled', { reason: 'CANCELLED' });
 }

@@ -9,6 +9,7 @@ import { assembleBatch, type BatchPadding } from './assemble.ts';
 import type { Entry } from './entry.ts';
 import type { Bisection, HeldBatch } from './held-batch.ts';
 import type { Lane, LaneBucket } from './lane.ts';
+import { hungReason, lastOneHangs, outcomeOfFailure } from './model-breaker.ts';
 import { allOutputs } from './outputs.ts';
 import { turnMs } from './policy/knee.ts';
 import { publishBatch } from './publish-batch.ts';
@@ -18,6 +19,7 @@ import { asClientsSee, followsRows, respondEach, respondSplit, respondWhole } fr
 import type { Occupation, Slot } from './slot.ts';
 import { splitBatch } from './split-batch.ts';
 import type { TargetQueue } from './target-queue.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** What a batch is run as: fresh from its lane, or one that was held. */
 export type Runnable = Omit<HeldBatch, 'origin'> & { readonly origin: HeldBatch['origin'] | 'lane' };
@@ -32,6 +34,8 @@ interface Run {
   readonly startedAt: number;
   readonly queueMs: number;
   readonly requests: number;
+  /** Of the breaker. */
+  readonly begun: number;
   occupation: Occupation | undefined;
 }
 
@@ -43,6 +47,7 @@ export interface RunnerOptions {
   readonly onEnded: (queue: TargetQueue) => void;
   /** A request that ran waits again: its expiry has to be watched again. */
   readonly onHeld: (entry: Entry) => void;
+  readonly watchdog: Pick<Watchdog, 'started'>;
 }
 
 /** The input of an executor for a set of requests of one lane. */
@@ -84,13 +89,15 @@ export class Runner {
   readonly #answers: Answers;
   readonly #onEnded: (queue: TargetQueue) => void;
   readonly #onHeld: (entry: Entry) => void;
+  readonly #watchdog: Pick<Watchdog, 'started'>;
 
-  constructor({ clock, logger, answers, onEnded, onHeld }: RunnerOptions) {
+  constructor({ clock, logger, answers, onEnded, onHeld, watchdog }: RunnerOptions) {
     this.#clock = clock;
     this.#logger = logger;
     this.#answers = answers;
     this.#onEnded = onEnded;
     this.#onHeld = onHeld;
+    this.#watchdog = watchdog;
   }
 
   /** Starts a batch on an idle executor. All its entries wait still. */
@@ -113,6 +120,7 @@ export class Runner {
       startedAt,
       queueMs,
       requests,
+      begun: queue.breaker.begin(),
       occupation: undefined,
     };
     queue.runningBatches += 1;
@@ -120,7 +128,8 @@ export class Runner {
     runnable.lane.noteBatch(batch.rows);
     queue.counters.countBatch(batch.rows, runnable.reason);
     if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
-    run.occupation = slot.started(startedAt + runnable.lane.costs.estimateMs(batch.rows));
+    run.occupation = slot.started(startedAt, startedAt + runnable.lane.costs.estimateMs(batch.rows));
+    if (!run.inline) this.#watchdog.started();
     let result: Promise<BatchResult>;
     try {
       result = slot.executor.run(batch);
@@ -140,6 +149,8 @@ export class Runner {
     const { rows } = batch;
     const nowMs = this.#clock.now();
     const endedAt = this.#ended(run, nowMs);
+    run.slot.prove();
+    queue.breaker.end(run.begun, 'success');
     const busyMs = result.inputMs + result.inferMs + result.outputMs;
     const aroundMs = run.inline ? turnMs.inline : turnMs.thread;
     runnable.lane.costs.observe(rows, endedAt - run.startedAt, busyMs, aroundMs);
@@ -193,10 +204,24 @@ export class Runner {
     const { queue, runnable } = run;
     const nowMs = this.#clock.now();
     publishBatch(run, this.#ended(run, nowMs), error);
-    if (error.code === 'unavailable') this.#elsewhere(run, error, nowMs);
-    else if (runnable.entries.length === 1 || !this.#bisect(run))
+    if (error.code === 'unavailable') {
+      this.#countFailure(run, error);
+      this.#elsewhere(run, error, nowMs);
+    } else if (runnable.entries.length > 1 && this.#bisect(run)) {
+      // Which of its requests is at fault, if not the model, shows with the halves.
+      queue.breaker.end(run.begun, 'neutral');
+    } else {
+      this.#countFailure(run, error);
       this.#failAll(queue, runnable.entries, error);
+    }
     this.#onEnded(queue);
+  }
+
+  #countFailure({ queue, slot, begun }: Run, error: ServingError): void {
+    const hung = error.reason === hungReason;
+    if (hung) queue.hungRuns += 1;
+    if (hung && lastOneHangs(queue, slot)) queue.breaker.trip('hang');
+    else queue.breaker.end(begun, outcomeOfFailure(error));
   }
 
   #ended({ queue, slot, inline, occupation }: Run, nowMs: number): number {
@@ -208,7 +233,10 @@ export class Runner {
   /** The executor failed, not the batch: once, another one may try. */
   #elsewhere({ queue, slot, runnable }: Run, error: ServingError, nowMs: number): void {
     const { entries } = runnable;
-    const worthIt = entries.some((entry) => nowMs < entry.deadline && !entry.call.cancelled);
+    const worthIt =
+      !queue.breaker.refusing &&
+      error.reason !== hungReason &&
+      entries.some((entry) => nowMs < entry.deadline && !entry.call.cancelled);
     if (queue.slots.length < 2 || runnable.origin === 'retry' || !worthIt || !queue.retries.spend()) {
       this.#failAll(queue, entries, error);
       return;

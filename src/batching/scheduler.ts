@@ -1,8 +1,9 @@
 import type { CallContext } from '../inference/call-context.ts';
-import { silentLogger } from '../inference/logger.ts';
+import { silentLogger, type Logger } from '../inference/logger.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
+import type { BreakerState } from '../util/breaker-policy.ts';
 import type { Clock } from '../util/clock.ts';
 import { Alarm } from './alarm.ts';
 import { Answers } from './answers.ts';
@@ -10,13 +11,16 @@ import { CostBook } from './cost-book.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Entrance } from './entrance.ts';
 import type { Entry } from './entry.ts';
-import { expireDue, withdraw } from './expire.ts';
+import { expireDue, failWaiting, withdraw } from './expire.ts';
 import type { LearnedCost } from './inspection.ts';
 import { defaultBatcherLimits, type BatcherOptions } from './options.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import { breakerError } from './refusals.ts';
 import { Runner } from './run-batch.ts';
 import { rowClassOf } from './signature.ts';
+import type { Slot } from './slot.ts';
 import { TargetQueue } from './target-queue.ts';
+import { defaultHangLimits, Watchdog } from './watchdog.ts';
 
 /**
  * Brings requests, executors and time together. Whatever happens (a request came, an executor is free, time is up) ends
@@ -25,6 +29,7 @@ import { TargetQueue } from './target-queue.ts';
 export class Scheduler {
   readonly costs = new CostBook();
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #limiter: RateLimiter | undefined;
   readonly #nextTurn: (run: () => void) => void;
   readonly #queues = new Map<Target, TargetQueue>();
@@ -33,6 +38,8 @@ export class Scheduler {
   readonly #alarm: Alarm;
   readonly #dispatcher: Dispatcher;
   readonly #entrance: Entrance;
+  readonly #watchdog: Watchdog;
+  readonly #runner: Runner;
   readonly #flush = (): void => {
     this.#flushing = false;
     this.#dispatcher.turn();
@@ -40,26 +47,41 @@ export class Scheduler {
   #lastQueue: TargetQueue | undefined;
   #flushing = false;
 
-  constructor({ clock, logger = silentLogger, limits: given, limiter, nextTurn }: BatcherOptions) {
+  constructor({
+    clock,
+    logger = silentLogger,
+    limits: given,
+    limiter,
+    nextTurn,
+    hangLimits,
+  }: BatcherOptions) {
     const limits = { ...defaultBatcherLimits, ...given };
     this.#clock = clock;
+    this.#logger = logger;
     this.#limiter = limiter;
     this.#nextTurn = nextTurn ?? ((run) => void setImmediate(run));
     this.#alarm = new Alarm(clock, () => this.#onAlarm());
     this.#answers = new Answers((queue) => this.#onEmpty(queue));
     const answers = this.#answers;
-    const runner = new Runner({
+    this.#watchdog = new Watchdog({
+      clock,
+      limits: { ...defaultHangLimits, ...hangLimits },
+      queues: () => this.#queues.values(),
+      onHung: (queue, slot, runningMs) => this.#onHung(queue, slot, runningMs),
+    });
+    this.#runner = new Runner({
       clock,
       logger,
       answers,
       onEnded: (queue) => this.#onEnded(queue),
       onHeld: (entry) => this.#alarm.at(entry.expiresAt),
+      watchdog: this.#watchdog,
     });
     this.#dispatcher = new Dispatcher({
       clock,
       alarm: this.#alarm,
       answers,
-      runner,
+      runner: this.#runner,
       limiter,
       runningBatches: limits.runningBatches,
       onUnfinished: () => this.#pumpNextTurn(),
@@ -97,7 +119,11 @@ export class Scheduler {
     if (queue === undefined) {
       const costs = this.costs.of(target.spec.digest, Math.max(1, target.spec.maxBatchSize));
       costs.table(rowClassOf(target.spec)).import(rehearsedCosts(target));
-      queue = new TargetQueue(target, costs, this.#clock, () => this.#dispatcher.pump());
+      queue = new TargetQueue(target, costs, {
+        clock: this.#clock,
+        onIdle: (idle) => this.#onIdle(idle),
+        onBreaker: (changed, state) => this.#onBreaker(changed, state),
+      });
       this.#limit(queue);
       this.#queues.set(target, queue);
     }
@@ -135,8 +161,42 @@ export class Scheduler {
   #onEnded(queue: TargetQueue): void {
     if (queue.waiting) this.#dispatcher.noteWaiting(queue);
     // What this queue's run needed may be what another waits for.
-    else if (this.#limiter === undefined) return;
+    if (queue.waiting || this.#limiter !== undefined) this.#dispatcher.pump();
+    if (this.#runner.threadBatches === 0) this.#watchdog.rest();
+  }
+
+  #onIdle(queue: TargetQueue): void {
+    const { state } = queue.breaker;
+    // What hung is replaced. Only the first time at once: what hangs again and again is given time.
+    if (state.kind === 'open' && state.cause === 'hang' && state.opens === 1) queue.breaker.probe();
+    queue.sampleWaits?.resolve();
     this.#dispatcher.pump();
+  }
+
+  #onBreaker(queue: TargetQueue, state: BreakerState): void {
+    const { name: model, version } = queue.target.spec;
+    if (state.kind === 'open') {
+      queue.breakerCause = state.cause;
+      const nowMs = this.#clock.now();
+      const retryMs = queue.breaker.retryAfterMs();
+      const { cause, opens } = state;
+      this.#logger.error(
+        { model, version, cause, opens, retryMs },
+        'breaker open: the model is out of service',
+      );
+      failWaiting(queue, breakerError(model, retryMs), this.#answers, nowMs);
+    } else if (state.kind === 'closed') {
+      this.#logger.info({ model, version }, 'breaker closed: the model is in service again');
+      this.#dispatcher.pump();
+    } else if (state.step === 'waiting') {
+      this.#logger.info({ model, version }, 'breaker half-open: one batch is let through');
+    }
+  }
+
+  #onHung(queue: TargetQueue, { executor }: Slot, runningMs: number): void {
+    const { name: model, version } = queue.target.spec;
+    this.#logger.error({ model, version, runningMs }, 'a run does not end; its executor is given up');
+    executor.abandon?.();
   }
 
   #onAlarm(): void {
@@ -159,7 +219,9 @@ export class Scheduler {
     this.#queues.delete(queue.target);
     if (this.#lastQueue === queue) this.#lastQueue = undefined;
     // A moment asked for on behalf of a request that has long been answered must not keep the process alive.
-    if (this.#queues.size === 0) this.#alarm[Symbol.dispose]();
+    if (this.#queues.size > 0) return;
+    this.#alarm[Symbol.dispose]();
+    this.#watchdog.rest();
   }
 }
 

@@ -4,6 +4,7 @@ import type { LimitedInstance } from './rate-limiter.ts';
 
 /** One batch's time on an executor. `endedAt` is undefined while it runs. */
 export interface Occupation {
+  readonly startedAt: number;
   readonly expectedEndAt: number;
   endedAt: number | undefined;
 }
@@ -18,6 +19,8 @@ export class Slot implements Disposable {
   /** The turn of the event loop that its last batch was started in. */
   startedTurn = -1;
   #current: Occupation | undefined = undefined;
+  /** Replacements of its thread that have run a batch: the first run of a new session may take long. */
+  #provenRestarts = 0;
   readonly #listener: Disposable;
 
   constructor(executor: Executor, clock: Clock, onIdle: () => void) {
@@ -29,10 +32,30 @@ export class Slot implements Disposable {
     });
   }
 
-  started(expectedEndAt: number): Occupation {
+  started(startedAt: number, expectedEndAt: number): Occupation {
     this.limited?.start();
-    this.#current = { expectedEndAt, endedAt: undefined };
+    this.#current = { startedAt, expectedEndAt, endedAt: undefined };
     return this.#current;
+  }
+
+  /** What runs on it now. */
+  get current(): Occupation | undefined {
+    return this.#current;
+  }
+
+  /** It runs a batch or can: its executor is neither lost nor being replaced. */
+  get works(): boolean {
+    return this.#current !== undefined || this.executor.idle;
+  }
+
+  /** Whether what batches cost says anything about the present run. */
+  get proven(): boolean {
+    return (this.executor.restarts ?? 0) === this.#provenRestarts;
+  }
+
+  /** A batch has succeeded. */
+  prove(): void {
+    this.#provenRestarts = this.executor.restarts ?? 0;
   }
 
   /** Notes the end of a batch, by whichever sign of it comes first. @returns when it ended. */

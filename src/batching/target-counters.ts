@@ -34,6 +34,7 @@ export class TargetCounters {
     MODEL_QUEUE_FULL: 0,
     QUEUE_TIMEOUT: 0,
     NO_INSTANCE: 0,
+    MODEL_BREAKER_OPEN: 0,
   };
   readonly #sizes: readonly number[];
   readonly #batches: Float64Array;

@@ -2,12 +2,15 @@ import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { Target } from '../inference/target.ts';
 import type { Tensor } from '../inference/tensor.ts';
+import { Breaker } from '../util/breaker.ts';
+import type { BreakerCause, BreakerState } from '../util/breaker-policy.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ModelCosts } from './cost-book.ts';
 import type { Entry } from './entry.ts';
 import type { HeldBatch } from './held-batch.ts';
 import { InOrder } from './in-order.ts';
 import { Lane } from './lane.ts';
+import { modelBreakerLimits, trySample } from './model-breaker.ts';
 import { OutputSets } from './outputs.ts';
 import { PaddingPlan } from './padding-plan.ts';
 import { initialDoorMargin } from './policy/door-margin.ts';
@@ -24,6 +27,14 @@ const keptLanes = 64;
 /** Costs older than this refuse nobody: one request is let through to measure again. */
 const costsTrustedMs = 1_000;
 
+export interface TargetQueueOptions {
+  readonly clock: Clock;
+  /** One of its executors may take a batch. */
+  readonly onIdle: (queue: TargetQueue) => void;
+  /** Its breaker has changed its state. */
+  readonly onBreaker: (queue: TargetQueue, state: BreakerState) => void;
+}
+
 /** Everything that waits for one target, and the executors that it waits for. Decides nothing. */
 export class TargetQueue implements Disposable {
   readonly target: Target;
@@ -33,6 +44,13 @@ export class TargetQueue implements Disposable {
   readonly inOrder: InOrder | undefined;
   readonly stepwise: boolean;
   readonly counters: TargetCounters;
+  readonly breaker: Breaker;
+  /** Why the breaker opened last; '' before it ever did. */
+  breakerCause: BreakerCause | '' = '';
+  /** A sample is to run as soon as an executor can. */
+  sampleWaits: PromiseWithResolvers<void> | undefined = undefined;
+  /** Runs that were given up. */
+  hungRuns = 0;
   readonly retries = new RetryBudget();
   /** Lanes where something waits, in no order. */
   readonly activeLanes: Lane[] = [];
@@ -63,10 +81,16 @@ export class TargetQueue implements Disposable {
   #virtualNow = 0;
   #shortAt = -Infinity;
 
-  constructor(target: Target, costs: ModelCosts, clock: Clock, onIdle: () => void) {
+  constructor(target: Target, costs: ModelCosts, { clock, onIdle, onBreaker }: TargetQueueOptions) {
     this.target = target;
     this.costs = costs;
-    this.slots = target.executors.map((executor) => new Slot(executor, clock, onIdle));
+    this.slots = target.executors.map((executor) => new Slot(executor, clock, () => onIdle(this)));
+    this.breaker = new Breaker({
+      clock,
+      limits: modelBreakerLimits,
+      sample: () => trySample(this, clock),
+      onChange: (state) => onBreaker(this, state),
+    });
     this.outputs = new OutputSets(target.spec);
     this.inOrder = target.scheduling.preserveOrdering ? new InOrder() : undefined;
     this.stepwise = target.scheduling.stepwise;
@@ -240,6 +264,7 @@ export class TargetQueue implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.breaker[Symbol.dispose]();
     for (const slot of this.slots) slot[Symbol.dispose]();
   }
 

@@ -76,6 +76,10 @@ export class PlacedExecutor implements Executor {
       : this.#runThread(batch);
   }
 
+  abandon(): void {
+    if (this.#place.kind === 'thread') this.#place.executor.abandon?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#moving;

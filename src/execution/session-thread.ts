@@ -18,6 +18,8 @@ export interface SessionThread {
   readonly openMs: number;
   /** One at a time. Rejects with unavailable when the thread ends before it answers. */
   run(batch: Batch): Promise<BatchResult>;
+  /** Fails the running batch, which is taken never to end. The thread ends by itself if that batch ever does. */
+  abandon(): void;
   /** Ends the thread after the batch it works on. Never ends a busy thread by force: that would abort the process. */
   close(): void;
   /** Called once, before the running batch is failed. The cause is undefined after `close`. */
@@ -143,6 +145,11 @@ class WorkerSessionThread implements SessionThread {
     this.#ring();
   }
 
+  abandon(): void {
+    this.close();
+    this.#take()?.reject(threadHung());
+  }
+
   #ring(): void {
     Atomics.add(this.#bell, bell.rings, 1);
     Atomics.notify(this.#bell, bell.rings, 1);
@@ -206,6 +213,13 @@ class WorkerSessionThread implements SessionThread {
     this.#opening.reject(this.#openError ?? threadLost(cause));
     this.#exit.resolve();
   }
+}
+
+function threadHung(): ServingError {
+  return new ServingError('unavailable', 'the model did not answer in its usual time and was given up', {
+    reason: 'EXECUTOR_HUNG',
+    retryAfterMs: 1000,
+  });
 }
 
 function threadLost(cause: unknown): ServingError {

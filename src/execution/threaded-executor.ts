@@ -29,7 +29,12 @@ export type StartThread = () => Promise<SessionThread>;
 type State =
   | { readonly kind: 'idle' | 'running'; readonly thread: SessionThread }
   | { readonly kind: 'restarting'; readonly timer: Disposable | undefined }
+  /** Too many threads were left behind; one of them has to end before another is started. */
+  | { readonly kind: 'waiting' }
   | { readonly kind: 'closed' };
+
+/** Threads in runs that do not end, each with its session's memory and perhaps a busy core: no more than these per executor. */
+const mostAbandoned = 2;
 
 /** Runs batches on a thread of its own, and starts another thread when that one is lost. */
 export class ThreadedExecutor implements Executor {
@@ -40,6 +45,8 @@ export class ThreadedExecutor implements Executor {
   readonly #failures: FailureLog;
   readonly #watch: StuckWatch;
   readonly #exits = new Set<Promise<void>>();
+  /** Left in a run that does not end. */
+  readonly #abandoned = new Set<SessionThread>();
   #state: State;
   #listener: (() => void) | undefined = undefined;
   #crashesInRow = 0;
@@ -88,15 +95,28 @@ export class ThreadedExecutor implements Executor {
       throw error;
     } finally {
       this.#watch.ended();
-      if (this.#state.kind === 'running') this.#becomeIdle(thread);
+      if (this.#state.kind === 'running' && this.#state.thread === thread) this.#becomeIdle(thread);
     }
+  }
+
+  abandon(): void {
+    if (this.#state.kind !== 'running') return;
+    const { thread } = this.#state;
+    this.#abandoned.add(thread);
+    if (this.#abandoned.size <= mostAbandoned) this.#restartLater(new Error('a run does not end'));
+    else {
+      this.#state = { kind: 'waiting' };
+      const { model, logger } = this.#options;
+      logger.error({ model, threads: this.#abandoned.size }, 'too many runs do not end; executor stays down');
+    }
+    thread.abandon();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const state = this.#state;
     this.#state = { kind: 'closed' };
     if (state.kind === 'restarting') state.timer?.[Symbol.dispose]();
-    else if (state.kind !== 'closed') state.thread.close();
+    else if (state.kind === 'idle' || state.kind === 'running') state.thread.close();
     const gone = Promise.all(this.#exits).then(() => true);
     const limit = Promise.withResolvers<false>();
     using _timer = this.#options.clock.after(this.#options.closeLimitMs, () => limit.resolve(false));
@@ -112,9 +132,16 @@ export class ThreadedExecutor implements Executor {
     thread.onExit((cause) => {
       this.#exits.delete(exited.promise);
       exited.resolve();
-      if (this.#state.kind !== 'closed') this.#restartLater(cause);
+      this.#onExit(thread, cause);
     });
     return { kind: 'idle', thread };
+  }
+
+  #onExit(thread: SessionThread, cause: unknown): void {
+    if (this.#abandoned.delete(thread)) {
+      this.#options.logger.warn({ model: this.#options.model }, 'a run that was given up has ended');
+      if (this.#state.kind === 'waiting') this.#restartLater(cause);
+    } else if (this.#state.kind !== 'closed') this.#restartLater(cause);
   }
 
   #restartLater(cause: unknown): void {

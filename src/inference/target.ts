@@ -132,6 +132,8 @@ export interface Target {
   readonly statistics: StatisticsRecorder;
   /** Where learning costs begins; none where the model was not run with zeros. */
   readonly rehearsed?: readonly RehearsedCost[];
+  /** A small batch that the model ran before it served; none where it is large, or no such batch is known. */
+  readonly sample?: Batch | undefined;
   /** The models that it runs instead of one of its own; only ensembles have it. */
   readonly ensemble?: EnsemblePlan | undefined;
   /** Its requests belong together; only models with sequence_batching have it. */

@@ -4,6 +4,7 @@ import {
   type CostCurve,
   type TargetInspection,
 } from '../batching/inspection.ts';
+import { mergeBreakers } from './merge-breakers.ts';
 import { mergeCacheReadings } from './merge-cache-readings.ts';
 
 /** What all threads together hold of each model version: sums, the oldest wait, and costs weighted by their samples. */
@@ -43,6 +44,7 @@ function merge(a: TargetInspection, b: TargetInspection): TargetInspection {
     },
     refused: refusals(a.refused, b.refused),
     restarts: a.restarts + b.restarts,
+    breaker: mergeBreakers(a.breaker, b.breaker),
     batchSizes: batchSizes(a.batchSizes, b.batchSizes),
     ...(a.cache === undefined && b.cache === undefined
       ? {}

@@ -124,6 +124,7 @@ export interface NewTarget {
   /** Of a model of many steps: each request stays in the thread that received it. */
   readonly steps?: NewSteps | undefined;
   readonly rehearsed: readonly RehearsedCost[];
+  readonly sample: Batch | undefined;
   readonly config: ReadableVersion['config'];
   /** Of the statistics, one for each thread. */
   readonly memories: readonly SharedArrayBuffer[];

@@ -26,7 +26,7 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
     if (state.kind !== 'ready') return state;
     const { target, config } = state.served;
     const { id, batchingOffReason } = spreadOf(target);
-    const { spec, scheduling, rehearsed = [] } = target;
+    const { spec, scheduling, rehearsed = [], sample } = target;
     const memories = memoriesOf(target);
     added.push({
       ensemble: target.ensemble,
@@ -35,6 +35,7 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
       spec,
       scheduling,
       rehearsed,
+      sample,
       config,
       memories,
       batchingOffReason,

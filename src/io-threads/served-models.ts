@@ -84,6 +84,7 @@ export class ServedModels implements AsyncDisposable {
     spec,
     scheduling,
     rehearsed,
+    sample,
     config,
     memories,
     batchingOffReason,
@@ -96,7 +97,7 @@ export class ServedModels implements AsyncDisposable {
     // An earlier thread of this number may have been lost with requests in its queue.
     counters.setPending(0);
     const { executors } = opened;
-    const own: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed };
+    const own: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed, sample };
     const target = steps === undefined ? own : withSteps(own, steps);
     if (batchingOffReason !== '') onNotBatchable(target.sequences?.model ?? target, batchingOffReason);
     this.#served.set(id, { target, config, counters });

@@ -104,7 +104,7 @@ export async function loadVersion(
     checkSession(whole, opened.metadata);
     const spec = await specOf(whole, source, version.version, files);
     const scheduling = sequenceScheduling(config, schedulingOf(config));
-    const rehearsed = await warmUp(spec, config, opened.executors, {
+    const { costs: rehearsed, sample } = await warmUp(spec, config, opened.executors, {
       clock,
       logger,
       readSample: (fileName) => readSample(source, fileName),
@@ -121,6 +121,7 @@ export async function loadVersion(
       executors: opened.executors,
       statistics: isIterative(config) ? stepStatistics(counters) : counters,
       rehearsed,
+      sample,
     };
     const rowsProblem = await checkRows(target, opened, tools, slotsAreRows(config));
     const served: Target =

@@ -31,6 +31,17 @@ const ladderBudgetMs = 100;
 const defaultRunLimitMs = 120_000;
 /** A default sample that would be larger is not worth its memory. */
 const maxSampleBytes = 16 * 1024 * 1024;
+/** A sample that is kept while the model serves. */
+const maxKeptBytes = 4 * 1024 * 1024;
+
+/** What warming up leaves behind. */
+export interface WarmedUp {
+  /** What batches of zeros cost, ascending in rows; the smaller sizes matter most to learning which size pays. */
+  readonly costs: readonly RehearsedCost[];
+  /** One that is small and ran, for trying the model again after failures. */
+  readonly sample: Batch | undefined;
+}
+
 /** How often a batch runs: on, until there were enough or the time is up. */
 interface Runs {
   readonly atLeast: number;
@@ -49,23 +60,26 @@ const maxGivenBytes = 256 * 1024 * 1024;
  * zeros at one row, at the largest batch and, while that is quick, at the powers of two in between. Zeros that the model
  * cannot take say nothing against it and are let pass; a configured sample that fails fails the load.
  *
- * @returns what batches of zeros cost, ascending in rows; the smaller sizes matter most to learning which size pays.
+ * @returns what it learned, and one of the batches that ran.
  */
 export async function warmUp(
   spec: ModelSpec,
   config: ModelConfig,
   executors: readonly Executor[],
   options: WarmUpOptions,
-): Promise<readonly RehearsedCost[]> {
+): Promise<WarmedUp> {
   if (config.model_warmup.length > 0) {
-    for (const sample of config.model_warmup) await runSample(spec, sample, executors, options);
-    return [];
+    const batches: Batch[] = [];
+    for (const sample of config.model_warmup) batches.push(await runSample(spec, sample, executors, options));
+    return { costs: [], sample: keptSample(batches) };
   }
+  let ran: readonly Batch[] = [];
   const costs: RehearsedCost[] = [];
   const sizes: number[] = [];
   for (let rows = 1; rows < spec.maxBatchSize; rows *= 2) sizes.push(rows);
   try {
     await rehearse(spec, 1, { executors, runs: defaultRuns }, options);
+    ran = [zeroBatch(spec, 1)].filter((batch) => batch !== undefined).map((batch) => adapted(batch, options));
     if (spec.maxBatchSize > 1) {
       const runs = defaultRuns;
       costs.push(...(await rehearse(spec, spec.maxBatchSize, { executors, runs }, options)));
@@ -85,7 +99,26 @@ export async function warmUp(
       'the model takes no zeros to warm up with',
     );
   }
-  return costs.sort((one, other) => one.rows - other.rows);
+  costs.sort((one, other) => one.rows - other.rows);
+  return { costs, sample: keptSample(ran) };
+}
+
+/** The smallest batch that ran, in memory that threads share, so that a copy for each costs nothing. */
+function keptSample(ran: readonly Batch[]): Batch | undefined {
+  const sizeOf = ({ inputs }: Batch): number => inputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const [smallest] = ran.toSorted((one, other) => sizeOf(one) - sizeOf(other));
+  if (smallest === undefined || sizeOf(smallest) > maxKeptBytes) return undefined;
+  return { ...smallest, inputs: smallest.inputs.map((input) => ({ ...input, parts: [sharedCopy(input)] })) };
+}
+
+function sharedCopy({ parts, sizeBytes }: BatchTensor): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(sizeBytes));
+  let at = 0;
+  for (const part of parts) {
+    copy.set(part, at);
+    at += part.byteLength;
+  }
+  return copy;
 }
 
 function adapted(batch: Batch, { adapt }: WarmUpOptions): Batch {
@@ -172,7 +205,7 @@ async function runSample(
   sample: WarmupConfig,
   executors: readonly Executor[],
   options: WarmUpOptions,
-): Promise<void> {
+): Promise<Batch> {
   const rows = spec.maxBatchSize > 0 ? Math.max(1, sample.batch_size) : 1;
   if (rows > Math.max(1, spec.maxBatchSize)) {
     throw wrong(spec, sample, `batch_size ${rows} is more than max_batch_size ${spec.maxBatchSize}`);
@@ -200,6 +233,7 @@ async function runSample(
       }
     }),
   );
+  return batch;
 }
 
 function turnOfEventLoop(): Promise<void> {

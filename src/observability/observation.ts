@@ -1,3 +1,4 @@
+import type { BreakerReading } from '../inference/breaker.ts';
 import type { CacheReading } from '../inference/caching.ts';
 import type { FailureCount } from './failure-counts.ts';
 import type { RuntimeReading } from './runtime-monitor.ts';
@@ -42,6 +43,7 @@ export interface QueueReading {
   readonly closed: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
   readonly restarts: number;
+  readonly breaker: BreakerReading;
   /** Only versions with a response cache have it. */
   readonly cache?: CacheReading | undefined;
 }

@@ -2,8 +2,10 @@ import { createBatcher } from '../../src/batching/create-batcher.ts';
 import type { Batcher } from '../../src/batching/batcher.ts';
 import type { BatcherInspection } from '../../src/batching/inspection.ts';
 import type { BatcherLimits } from '../../src/batching/options.ts';
+import type { HangLimits } from '../../src/batching/watchdog.ts';
 import { ServingError } from '../../src/errors.ts';
 import type { CallContext } from '../../src/inference/call-context.ts';
+import type { Batch } from '../../src/inference/executor.ts';
 import type { ModelSpec } from '../../src/inference/model-spec.ts';
 import type { Principal } from '../../src/inference/principal.ts';
 import type { InferRequest } from '../../src/inference/request.ts';
@@ -27,6 +29,8 @@ export interface BenchOptions {
   readonly scheduling?: Partial<Scheduling>;
   readonly limits?: Partial<BatcherLimits>;
   readonly nextTurn?: (run: () => void) => void;
+  readonly hangLimits?: Partial<HangLimits>;
+  readonly sample?: Batch;
 }
 
 /** How a request ended: the first floats of its rows, or the code and reason of its failure. */
@@ -57,13 +61,15 @@ export class BatchingBench {
     scheduling = {},
     limits = {},
     nextTurn = queueMicrotask,
+    hangLimits = {},
+    sample,
   }: BenchOptions = {}) {
     this.executors = Array.from(
       { length: executors },
       () => new PuppetExecutor({ ...puppet, ...this.#clocked(puppet) }),
     );
-    this.target = buildTarget(this.executors, { spec, scheduling });
-    this.batcher = createBatcher({ clock: this.clock, limits, nextTurn });
+    this.target = { ...buildTarget(this.executors, { spec, scheduling }), sample };
+    this.batcher = createBatcher({ clock: this.clock, limits, nextTurn, hangLimits });
   }
 
   get executor(): PuppetExecutor {

@@ -1,3 +1,4 @@
+import type { BreakerReading } from '../../src/inference/breaker.ts';
 import type { CacheReading } from '../../src/inference/caching.ts';
 import type {
   QueueReading,
@@ -37,6 +38,10 @@ export function buildVersion({
   };
 }
 
+export function buildBreakerReading(overrides: Partial<BreakerReading> = {}): BreakerReading {
+  return { state: 'closed', cause: '', opened: 0, opensForMs: 0, hungRuns: 0, ...overrides };
+}
+
 export function buildQueue(overrides: Partial<QueueReading> = {}): QueueReading {
   return {
     model: 'm',
@@ -52,6 +57,7 @@ export function buildQueue(overrides: Partial<QueueReading> = {}): QueueReading 
     closed: { slot_free: 0, full: 0 },
     refused: { PREEMPTED: 0 },
     restarts: 0,
+    breaker: buildBreakerReading(),
     ...overrides,
   };
 }

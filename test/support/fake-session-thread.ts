@@ -22,6 +22,11 @@ export class FakeSessionThread implements SessionThread {
     this.#leaveIfDone();
   }
 
+  abandon(): void {
+    this.closeAsked = true;
+    this.#pending?.reject(new ServingError('unavailable', 'hung', { reason: 'EXECUTOR_HUNG' }));
+  }
+
   onExit(listener: (cause: unknown) => void): void {
     this.#exitListener = listener;
   }

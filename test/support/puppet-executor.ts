@@ -1,3 +1,4 @@
+import { ServingError } from '../../src/errors.ts';
 import { type Batch, type BatchResult, type Executor } from '../../src/inference/executor.ts';
 import type { Tensor } from '../../src/inference/tensor.ts';
 import type { Clock } from '../../src/util/clock.ts';
@@ -81,6 +82,12 @@ export class PuppetExecutor implements Executor {
   fail(error: Error, { stayDown = false } = {}): void {
     this.#take().reject(error);
     if (!stayDown) this.setIdle(true);
+  }
+
+  /** The running batch is given up; the executor is down until the test says otherwise. */
+  abandon(): void {
+    const hung = new ServingError('unavailable', 'given up', { reason: 'EXECUTOR_HUNG' });
+    this.fail(hung, { stayDown: true });
   }
 
   setIdle(idle: boolean): void {

@@ -1,3 +1,4 @@
+import { breakerMetrics } from './breaker-metrics.ts';
 import { cacheMetrics } from './cache-metrics.ts';
 import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
@@ -8,6 +9,7 @@ import { serverMetrics } from './server-metrics.ts';
 export const ownMetrics: readonly Metric[] = [
   ...modelMetrics,
   ...queueMetrics,
+  ...breakerMetrics,
   ...cacheMetrics,
   ...serverMetrics,
 ];

@@ -1,3 +1,4 @@
+import type { BreakerReading } from '../../inference/breaker.ts';
 import type { CacheReading } from '../../inference/caching.ts';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Logger } from '../../inference/logger.ts';
@@ -21,6 +22,7 @@ export interface BatchingReading {
     readonly costs: readonly { readonly rows: number; readonly ms: number; readonly samples: number }[];
   }[];
   readonly closed: Readonly<Record<string, number>>;
+  readonly breaker: BreakerReading;
   /** Only versions with a response cache have it. */
   readonly cache?: CacheReading | undefined;
 }

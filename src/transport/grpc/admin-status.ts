@@ -1,3 +1,4 @@
+import type { BreakerReading } from '../../inference/breaker.ts';
 import type { CacheReading } from '../../inference/caching.ts';
 import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
 import type { BatchingReading, ServerReading } from './admin-sources.ts';
@@ -22,6 +23,7 @@ export function modelVersionStatus(
       snapshot.batches.map((batch) => [batch.batchSize, batch.computeInfer.count]),
     ),
     batching: batching === undefined ? null : batchingStatus(batching),
+    breaker: batching === undefined ? null : breakerStatus(batching.breaker),
     cache: batching?.cache === undefined ? null : cacheStatus(batching.cache),
   };
 }
@@ -57,6 +59,16 @@ function batchingStatus(batching: BatchingReading): object {
     })),
     close_reasons: batching.closed,
     padding_off_reason: batching.paddingOffReason,
+  };
+}
+
+function breakerStatus(breaker: BreakerReading): object {
+  return {
+    state: breaker.state,
+    cause: breaker.cause,
+    opened: breaker.opened,
+    opens_for_ms: breaker.opensForMs,
+    hung_runs: breaker.hungRuns,
   };
 }
 

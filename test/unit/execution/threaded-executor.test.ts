@@ -75,6 +75,53 @@ test('a crash fails the batch as retryable; the executor is back after 100 ms', 
   assert.deepEqual([executor.idle, idles(), threads.length, executor.restarts], [true, 1, 2, 1]);
 });
 
+test('a run that is given up fails, and another thread takes the place of its own, which is left behind', async () => {
+  const { executor, threads, clock, idles } = setUp();
+  const running = executor.run(batch);
+  executor.abandon();
+  await assert.rejects(running, { code: 'unavailable', reason: 'EXECUTOR_HUNG' });
+  assert.deepEqual([executor.idle, threads[0]!.closeAsked], [false, true]);
+  await clock.advanceSettling(100);
+  assert.deepEqual([executor.idle, idles(), threads.length, executor.restarts], [true, 1, 2, 1]);
+  threads[0]!.finish();
+  await clock.advanceSettling(10_000);
+  assert.deepEqual([executor.idle, threads.length], [true, 2]);
+});
+
+test('giving up does nothing while nothing runs', () => {
+  const { executor, threads } = setUp();
+  executor.abandon();
+  assert.deepEqual([executor.idle, threads[0]!.closeAsked], [true, false]);
+});
+
+test('no more than two threads are left behind: a third takes the executor down until one of them ends', async () => {
+  const { executor, threads, clock } = setUp();
+  for (let i = 0; i < 3; i++) {
+    const running = executor.run(batch);
+    executor.abandon();
+    await assert.rejects(running);
+    await clock.advanceSettling(10_000);
+  }
+  assert.deepEqual([executor.idle, threads.length], [false, 3]);
+  threads[1]!.finish();
+  await clock.advanceSettling(10_000);
+  assert.deepEqual([executor.idle, threads.length], [true, 4]);
+});
+
+test('closing does not wait for ever for a thread that was left behind', async () => {
+  const { executor, clock, stuck } = setUp();
+  const running = executor.run(batch);
+  executor.abandon();
+  await assert.rejects(running);
+  const closed = executor[Symbol.asyncDispose]();
+  await clock.advanceSettling(1_000);
+  await closed;
+  assert.deepEqual(
+    stuck.map(({ abandoned }) => abandoned),
+    [true],
+  );
+});
+
 test('crashes in a row wait longer, a batch that succeeds starts over', async () => {
   const { executor, threads, clock } = setUp();
   threads[0]!.crash(new Error('1'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TargetInspection } from '../../../src/batching/inspection.ts';
 import { mergeInspections } from '../../../src/io-threads/merge-inspections.ts';
-import { buildCacheReading } from '../../support/build-reading.ts';
+import { buildBreakerReading, buildCacheReading } from '../../support/build-reading.ts';
 
 const noRefusals: TargetInspection['refused'] = {
   WAIT_EXCEEDS_DEADLINE: 0,
@@ -15,6 +15,7 @@ const noRefusals: TargetInspection['refused'] = {
   MODEL_QUEUE_FULL: 0,
   QUEUE_TIMEOUT: 0,
   NO_INSTANCE: 0,
+  MODEL_BREAKER_OPEN: 0,
 };
 
 function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection {
@@ -35,6 +36,7 @@ function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection
     closed: { slot_free: 1, full: 2, deadline: 3, delay: 4, preferred_size: 5 },
     refused: { ...noRefusals, PREEMPTED: 1 },
     restarts: 2,
+    breaker: buildBreakerReading({ opened: 1 }),
     batchSizes: [],
     ...overrides,
   };
@@ -59,6 +61,7 @@ test('what waits and runs adds up; the oldest wait is the longest', () => {
       closed: { slot_free: 2, full: 4, deadline: 6, delay: 8, preferred_size: 10 },
       refused: { ...noRefusals, PREEMPTED: 2 },
       restarts: 4,
+      breaker: buildBreakerReading({ opened: 2 }),
     }),
   );
 });

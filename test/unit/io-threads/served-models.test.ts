@@ -50,6 +50,7 @@ function newTarget(id: number, overrides: Partial<NewTarget> = {}): NewTarget {
     spec: buildSpec(),
     scheduling: buildScheduling(),
     rehearsed: [],
+    sample: undefined,
     config,
     memories: memories(),
     batchingOffReason: '',

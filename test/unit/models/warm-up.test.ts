@@ -47,7 +47,7 @@ test('the sizes in between run on one executor, and the cheapest run of each siz
   const executors = [1, 2].map(() => new PuppetExecutor({ clock, serviceMs: (rows) => 2 + rows / 2 }));
   const warm = warmUp(buildSpec({ maxBatchSize: 8 }), configFromPbtxt('', 'm'), executors, options);
   await clock.advanceSettling(200);
-  assert.deepEqual(await warm, [
+  assert.deepEqual((await warm).costs, [
     { rows: 1, ms: 2.5 },
     { rows: 2, ms: 3 },
     { rows: 4, ms: 4 },
@@ -69,7 +69,7 @@ test('a model whose batches take long serves without the sizes in between being 
   const warm = warmUp(buildSpec({ maxBatchSize: 8 }), configFromPbtxt('', 'm'), [executor], options);
   await clock.advanceSettling(3000);
   assert.deepEqual(
-    (await warm).map(({ rows }) => rows),
+    (await warm).costs.map(({ rows }) => rows),
     [1, 2, 8],
   );
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writeFamilies } from '../../../../src/observability/metrics/exposition.ts';
+import { breakerMetrics } from '../../../../src/observability/metrics/breaker-metrics.ts';
 import { readFamily, type Metric } from '../../../../src/observability/metrics/metric.ts';
 import { modelMetrics } from '../../../../src/observability/metrics/model-metrics.ts';
 import { queueMetrics } from '../../../../src/observability/metrics/queue-metrics.ts';
 import { serverMetrics } from '../../../../src/observability/metrics/server-metrics.ts';
 import type { ServerReading } from '../../../../src/observability/metrics/server-reading.ts';
 import {
+  buildBreakerReading,
   buildQueue,
   buildReading,
   buildRuntime,
@@ -138,6 +140,20 @@ test('queues tell what waits, why batches closed, and what was refused', () => {
     'tensorgate_requests_refused_total{model="m",version="1",reason="PREEMPTED"} 4',
     'tensorgate_batching_off{model="m",version="1"} 1',
     'tensorgate_executor_restarts_total{model="m",version="1"} 6',
+  ]);
+});
+
+test('a breaker is told as a number that is larger the worse it is', () => {
+  const breakers = (['closed', 'half_open', 'open'] as const).map((state, at) =>
+    buildQueue({
+      version: String(at),
+      breaker: buildBreakerReading({ state, opened: at, hungRuns: 2 * at }),
+    }),
+  );
+  assert.deepEqual(samples(breakerMetrics, { queues: breakers }, /./), [
+    ...[0, 1, 2].map((at) => `tensorgate_breaker_state{model="m",version="${at}"} ${at}`),
+    ...[0, 1, 2].map((at) => `tensorgate_breaker_opened_total{model="m",version="${at}"} ${at}`),
+    ...[0, 1, 2].map((at) => `tensorgate_hung_runs_total{model="m",version="${at}"} ${2 * at}`),
   ]);
 });
 

@@ -51,6 +51,7 @@ const batching: BatchingReading = {
   knees: [{ sizeClass: 2, rows: 16 }],
   curves: [{ sizeClass: 2, costs: [{ rows: 4, ms: 0.25, samples: 9 }] }],
   closed: { slot_free: 7, full: 1 },
+  breaker: { state: 'open', cause: 'hang', opened: 2, opensForMs: 1500.5, hungRuns: 1 },
 };
 
 const entry: IndexEntry = { name: 'iris', version: '1', state: 'READY', reason: '' };
@@ -193,6 +194,13 @@ test("a model's status joins what was counted with what the batcher has learned"
   assert.equal(status.batching.waiting_rows, 5);
   assert.deepEqual(status.batching.close_reasons, { slot_free: 7, full: 1 });
   assert.equal(status.batching.padding_off_reason, 'it changes answers');
+  assert.deepEqual(status.breaker, {
+    state: 'open',
+    cause: 'hang',
+    opened: 2,
+    opens_for_ms: 1500.5,
+    hung_runs: 1,
+  });
   assert.deepEqual(status.batching.curves, [
     { size_class: 2, costs: [{ rows: 4, milliseconds: 0.25, samples: 9 }], knee_rows: 16 },
   ]);

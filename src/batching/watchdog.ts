@@ -1,0 +1,78 @@
+import type { Clock } from '../util/clock.ts';
+import type { Occupation, Slot } from './slot.ts';
+import type { TargetQueue } from './target-queue.ts';
+
+/** When a run is taken never to end. */
+export interface HangLimits {
+  /** However little such batches cost: pauses of the machine and of other models are no hangs. Infinity: never. */
+  readonly leastMs: number;
+  /** Times the learned cost of such a batch. */
+  readonly factor: number;
+  /** Where no cost is learned, as for the first run of a new session. */
+  readonly unlearnedMs: number;
+}
+
+/** As long as warming up waits for a run with zeros, where nothing is learned. */
+export const defaultHangLimits: HangLimits = { leastMs: 10_000, factor: 20, unlearnedMs: 120_000 };
+
+export interface WatchdogOptions {
+  readonly clock: Clock;
+  readonly limits: HangLimits;
+  readonly queues: () => Iterable<TargetQueue>;
+  readonly onHung: (queue: TargetQueue, slot: Slot, runningMs: number) => void;
+}
+
+/**
+ * Notices runs on executor threads that take far longer than such batches cost. One timer for all of them, and none while
+ * nothing runs; a hang is noticed within a quarter of `leastMs` after its time.
+ */
+export class Watchdog {
+  readonly #options: WatchdogOptions;
+  readonly #periodMs: number;
+  #timer: Disposable | undefined = undefined;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+    this.#periodMs = options.limits.leastMs / 4;
+  }
+
+  /** A batch has started on a thread. */
+  started(): void {
+    if (this.#timer === undefined && this.#periodMs !== Infinity) this.#wait();
+  }
+
+  /** No batch runs on a thread any more. */
+  rest(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  #wait(): void {
+    this.#timer = this.#options.clock.after(this.#periodMs, () => this.#look());
+  }
+
+  #look(): void {
+    const { clock, queues, onHung } = this.#options;
+    this.#timer = undefined;
+    const nowMs = clock.now();
+    const hung: { readonly queue: TargetQueue; readonly slot: Slot; readonly runningMs: number }[] = [];
+    let watched = 0;
+    for (const queue of queues()) {
+      for (const slot of queue.slots) {
+        if (slot.current === undefined) continue;
+        const runningMs = nowMs - slot.current.startedAt;
+        if (runningMs >= this.#limitMs(slot, slot.current)) hung.push({ queue, slot, runningMs });
+        else watched += 1;
+      }
+    }
+    for (const { queue, slot, runningMs } of hung) onHung(queue, slot, runningMs);
+    if (watched > 0) this.started();
+  }
+
+  #limitMs(slot: Slot, { startedAt, expectedEndAt }: Occupation): number {
+    const { leastMs, factor, unlearnedMs } = this.#options.limits;
+    const expectedMs = expectedEndAt - startedAt;
+    const limitMs = slot.proven && expectedMs > 0 ? factor * expectedMs : unlearnedMs;
+    return Math.max(leastMs, limitMs);
+  }
+}
