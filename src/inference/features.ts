@@ -130,13 +130,10 @@ export function rangeProblem(datatype: Datatype, value: FeatureValue): string {
   return value < min || value > max ? `is out of range for ${datatype}` : '';
 }
 
-/** Least and largest number that an input has room for, as doubles within it; undefined for all there are. */
-export function numberBounds(datatype: Datatype): readonly [number, number] | undefined {
+/** Least and largest number that an input has room for; undefined for all there are. */
+export function numberBounds(datatype: Datatype): readonly [number | bigint, number | bigint] | undefined {
   if (datatype === 'BOOL' || datatype === 'BYTES' || datatype === 'FP64') return undefined;
-  if (isFloat(datatype)) return [-floatBounds[datatype], floatBounds[datatype]];
-  const [min, max] = integerBounds[datatype];
-  // The largest of 64 bits would be rounded to one too many.
-  return [Number(min), typeof max === 'bigint' ? Number(max - 2047n) : max];
+  return isFloat(datatype) ? [-floatBounds[datatype], floatBounds[datatype]] : integerBounds[datatype];
 }
 
 function isFloat(datatype: Datatype): datatype is keyof typeof floatBounds {

@@ -142,6 +142,21 @@ describe('the description of the plain prediction API', () => {
     });
   }
 
+  it('tells bounds of 64 bits with all their digits', async () => {
+    const text = await (await fetch(`${base}/openapi.json`)).text();
+    assert.ok(text.includes('"minimum":0,"maximum":18446744073709551615'));
+  });
+
+  it('leaves out models that answer several times', async () => {
+    const { decoupled } = models;
+    assert.ok(decoupled !== undefined);
+    await using serving = await Serving.start('h2', { decoupled });
+    const told = (await (
+      await fetch(`http://${serving.server.httpAddress}/openapi.json`)
+    ).json()) as Document;
+    assert.ok(!Object.hasOwn(told.paths, '/v1/models/decoupled/predict'));
+  });
+
   it('follows the models that are ready', async () => {
     await using empty = await Serving.start('h2', { broken: { fixture: undefined } });
     const told = (await (await fetch(`http://${empty.server.httpAddress}/openapi.json`)).json()) as Document;

@@ -23,13 +23,20 @@ function featureSchema(feature: Feature, datatype: Datatype): Schema {
   return {
     type: takesNull ? [name, 'null'] : name,
     ...(description === '' ? {} : { description }),
-    ...(min === undefined ? {} : { minimum: min }),
-    ...(max === undefined ? {} : { maximum: max }),
+    ...(min === undefined ? {} : { minimum: exact(min) }),
+    ...(max === undefined ? {} : { maximum: exact(max) }),
     ...(values.length === 0 ? {} : { enum: takesNull ? [...values, null] : values }),
     ...(typeof feature.default === 'bigint' || feature.default === undefined
       ? {}
       : { default: feature.default }),
   };
+}
+
+/** A number that JSON.stringify writes with all its digits. */
+function exact(value: number | bigint): unknown {
+  if (typeof value === 'number') return value;
+  const rawJson: unknown = Reflect.get(JSON, 'rawJSON');
+  return typeof rawJson === 'function' ? Reflect.apply(rawJson, JSON, [String(value)]) : Number(value);
 }
 
 /** One row of features. */

@@ -14,7 +14,9 @@ export function createOpenApi({ catalog, serverVersion }: DialectServices): Hand
 }
 
 function openApi(catalog: ModelCatalog, serverVersion: string): object {
-  const models = readyModels(catalog).map((name) => plainModel(catalog, name, ''));
+  const models = readyModels(catalog)
+    .filter((name) => answersOnce(catalog, name))
+    .map((name) => plainModel(catalog, name, ''));
   const paths: Record<string, unknown> = {};
   const schemas: Record<string, Schema> = { ...commonSchemas };
   const keys = new Set<string>();
@@ -43,6 +45,13 @@ function openApi(catalog: ModelCatalog, serverVersion: string): object {
     // Keys are needed only where the server has a file of them.
     security: [{}, { bearer: [] }, { key: [] }],
   };
+}
+
+/** Models of several answers, and of requests that belong together, have forms of their own. */
+function answersOnce(catalog: ModelCatalog, name: string): boolean {
+  const config = catalog.config(name, '');
+  const policy = new Map(Object.entries(Object(config['model_transaction_policy'])));
+  return policy.get('decoupled') !== true && config['sequence_batching'] === undefined;
 }
 
 function modelPaths(model: PlainModel, key: string): Record<string, unknown> {
