@@ -138,7 +138,7 @@ describe('hostile bytes over HTTP', () => {
       connection.send(headOf({ path: '/v2/models/mlp/infer', headers: {}, body }, body.length), body);
       reply = await connection.reply();
     }
-    assert.equal(reply?.status, 200, reply?.body.toString());
+    assert.equal(reply?.status, 200);
   };
 
   for (const target of targets) {
