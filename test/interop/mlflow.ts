@@ -22,20 +22,26 @@ async function run(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-test('a model that MLflow logged gives its scoring client what MLflow gives', { skip }, async (t) => {
-  using folder = new TemporaryFolder();
-  const logged = join(folder.path, 'logged');
-  await run('make', logged, join(root, 'examples', 'models', 'diabetes', '1', 'model.onnx'));
-  await using server = await startServer({
-    repository: join(logged, 'model.onnx'),
-    args: ['--dialects', 'mlflow'],
+const cases = [
+  { model: 'diabetes', columns: '10', forms: 'frames', least: 8 },
+  { model: 'iris', columns: '4', forms: 'tensors', least: 8 },
+] as const;
+
+for (const { model, columns, forms, least } of cases) {
+  test(`${model}, logged by MLflow, gives its scoring client what MLflow gives`, { skip }, async (t) => {
+    using folder = new TemporaryFolder();
+    const logged = join(folder.path, 'logged');
+    await run('make', logged, join(root, 'examples', 'models', model, '1', 'model.onnx'));
+    await using server = await startServer({
+      repository: join(logged, 'model.onnx'),
+      args: ['--dialects', 'mlflow'],
+    });
+    const port = server.httpAddress.split(':').at(-1) ?? '';
+    const lines = (await run('check', logged, port, columns, forms)).trim().split('\n');
+    assert.ok(lines.length >= least, lines.join('\n'));
+    for (const line of lines) {
+      const { name, error } = JSON.parse(line) as { name: string; error: string };
+      await t.test(name, () => assert.equal(error, ''));
+    }
   });
-  const lines = (await run('check', logged, server.httpAddress.split(':').at(-1) ?? '', '10'))
-    .trim()
-    .split('\n');
-  assert.ok(lines.length >= 8);
-  for (const line of lines) {
-    const { name, error } = JSON.parse(line) as { name: string; error: string };
-    await t.test(name, () => assert.equal(error, ''));
-  }
-});
+}

@@ -43,7 +43,9 @@ export class FeatureRows {
   readonly #reader: JsonReader;
   readonly #options: FeatureRowsOptions;
   readonly #mistakes = new FeatureMistakes();
-  readonly #inputs: readonly InputValues[];
+  readonly #inputs: ReadonlyMap<string, InputValues>;
+  /** Inputs that have features. */
+  readonly #filled: ReadonlySet<InputValues>;
   readonly #slots: readonly Slot[];
   readonly #slotsByName: ReadonlyMap<string, Slot>;
   #rows = 0;
@@ -52,13 +54,14 @@ export class FeatureRows {
     this.#model = model;
     this.#reader = reader;
     this.#options = options;
-    this.#inputs = model.inputs.map((input) => new InputValues(input));
+    this.#inputs = new Map(model.inputs.map((input) => [input.name, new InputValues(input)]));
     this.#slots = model.features.map((feature, index) => {
-      const values = this.#inputs.find(({ input }) => input.name === feature.input);
+      const values = this.#inputs.get(feature.input);
       if (values === undefined) throw new Error('bug: a feature of an input that is not there');
       return { feature, index, values };
     });
     this.#slotsByName = new Map(this.#slots.map((slot) => [slot.feature.name, slot]));
+    this.#filled = new Set(this.#slots.map(({ values }) => values));
   }
 
   get rows(): number {
@@ -94,7 +97,7 @@ export class FeatureRows {
     const outputs = (wanted === 'all' ? [] : [prediction.prediction, prediction.scores])
       .filter((name) => name !== '')
       .map((name) => ({ name, parameters: noParameters }));
-    const filled = this.#inputs.filter(({ isEmpty }) => !isEmpty);
+    const filled = [...this.#inputs.values()].filter(({ isEmpty }) => !isEmpty);
     const requests: InferRequest[] = [];
     for (let from = 0; from < this.#rows; from += step) {
       const to = Math.min(this.#rows, from + step);
@@ -113,8 +116,7 @@ export class FeatureRows {
       if (!seen.has(index)) row[index] = this.#absent(feature, { feature: feature.name, index });
       values.values.push(row[index] ?? 0);
     }
-    for (const values of this.#inputs) {
-      if (!this.#slots.some((slot) => slot.values === values)) continue;
+    for (const values of this.#filled) {
       const problem = values.endRow(this.#rows);
       if (problem !== '') this.#mistake({ feature: values.input.name, index: undefined }, problem);
       this.#account(values);
@@ -166,9 +168,9 @@ export class FeatureRows {
 
   /** A list of all values of the model's only input. */
   #readOnlyInput(): void {
-    const [only, more] = this.#inputs;
+    const [only, more] = this.#inputs.values();
     if (only === undefined || more !== undefined) {
-      throw refusePlain.unnamed(this.#inputs.map(({ input }) => input.name));
+      throw refusePlain.unnamed([...this.#inputs.keys()]);
     }
     this.#readValues(only, { feature: undefined, index: undefined });
     this.#endRow(only);
@@ -179,7 +181,7 @@ export class FeatureRows {
     const reader = this.#reader;
     reader.beginObject();
     for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
-      const values = this.#inputs.find(({ input }) => input.name === name);
+      const values = this.#inputs.get(name);
       if (values === undefined || values.has(this.#rows)) {
         const problem = values === undefined ? 'is no input of the model' : 'is there twice';
         this.#mistake({ feature: name, index: undefined }, problem);
@@ -190,7 +192,7 @@ export class FeatureRows {
         this.#endRow(values);
       }
     }
-    for (const values of this.#inputs) {
+    for (const values of this.#inputs.values()) {
       if (values.has(this.#rows) || (values.input.optional && values.isEmpty)) continue;
       this.#mistake({ feature: values.input.name, index: undefined }, 'is missing');
     }
