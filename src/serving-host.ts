@@ -88,7 +88,13 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   const limiter = createLimiter(options);
   const batcher = cacheAnswers(
     batchSequences(
-      createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget }, limiter }),
+      createBatcher({
+        clock,
+        logger,
+        limits: { queuedBytes: options.server.byteBudget },
+        limiter,
+        hangLimits: { leastMs: options.models.hangAfterMs },
+      }),
       { clock, readRows: (tensor) => new RowReader(tensor) },
     ),
     { clock, limits: options.cache },

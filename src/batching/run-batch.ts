@@ -128,7 +128,9 @@ export class Runner {
     runnable.lane.noteBatch(batch.rows);
     queue.counters.countBatch(batch.rows, runnable.reason);
     if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
-    run.occupation = slot.started(startedAt, startedAt + runnable.lane.costs.estimateMs(batch.rows));
+    const { costs } = runnable.lane;
+    const { rows } = batch;
+    run.occupation = slot.started(startedAt, costs.estimateMs(rows), rows * costs.estimateMs(1));
     if (!run.inline) this.#watchdog.started();
     let result: Promise<BatchResult>;
     try {

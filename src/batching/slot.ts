@@ -6,6 +6,8 @@ import type { LimitedInstance } from './rate-limiter.ts';
 export interface Occupation {
   readonly startedAt: number;
   readonly expectedEndAt: number;
+  /** What the rows would cost one by one: more than any batch of them should. 0 while nothing is learned. */
+  readonly dearestMs: number;
   endedAt: number | undefined;
 }
 
@@ -32,9 +34,14 @@ export class Slot implements Disposable {
     });
   }
 
-  started(startedAt: number, expectedEndAt: number): Occupation {
+  started(startedAt: number, expectedMs: number, dearestMs: number): Occupation {
     this.limited?.start();
-    this.#current = { startedAt, expectedEndAt, endedAt: undefined };
+    this.#current = {
+      startedAt,
+      expectedEndAt: startedAt + expectedMs,
+      dearestMs: Math.max(expectedMs, dearestMs),
+      endedAt: undefined,
+    };
     return this.#current;
   }
 

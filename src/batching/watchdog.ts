@@ -4,9 +4,9 @@ import type { TargetQueue } from './target-queue.ts';
 
 /** When a run is taken never to end. */
 export interface HangLimits {
-  /** However little such batches cost: pauses of the machine and of other models are no hangs. Infinity: never. */
+  /** However little such batches cost: pauses of the machine and of other models are no hangs. 0: never. */
   readonly leastMs: number;
-  /** Times the learned cost of such a batch. */
+  /** Times what its rows cost one by one, as learned. */
   readonly factor: number;
   /** Where no cost is learned, as for the first run of a new session. */
   readonly unlearnedMs: number;
@@ -38,7 +38,7 @@ export class Watchdog {
 
   /** A batch has started on a thread. */
   started(): void {
-    if (this.#timer === undefined && this.#periodMs !== Infinity) this.#wait();
+    if (this.#timer === undefined && this.#periodMs > 0) this.#wait();
   }
 
   /** No batch runs on a thread any more. */
@@ -59,7 +59,7 @@ export class Watchdog {
     let watched = 0;
     for (const queue of queues()) {
       for (const slot of queue.slots) {
-        if (slot.current === undefined) continue;
+        if (slot.current === undefined || slot.executor.unwatched === true) continue;
         const runningMs = nowMs - slot.current.startedAt;
         if (runningMs >= this.#limitMs(slot, slot.current)) hung.push({ queue, slot, runningMs });
         else watched += 1;
@@ -69,10 +69,9 @@ export class Watchdog {
     if (watched > 0) this.started();
   }
 
-  #limitMs(slot: Slot, { startedAt, expectedEndAt }: Occupation): number {
+  #limitMs(slot: Slot, { dearestMs }: Occupation): number {
     const { leastMs, factor, unlearnedMs } = this.#options.limits;
-    const expectedMs = expectedEndAt - startedAt;
-    const limitMs = slot.proven && expectedMs > 0 ? factor * expectedMs : unlearnedMs;
+    const limitMs = slot.proven && dearestMs > 0 ? factor * dearestMs : unlearnedMs;
     return Math.max(leastMs, limitMs);
   }
 }

@@ -79,6 +79,12 @@ const models = z
       about:
         'Where models run: on threads of their own, on the thread that serves, or chosen by measured cost.',
     }),
+    hangAfterMs: integer(10_000, durationMs, {
+      flag: 'hang-after',
+      value: 'ms',
+      about:
+        'Give a run on a thread up when it takes 20 times what such batches cost, and at least this long; 0: never. See operations.md.',
+    }),
     costCache: optionalText({
       flag: 'cost-cache',
       value: 'folder',

@@ -76,7 +76,8 @@ async function openOn(
     );
   const thread = await start(signal);
   const { metadata } = thread;
-  const threaded = new ThreadedExecutor(thread, async () => start(), supervision);
+  const unwatched = provider.name === 'tensorrt';
+  const threaded = new ThreadedExecutor(thread, async () => start(), { ...supervision, unwatched });
   if (plan.placement === 'thread' || provider.name !== 'cpu') return { executor: threaded, metadata };
   if (plan.placement === 'inline') {
     await threaded[Symbol.asyncDispose]();

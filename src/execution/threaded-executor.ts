@@ -19,6 +19,8 @@ export interface SupervisionOptions {
   /** A run that takes longer is reported. */
   readonly stuckRunMs: number;
   readonly onStuckRun: (run: StuckRun) => void;
+  /** As of Executor. */
+  readonly unwatched?: boolean;
   readonly restartLimits?: RestartLimits;
   /** In [0, 1); for the jitter of restarts. */
   readonly random?: () => number;
@@ -39,6 +41,7 @@ const mostAbandoned = 2;
 /** Runs batches on a thread of its own, and starts another thread when that one is lost. */
 export class ThreadedExecutor implements Executor {
   readonly inline = false;
+  readonly unwatched: boolean;
   restarts = 0;
   readonly #start: StartThread;
   readonly #options: SupervisionOptions;
@@ -55,6 +58,7 @@ export class ThreadedExecutor implements Executor {
   /** @param thread is owned from here on. */
   constructor(thread: SessionThread, start: StartThread, options: SupervisionOptions) {
     this.#start = start;
+    this.unwatched = options.unwatched ?? false;
     this.#options = options;
     this.#failures = new FailureLog(options.logger, options.clock, options.model);
     this.#watch = new StuckWatch(options.clock, options.stuckRunMs, (runningMs) =>

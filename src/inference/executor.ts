@@ -47,6 +47,8 @@ export interface Executor extends AsyncDisposable {
   /** How often a lost thread was replaced; undefined where there is none to lose. */
   readonly restarts?: number;
   run(batch: Batch): Promise<BatchResult>;
+  /** A run may take minutes and be well: TensorRT builds its engine within the first run of each shape. */
+  readonly unwatched?: boolean;
   /**
    * Gives the running batch up, which is taken never to end: `run` rejects with unavailable EXECUTOR_HUNG, what computes it is
    * left behind, and another takes its place. undefined where a run cannot be left behind.

@@ -74,10 +74,15 @@ export class ServingThread {
     const logger = this.#logger;
     this.#runtime = options.metrics.enabled ? new RuntimeMonitor(clock) : undefined;
     this.#batcher = cacheAnswers(
-      batchSequences(createBatcher({ clock, logger, limits: { queuedBytes: options.server.byteBudget } }), {
-        clock,
-        readRows: (tensor) => new RowReader(tensor),
-      }),
+      batchSequences(
+        createBatcher({
+          clock,
+          logger,
+          limits: { queuedBytes: options.server.byteBudget },
+          hangLimits: { leastMs: options.models.hangAfterMs },
+        }),
+        { clock, readRows: (tensor) => new RowReader(tensor) },
+      ),
       // Each thread keeps answers of its own: there is no way to share them that costs less than a hash.
       { clock, limits: { ...options.cache, maxBytes: options.cache.maxBytes / options.server.ioThreads } },
     );

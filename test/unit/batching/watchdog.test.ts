@@ -94,6 +94,15 @@ test('with two executors the other goes on serving, and the batch that hung is n
   assert.deepEqual(bench.outcome(2), [2]);
 });
 
+test('a batch larger than any before has the time of its rows one by one', async () => {
+  const bench = await learned(100);
+  bench.send(8, 1);
+  await bench.clock.advanceSettling(15_900);
+  assert.equal(bench.outcome(1), undefined);
+  await bench.clock.advanceSettling(400);
+  assert.equal(bench.outcome(1), hung);
+});
+
 test('nothing is watched while nothing runs', async () => {
   const bench = await learned(100);
   await bench.clock.advanceSettling(1_000);
@@ -104,8 +113,8 @@ test('nothing is watched while nothing runs', async () => {
   await bench.finish();
 });
 
-test('a time of Infinity gives nothing up', async () => {
-  const bench = new BatchingBench({ hangLimits: { leastMs: Infinity } });
+test('a time of 0 gives nothing up', async () => {
+  const bench = new BatchingBench({ hangLimits: { leastMs: 0 } });
   bench.send(1, 1);
   await bench.clock.advanceSettling(10_000_000);
   assert.equal(bench.outcome(1), undefined);
