@@ -6,6 +6,7 @@ import { resolveOptions } from './config/load.ts';
 import type { Options, PartialOptions } from './config/options.ts';
 import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
 import { ensembleRules } from './ensembles/rules.ts';
+import { refuseTelemetry } from './execution/telemetry.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
@@ -62,6 +63,7 @@ export async function createServer(
   partial: PartialOptions | Options,
   tools: ServerTools = {},
 ): Promise<Server> {
+  refuseTelemetry();
   const options = resolveOptions(partial);
   const startedAt = systemClock.now();
   const clock = systemClock;
