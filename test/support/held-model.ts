@@ -34,6 +34,7 @@ export class HeldModels implements AsyncDisposable {
   static async start(
     configs: Readonly<Record<string, string>>,
     args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<HeldModels> {
     const folder = new RepositoryFolder();
     try {
@@ -45,6 +46,7 @@ export class HeldModels implements AsyncDisposable {
       const server = await startServer({
         repository: folder.path,
         args: ['--placement', 'thread', '--metrics-interval-ms', '1', ...args],
+        env,
       });
       return new HeldModels(folder, server);
     } catch (error) {

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ServingError } from '../../src/errors.ts';
+import { HeldModels, valuesOf } from '../support/held-model.ts';
+
+const crash = -1001;
+const throws = -1002;
+/** Some seconds of a run that nothing can end. */
+const hang = 400_000;
+const preload = join(import.meta.dirname, 'support', 'faulty-sessions.ts');
+
+/** Asks the model one row after the other while something happens, and counts how it went. */
+class Load {
+  answered = 0;
+  /** By code, with how long each took. */
+  readonly failures: {
+    readonly code: string;
+    readonly ms: number;
+    readonly retryAfterMs: number | undefined;
+  }[] = [];
+  readonly #models: HeldModels;
+  readonly #model: string;
+  readonly #done: Promise<unknown>;
+  #stopped = false;
+
+  constructor(models: HeldModels, model: string, callers = 4) {
+    this.#models = models;
+    this.#model = model;
+    this.#done = Promise.all(Array.from({ length: callers }, () => this.#call()));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #call(): Promise<void> {
+    while (!this.#stopped) {
+      const startedAt = performance.now();
+      const outcome = await outcomeOf(this.#models, this.#model, 1);
+      if (!(outcome instanceof ServingError)) {
+        assert.deepEqual(outcome, [1]);
+        this.answered += 1;
+        continue;
+      }
+      const { code, retryAfterMs } = outcome;
+      this.failures.push({ code, retryAfterMs, ms: performance.now() - startedAt });
+      // As a client that takes advice, but not as long as advised.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function outcomeOf(models: HeldModels, model: string, value: number) {
+  try {
+    return valuesOf(await models.infer(model, { values: [value] }));
+  } catch (thrown) {
+    return ServingError.from(thrown);
+  }
+}
+
+/** Asks until the model answers. @returns how long that took. */
+async function backAfterMs(models: HeldModels, model: string): Promise<number> {
+  const startedAt = performance.now();
+  const signal = AbortSignal.timeout(20_000);
+  while ((await outcomeOf(models, model, 1)) instanceof ServingError) {
+    assert.ok(!signal.aborted, 'the model did not come back');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return performance.now() - startedAt;
+}
+
+function codeOf(outcome: readonly number[] | ServingError): string {
+  return outcome instanceof ServingError ? outcome.code : 'answered';
+}
+
+describe('faults of models under load', { timeout: 90_000 }, () => {
+  const one = 'max_batch_size: 8 instance_group { count: 1 }';
+  let models: HeldModels;
+  before(async () => {
+    const configs = { crashes: one, hangs: one, throws: one, healthy: one };
+    const named = Object.entries(configs).map(([name, config]) => [`hold.${name}`, config]);
+    models = await HeldModels.start(Object.fromEntries(named), ['--hang-after', '1000'], {
+      NODE_OPTIONS: `--import=${preload}`,
+    });
+  });
+  after(() => models[Symbol.asyncDispose]());
+
+  test('a thread that crashes takes its batch along; the model is back within two seconds, another never noticed', async () => {
+    const other = new Load(models, 'hold.healthy');
+    const outcome = await outcomeOf(models, 'hold.crashes', crash);
+    assert.equal(codeOf(outcome), 'unavailable');
+    assert.ok((await backAfterMs(models, 'hold.crashes')) < 2_000);
+    await other.stop();
+    assert.deepEqual(other.failures, []);
+    assert.ok(other.answered > 0);
+    assert.equal(await models.reading('hold.crashes', 'tensorgate_executor_restarts_total'), 1);
+    assert.equal(await models.reading('hold.crashes', 'tensorgate_breaker_state'), 0);
+  });
+
+  test('after three crashes requests are refused at once with advice, and the model comes back by itself', async () => {
+    for (let crashes = 0; crashes < 2; crashes++) {
+      assert.equal(codeOf(await outcomeOf(models, 'hold.crashes', crash)), 'unavailable');
+      if (crashes === 0) await backAfterMs(models, 'hold.crashes');
+    }
+    await models.until('hold.crashes', 'tensorgate_breaker_state', 2);
+    const load = new Load(models, 'hold.crashes', 1);
+    const other = new Load(models, 'hold.healthy', 2);
+    await backAfterMs(models, 'hold.crashes');
+    await Promise.all([load.stop(), other.stop()]);
+    assert.deepEqual(other.failures, []);
+    assert.ok(load.failures.length > 10);
+    assert.ok(load.failures.every(({ code }) => code === 'unavailable'));
+    assert.ok(load.failures.every(({ retryAfterMs = 0 }) => retryAfterMs > 0 && retryAfterMs <= 5_000));
+    const times = load.failures.map(({ ms }) => ms).sort((a, b) => a - b);
+    const median = times[times.length >> 1] ?? Infinity;
+    assert.ok(median < 20, `refusing took ${median} ms`);
+    assert.ok(
+      (await models.reading('hold.crashes', 'tensorgate_requests_refused_total', 'MODEL_BREAKER_OPEN')) > 10,
+    );
+    await models.until('hold.crashes', 'tensorgate_breaker_state', 0);
+  });
+
+  test('a run that does not end is given up: its request fails, others of the model are served again, another never noticed', async () => {
+    for (let i = 0; i < 5; i++) await outcomeOf(models, 'hold.hangs', 1);
+    const other = new Load(models, 'hold.healthy', 1);
+    const startedAt = performance.now();
+    assert.equal(codeOf(await outcomeOf(models, 'hold.hangs', hang)), 'unavailable');
+    const gaveUpMs = performance.now() - startedAt;
+    assert.ok(gaveUpMs >= 1_000 && gaveUpMs < 3_000, `${gaveUpMs}`);
+    assert.ok((await backAfterMs(models, 'hold.hangs')) < 2_500);
+    await other.stop();
+    assert.deepEqual(other.failures, []);
+    assert.equal(await models.reading('hold.hangs', 'tensorgate_hung_runs_total'), 1);
+    assert.equal(await models.reading('hold.hangs', 'tensorgate_breaker_opened_total'), 1);
+    await models.server.printed(/a run that was given up has ended/);
+  });
+
+  test('a model whose provider fails in every run goes out of service; a batch that is the client’s fault does not count', async () => {
+    for (let i = 0; i < 30; i++)
+      assert.equal(codeOf(await outcomeOf(models, 'hold.throws', -5)), 'invalid_argument');
+    assert.equal(await models.reading('hold.throws', 'tensorgate_breaker_opened_total'), 0);
+    const codes = new Set<string>();
+    for (let i = 0; i < 25; i++) codes.add(codeOf(await outcomeOf(models, 'hold.throws', throws)));
+    assert.deepEqual([...codes], ['internal', 'unavailable']);
+    assert.equal(await models.reading('hold.throws', 'tensorgate_breaker_state'), 2);
+    const { httpAddress } = models.server;
+    const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 1], data: [1] }] });
+    const reply = await fetch(`http://${httpAddress}/v2/models/hold.throws/infer`, { method: 'POST', body });
+    assert.deepEqual([reply.status, reply.headers.get('tensorgate-reason')], [503, 'MODEL_BREAKER_OPEN']);
+    assert.ok(Number(reply.headers.get('retry-after')) >= 1);
+    const ready = await fetch(`http://${httpAddress}/v2/models/hold.throws/ready`);
+    assert.equal(ready.status, 200);
+  });
+});
