@@ -1,5 +1,5 @@
 import type { Dashboard } from '../render-dashboard.ts';
-import { graph, here, interval, q, stat } from './panels.ts';
+import { graph, here, interval, q, quantiles, stat } from './panels.ts';
 
 const failed = 'code=~"internal|unavailable|deadline_exceeded|resource_exhausted"';
 

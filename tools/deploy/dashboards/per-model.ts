@@ -1,5 +1,5 @@
 import type { Dashboard } from '../render-dashboard.ts';
-import { graph, interval, mean, model, q } from './panels.ts';
+import { graph, interval, mean, model, q, quantiles } from './panels.ts';
 
 /** What becomes of the requests of a model. */
 export const perModel: Dashboard = {
