@@ -140,6 +140,15 @@ export const refuse = {
       'INVALID_ELEMENT',
       `incomplete string data for inference input ${shownInput(input)} for model ${shownModel(spec)}, expecting string of length ${length} but only ${available} bytes available`,
     ),
+  elementText: (
+    spec: ModelSpec,
+    input: Tensor,
+    { index, problem }: { readonly index: number; readonly problem: string },
+  ) =>
+    invalid(
+      'INVALID_ELEMENT',
+      `element ${index} of BYTES input ${shownInput(input)} for model ${shownModel(spec)} ${problem}`,
+    ),
   tooManyElements: (spec: ModelSpec, input: Tensor, expected: number) =>
     invalid(
       'WRONG_SIZE',

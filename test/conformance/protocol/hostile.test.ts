@@ -201,6 +201,20 @@ for (const transport of transports) {
       assert.deepEqual(rawOutput(await client.call('ModelInfer', mlp())), alone);
     });
 
+    it('hardening 5.7: elements that are no text fail their own request, and none that shares its batch', async () => {
+      const { client } = serving;
+      const send = (element: string | Buffer): ReturnType<typeof client.call> =>
+        client.call('ModelInfer', one('text', { datatype: 'BYTES', shape: [1, 1] }, elements(element)));
+      const sent = Array.from({ length: 64 }, (_, i) => (i % 4 === 3 ? Buffer.from([0xff]) : `text ${i}`));
+      for (let round = 0; round < 3; round++) {
+        const outcomes = await Promise.all(sent.map(send));
+        for (const [i, outcome] of outcomes.entries()) {
+          if (i % 4 === 3) assert.equal(status[outcome.code], 'INVALID_ARGUMENT');
+          else assert.deepEqual(rawOutput(outcome), elements(`text ${i}`), outcome.details);
+        }
+      }
+    });
+
     it('hardening 5.3: what a refused request held is given back', async () => {
       const { client } = serving;
       const large = one('floats', { datatype: 'FP32', shape: [1, 3] }, Buffer.alloc(1 << 20));

@@ -237,6 +237,16 @@ const bytes: readonly ErrorCase[] = [
     "incomplete string data for inference input 'x'",
   ),
   infer(
+    'BYTES element that is no text',
+    one('text', { datatype: 'BYTES', shape: [1, 2] }, Buffer.from([1, 0, 0, 0, 65, 1, 0, 0, 0, 255])),
+    "element 1 of BYTES input 'x' for model 'text' is not valid UTF-8",
+  ),
+  infer(
+    'BYTES element with a NUL',
+    one('text', { datatype: 'BYTES', shape: [1, 1] }, elements('a\0b')),
+    "element 0 of BYTES input 'x' for model 'text' contains a NUL byte",
+  ),
+  infer(
     'BOOL that is neither 0 nor 1',
     one('flags', { datatype: 'BOOL', shape: [1, 2] }, Buffer.from([1, 2])),
     'neither 0 nor 1',

@@ -38,12 +38,13 @@ export function one(model: string, input: InputMessage, raw?: Uint8Array): objec
 }
 
 /** BYTES elements with their lengths. */
-export function elements(...texts: readonly string[]): Buffer {
+export function elements(...texts: readonly (string | Uint8Array)[]): Buffer {
   return Buffer.concat(
     texts.flatMap((text) => {
+      const bytes = Buffer.from(text);
       const length = Buffer.alloc(4);
-      length.writeUInt32LE(Buffer.byteLength(text));
-      return [length, Buffer.from(text)];
+      length.writeUInt32LE(bytes.length);
+      return [length, bytes];
     }),
   );
 }
