@@ -11,6 +11,7 @@ import { whoGivesWay } from './give-way.ts';
 import type { BatcherLimits } from './options.ts';
 import {
   breakerError,
+  quarantinedError,
   cancelledError,
   deadlineError,
   noExecutorError,
@@ -145,6 +146,9 @@ export class Entrance {
     const { call } = entry;
     if (queue.slots.length === 0) return noExecutorError(queue.target.spec.name);
     if (queue.breaker.refusing) return breakerError(queue.target.spec.name, queue.breaker.retryAfterMs());
+    if (queue.quarantine.guilty > 0 && queue.quarantine.holds(entry.request, entry.sizeBytes, nowMs)) {
+      return quarantinedError(queue.target.spec.name);
+    }
     if (nowMs >= call.deadline) return deadlineError();
     if (call.cancelled) return cancelledError();
     const lane = queue.laneOf(entry.request, entry.rows);

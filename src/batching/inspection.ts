@@ -24,6 +24,7 @@ export const refusalReasons = [
   'QUEUE_TIMEOUT',
   'NO_INSTANCE',
   'MODEL_BREAKER_OPEN',
+  'REQUEST_QUARANTINED',
 ] as const;
 
 export type RefusalReason = (typeof refusalReasons)[number];

@@ -43,6 +43,17 @@ export function noExecutorError(model: string): ServingError {
   });
 }
 
+/** Running it lost executors before: to run it again would lose another. */
+export function quarantinedError(model: string): ServingError {
+  return new ServingError(
+    'invalid_argument',
+    `this request made model '${model}' fail and is not run again`,
+    {
+      reason: 'REQUEST_QUARANTINED',
+    },
+  );
+}
+
 /** The model failed by itself, again and again, or does not end: nothing is tried with it for a while. */
 export function breakerError(model: string, retryAfterMs: number): ServingError {
   return new ServingError('unavailable', `model '${model}' is out of service after failures`, {

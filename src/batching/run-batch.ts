@@ -219,8 +219,11 @@ export class Runner {
     this.#onEnded(queue);
   }
 
-  #countFailure({ queue, slot, begun }: Run, error: ServingError): void {
+  #countFailure({ queue, slot, begun, runnable }: Run, error: ServingError): void {
     const hung = error.reason === hungReason;
+    const [only, another] = runnable.entries;
+    if (only !== undefined && another === undefined && outcomeOfFailure(error) === 'fatal')
+      queue.quarantine.add(only.request, only.sizeBytes, this.#clock.now());
     if (hung) queue.hungRuns += 1;
     if (hung && lastOneHangs(queue, slot)) queue.breaker.trip('hang');
     else queue.breaker.end(begun, outcomeOfFailure(error));

@@ -35,6 +35,7 @@ export class TargetCounters {
     QUEUE_TIMEOUT: 0,
     NO_INSTANCE: 0,
     MODEL_BREAKER_OPEN: 0,
+    REQUEST_QUARANTINED: 0,
   };
   readonly #sizes: readonly number[];
   readonly #batches: Float64Array;

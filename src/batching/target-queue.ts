@@ -16,6 +16,7 @@ import { PaddingPlan } from './padding-plan.ts';
 import { initialDoorMargin } from './policy/door-margin.ts';
 import { isStanding, lastShortAt, sojournTargetMs } from './policy/sojourn.ts';
 import { PrincipalAccount } from './principal-queue.ts';
+import { Quarantine } from './quarantine.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { hasOneSignature, sameSignature, signatureOf, sizeClassOf } from './signature.ts';
 import { Slot } from './slot.ts';
@@ -52,6 +53,7 @@ export class TargetQueue implements Disposable {
   /** Runs that were given up. */
   hungRuns = 0;
   readonly retries = new RetryBudget();
+  readonly quarantine = new Quarantine();
   /** Lanes where something waits, in no order. */
   readonly activeLanes: Lane[] = [];
   /** Served before any lane, first in first out. */

@@ -52,9 +52,9 @@ class Load {
   }
 }
 
-async function outcomeOf(models: HeldModels, model: string, value: number) {
+async function outcomeOf(models: HeldModels, model: string, ...values: readonly number[]) {
   try {
-    return valuesOf(await models.infer(model, { values: [value] }));
+    return valuesOf(await models.infer(model, { values }));
   } catch (thrown) {
     return ServingError.from(thrown);
   }
@@ -79,7 +79,7 @@ describe('faults of models under load', { timeout: 90_000 }, () => {
   const one = 'max_batch_size: 8 instance_group { count: 1 }';
   let models: HeldModels;
   before(async () => {
-    const configs = { crashes: one, hangs: one, throws: one, healthy: one };
+    const configs = { crashes: one, poisoned: one, hangs: one, throws: one, healthy: one };
     const named = Object.entries(configs).map(([name, config]) => [`hold.${name}`, config]);
     models = await HeldModels.start(Object.fromEntries(named), ['--hang-after', '1000'], {
       NODE_OPTIONS: `--import=${preload}`,
@@ -101,7 +101,7 @@ describe('faults of models under load', { timeout: 90_000 }, () => {
 
   test('after three crashes requests are refused at once with advice, and the model comes back by itself', async () => {
     for (let crashes = 0; crashes < 2; crashes++) {
-      assert.equal(codeOf(await outcomeOf(models, 'hold.crashes', crash)), 'unavailable');
+      assert.equal(codeOf(await outcomeOf(models, 'hold.crashes', crash, crashes)), 'unavailable');
       if (crashes === 0) await backAfterMs(models, 'hold.crashes');
     }
     await models.until('hold.crashes', 'tensorgate_breaker_state', 2);
@@ -120,6 +120,18 @@ describe('faults of models under load', { timeout: 90_000 }, () => {
       (await models.reading('hold.crashes', 'tensorgate_requests_refused_total', 'MODEL_BREAKER_OPEN')) > 10,
     );
     await models.until('hold.crashes', 'tensorgate_breaker_state', 0);
+  });
+
+  test('a request that crashes a thread, and again when it is repeated, is not run a third time, and the model goes on', async () => {
+    for (let i = 0; i < 2; i++) {
+      assert.equal(codeOf(await outcomeOf(models, 'hold.poisoned', crash)), 'unavailable');
+      await backAfterMs(models, 'hold.poisoned');
+    }
+    for (let i = 0; i < 5; i++)
+      assert.equal(codeOf(await outcomeOf(models, 'hold.poisoned', crash)), 'invalid_argument');
+    assert.equal(codeOf(await outcomeOf(models, 'hold.poisoned', 1)), 'answered');
+    assert.equal(await models.reading('hold.poisoned', 'tensorgate_executor_restarts_total'), 2);
+    assert.equal(await models.reading('hold.poisoned', 'tensorgate_breaker_opened_total'), 0);
   });
 
   test('a run that does not end is given up: its request fails, others of the model are served again, another never noticed', async () => {

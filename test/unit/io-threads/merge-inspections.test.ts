@@ -16,6 +16,7 @@ const noRefusals: TargetInspection['refused'] = {
   QUEUE_TIMEOUT: 0,
   NO_INSTANCE: 0,
   MODEL_BREAKER_OPEN: 0,
+  REQUEST_QUARANTINED: 0,
 };
 
 function inspection(overrides: Partial<TargetInspection> = {}): TargetInspection {
