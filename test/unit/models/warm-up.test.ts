@@ -228,3 +228,31 @@ test('a configured sample that the model refuses fails the load', async () => {
   const executors = [new PuppetExecutor({ inline: true, compute })];
   await assert.rejects(warmed(buildSpec(), { config: sample('zero_data: true'), executors }), /not a year/);
 });
+
+function warmedUp(spec: ModelSpec, config = '', executor = new PuppetExecutor({ inline: true })) {
+  return warmUp(spec, configFromPbtxt(config, 'm'), [executor], {
+    clock: new FakeClock(),
+    logger: silentLogger,
+    readSample: () => Promise.resolve(new Uint8Array()),
+  });
+}
+
+test('one small batch that ran is kept for trying the model again, in memory that threads share', async () => {
+  const { sample: zeros } = await warmedUp(buildSpec({ maxBatchSize: 8 }));
+  const [input] = zeros?.inputs ?? [];
+  assert.deepEqual([zeros?.rows, input?.shape, input?.sizeBytes], [1, [1, 2], 8]);
+  assert.ok(input?.parts[0]?.buffer instanceof SharedArrayBuffer);
+  const { sample: configured } = await warmedUp(buildSpec(), sample('zero_data: true'));
+  assert.equal(configured?.rehearsal, undefined);
+  assert.equal(configured?.inputs.length, 1);
+});
+
+test('nothing is kept of a model that takes no zeros, or whose smallest batch is large', async () => {
+  const compute = (): never => {
+    throw new ServingError('invalid_argument', 'zero is not a year');
+  };
+  const refusing = new PuppetExecutor({ inline: true, compute });
+  assert.equal((await warmedUp(buildSpec(), '', refusing)).sample, undefined);
+  const large = buildSpec({ maxBatchSize: 0, inputs: [buildTensorSpec('x', { dims: [1024, 1025] })] });
+  assert.equal((await warmedUp(large)).sample, undefined);
+});
