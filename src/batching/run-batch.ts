@@ -212,6 +212,9 @@ export class Runner {
     } else if (runnable.entries.length > 1 && this.#bisect(run)) {
       // Which of its requests is at fault, if not the model, shows with the halves.
       queue.breaker.end(run.begun, 'neutral');
+    } else if (runnable.entries.length > 1 && error.code === 'invalid_argument') {
+      queue.breaker.end(run.begun, 'neutral');
+      this.#runEachAlone(run);
     } else {
       this.#countFailure(run, error);
       this.#failAll(queue, runnable.entries, error);
@@ -269,6 +272,23 @@ export class Runner {
       });
     }
     return true;
+  }
+
+  /**
+   * Beyond the budget of retries the requests at fault are not looked for, but nobody is told that the input of another
+   * cannot be computed: each runs once more, as if there were no batches.
+   */
+  #runEachAlone({ queue, runnable }: Run): void {
+    for (const entry of runnable.entries) {
+      this.#hold(queue, {
+        ...runnable,
+        entries: [entry],
+        origin: 'bisect',
+        batch: undefined,
+        notOn: undefined,
+        bisection: { runsLeft: 0 },
+      });
+    }
   }
 
   #failAll(queue: TargetQueue, entries: readonly Entry[], error: ServingError): void {

@@ -64,6 +64,29 @@ test('a model that fails always is not run over and over', async () => {
   assert.ok(bench.executor.batches.length <= 20 + 10 * 6, `${bench.executor.batches.length}`);
 });
 
+test('inputs that cannot be computed never fail a request beside them, however many there are', async () => {
+  const bench = new BatchingBench({
+    puppet: {
+      compute: (batch) => {
+        try {
+          return poisoned(batch);
+        } catch {
+          throw new ServingError('invalid_argument', 'no such row');
+        }
+      },
+    },
+  });
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 8; i++) bench.send(1, i % 2 === 0 ? 666 : round * 10 + i);
+    await settled();
+    await finishAll(bench);
+    for (let i = 1; i < 8; i += 2) assert.deepEqual(bench.outcome(round * 10 + i), [round * 10 + i]);
+  }
+  assert.equal(bench.target.statistics.failures.length, 80);
+  // The batch, a search of at most 6 runs, and each request once alone.
+  assert.ok(bench.executor.batches.length <= 20 * (1 + 6 + 8), `${bench.executor.batches.length}`);
+});
+
 test('what is not a ServingError becomes internal without its text', async () => {
   const bench = new BatchingBench();
   bench.send(1, 1);
