@@ -6,6 +6,7 @@ import type { TargetInspection } from './batching/inspection.ts';
 import { RateLimiter } from './batching/rate-limiter.ts';
 import { RowReader } from './batching/split.ts';
 import { cacheAnswers } from './cache/cache-answers.ts';
+import { openShared } from './cache/open-shared.ts';
 import type { Options } from './config/options.ts';
 import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
@@ -97,7 +98,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
       }),
       { clock, readRows: (tensor) => new RowReader(tensor) },
     ),
-    { clock, limits: options.cache },
+    { clock, limits: options.cache, shared: openShared(options.cache.redis, { clock, logger }) },
   );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();
@@ -149,6 +150,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
     },
     [Symbol.asyncDispose]() {
       sharedMemory?.[Symbol.dispose]();
+      batcher[Symbol.dispose]();
       return Promise.resolve();
     },
   };

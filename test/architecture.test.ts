@@ -37,7 +37,7 @@ const table: Readonly<Record<string, Rule>> = {
   admission: stage('yaml', 'zod'),
   routing: stage(),
   batching: stage(),
-  cache: stage('lru-cache'),
+  cache: stage('lru-cache', 'ioredis'),
   classification: stage(),
   ensembles: stage(),
   execution: stage('onnxruntime-node'),

@@ -5,6 +5,7 @@ import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
 import { ResultCache, type CacheLimits } from './result-cache.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 
 interface Inspected {
   readonly model: string;
@@ -23,10 +24,12 @@ export interface CacheTools {
   readonly limits: CacheLimits;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Owned from here on. */
+  readonly shared?: SharedAnswers | undefined;
 }
 
 /**
- * @returns what to submit to instead (`batcher` itself when there is no room for answers): requests of models with a response cache are answered from it where they can be, all
+ * @returns what to submit to instead (`batcher` itself, when there is no room for answers): requests of models with a response cache are answered from it where they can be, all
  * else goes on as it is. Inspections say of each such model how its cache does.
  */
 export function cacheAnswers<
@@ -34,13 +37,15 @@ export function cacheAnswers<
   B extends Submitter<Inspection>,
 >(
   batcher: B & Submitter<Inspection>,
-  { limits, clock, random = () => 1 - Math.random() }: CacheTools,
-): Omit<B, keyof Submitter<Inspection>> & Submitter<Inspection> {
-  if (limits.maxBytes === 0) return batcher;
+  { limits, clock, shared, random = () => 1 - Math.random() }: CacheTools,
+): Omit<B, keyof Submitter<Inspection>> & Submitter<Inspection> & Disposable {
+  const dispose = (): void => shared?.[Symbol.dispose]();
+  if (limits.maxBytes === 0) return { ...batcher, [Symbol.dispose]: dispose };
   const cache = new ResultCache({
     ...limits,
     clock,
     random,
+    shared,
     submit: (target, request, call) => batcher.submit(target, request, call),
   });
   return {
@@ -59,6 +64,7 @@ export function cacheAnswers<
       }
       cache.forget(target);
     },
+    [Symbol.dispose]: dispose,
     inspect() {
       const readings = new Map<string, CacheReading | undefined>();
       for (const target of cache.targets()) readings.set(keyOf(target.spec), cache.reading(target));

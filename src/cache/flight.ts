@@ -26,8 +26,8 @@ export class Flight {
   /** In the order they came. None for a refresh in the background. */
   readonly waiters = new Set<Waiter>();
   readonly startedAt: number;
-  /** Of the look-up that came before it. */
-  readonly lookupMs: number;
+  /** Of the look-up that came before it; undefined where a request has been counted before. */
+  readonly lookupMs: number | undefined;
 
   constructor({ model, key, request, first, deadline, startedAt, lookupMs }: FlightOptions) {
     this.model = model;
@@ -51,5 +51,5 @@ export interface FlightOptions {
   readonly first: CallContext;
   readonly deadline: number;
   readonly startedAt: number;
-  readonly lookupMs: number;
+  readonly lookupMs: number | undefined;
 }

@@ -2,6 +2,7 @@ import type { CacheBypassReason, CacheOutcome, CacheReading, CachingPlan } from 
 import type { Target } from '../inference/target.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { PayRule } from './pay-rule.ts';
+import type { SharedAnswers, SharedEvents } from './shared-answers.ts';
 
 /** Callers come and go; beyond so many their owners' texts are made anew. */
 const mostTenants = 256;
@@ -12,11 +13,12 @@ export class ModelCache {
   readonly digest: string;
   readonly rule: PayRule;
   readonly random: boolean;
-  readonly requests: Record<CacheOutcome, number> = { hit: 0, stale: 0, joined: 0, miss: 0 };
+  readonly requests: Record<CacheOutcome, number> = { hit: 0, stale: 0, joined: 0, shared: 0, miss: 0 };
   readonly bypassed: Record<CacheBypassReason, number> = {
     random_operators: 0,
     does_not_pay: 0,
   };
+  readonly sharedEvents: SharedEvents = { timeout: 0, error: 0, invalid: 0, written: 0, unwritten: 0 };
   /** Executions under way on behalf of the cache. */
   running = 0;
   #onIdle: (() => void)[] = [];
@@ -55,7 +57,7 @@ export class ModelCache {
     return promise;
   }
 
-  reading(store: AnswerStore): CacheReading {
+  reading(store: AnswerStore, shared: SharedAnswers | undefined): CacheReading {
     const { rule, requests, bypassed } = this;
     const { entries, sizeBytes } = store.part(this.digest);
     return {
@@ -68,6 +70,7 @@ export class ModelCache {
       lookupMs: rule.lookupMs,
       insertMs: rule.insertMs,
       computeMs: rule.computeMs,
+      shared: shared?.reading(rule.computeMs, this.sharedEvents),
     };
   }
 }

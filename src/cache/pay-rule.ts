@@ -61,6 +61,11 @@ export class PayRule {
     if (this.#looks >= windowLooks) this.#decide();
   }
 
+  /** A request that was looked up in vain has been answered without computing after all. */
+  foundElsewhere(): void {
+    this.#hits += 1;
+  }
+
   kept(costMs: number): void {
     this.insertMs = smoothed(this.insertMs, costMs);
   }

@@ -4,12 +4,14 @@ import type { CacheReading, CachingPlan } from '../inference/caching.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
+import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
 import { AnswerStore, type StoredAnswer } from './answer-store.ts';
 import { Flight, type Waiter } from './flight.ts';
 import { ModelCache } from './model-cache.ts';
 import { cancelledError, deadlineError, failureReason, isAboutTime, isDeterministic } from './refusals.ts';
 import { RequestKeys } from './request-key.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 import { cachedParameters, storedError, storedOutputs } from './stored-answer.ts';
 
 /** Hands a request, valid for its target, to whoever executes it. */
@@ -27,6 +29,8 @@ export interface CacheLimits {
 export interface ResultCacheOptions extends CacheLimits {
   readonly submit: Submit;
   readonly clock: Clock;
+  /** Where answers are shared with other servers; undefined for nowhere. */
+  readonly shared: SharedAnswers | undefined;
   /** From 0 to 1, never 0. */
   readonly random: () => number;
 }
@@ -78,7 +82,6 @@ export class ResultCache {
       model.rule.looked(lookupMs, 'hit');
       this.#board(running, waiter, nowMs);
     } else {
-      model.requests.miss += 1;
       model.rule.looked(lookupMs, 'miss');
       this.#launch(model, { key, joinable: !own, waiters: [waiter], first: call, request, nowMs, lookupMs });
     }
@@ -87,7 +90,7 @@ export class ResultCache {
 
   /** undefined for a target that has met no request yet. */
   reading(target: Target): CacheReading | undefined {
-    return this.#models.get(target)?.reading(this.#store);
+    return this.#models.get(target)?.reading(this.#store, this.#options.shared);
   }
 
   targets(): Iterable<Target> {
@@ -159,7 +162,15 @@ export class ResultCache {
   /** Computes the answer again while callers have the old one. */
   #refresh(model: ModelCache, { key, request, call, nowMs }: Asked): void {
     if (this.#flights.has(key) || hasTermsOfItsOwn(request)) return;
-    this.#launch(model, { key, joinable: true, waiters: [], first: call, request, nowMs, lookupMs: 0 });
+    this.#launch(model, {
+      key,
+      joinable: true,
+      waiters: [],
+      first: call,
+      request,
+      nowMs,
+      lookupMs: undefined,
+    });
   }
 
   #launch(model: ModelCache, { key, joinable, waiters, first, request, nowMs, lookupMs }: Launch): void {
@@ -172,14 +183,63 @@ export class ResultCache {
       startedAt: nowMs,
       lookupMs,
     });
-    const answer = this.#options.submit(model.target, request, flight.call);
     model.running += 1;
     if (joinable) this.#flights.set(key, flight);
     for (const waiter of waiters) this.#board(flight, waiter, nowMs);
-    answer.then(
+    const { shared } = this.#options;
+    const asks = joinable && waiters.length > 0 && shared?.worthAsking(model.rule.computeMs) === true;
+    if (shared === undefined || !asks) this.#execute(flight, key);
+    else void this.#ask(shared, flight, key, first.deadline - nowMs);
+  }
+
+  /** Never rejects. */
+  async #ask(shared: SharedAnswers, flight: Flight, key: string, slackMs: number): Promise<void> {
+    const outputs = await shared.find(key, slackMs, flight.model.sharedEvents);
+    if (outputs === undefined) this.#execute(flight, key);
+    else this.#fetched(flight, key, outputs);
+  }
+
+  #execute(flight: Flight, key: string): void {
+    const { model, request, call, lookupMs } = flight;
+    if (lookupMs !== undefined) model.requests.miss += 1;
+    this.#options.submit(model.target, request, call).then(
       (response) => this.#landed(flight, key, response),
       (error: unknown) => this.#crashed(flight, key, ServingError.from(error)),
     );
+  }
+
+  /** Another server has computed it. */
+  #fetched(flight: Flight, key: string, outputs: readonly Tensor[]): void {
+    const { model, call, waiters, lookupMs = 0 } = flight;
+    const { statistics, spec } = model.target;
+    const stored = this.#keep(flight, key, outputs);
+    const nowMs = this.#clock.now();
+    model.rule.foundElsewhere();
+    if (flight.lookupMs !== undefined) model.requests.shared += 1;
+    if (call.cancelled) this.#countFailure(model, call, cancelledError());
+    for (const waiter of waiters) {
+      letGo(waiter);
+      statistics.recordCacheHit(0, waiter.call.receivedAt === call.receivedAt ? lookupMs : 0);
+      statistics.recordSuccess(nowMs - waiter.call.receivedAt, waiter.call.front);
+      waiter.resolve({
+        model: spec.name,
+        version: spec.version,
+        id: waiter.request.id,
+        outputs: stored.outputs,
+        parameters: cachedParameters,
+      });
+    }
+    this.#end(flight);
+  }
+
+  #keep(flight: Flight, key: string, outputs: readonly Tensor[]): StoredAnswer {
+    const { ttlMs } = this.#options;
+    const nowMs = this.#clock.now();
+    const expiresAt = ttlMs === 0 ? Infinity : nowMs + ttlMs;
+    const costMs = nowMs - flight.startedAt;
+    const stored = storedOutputs(outputs, { digest: flight.model.digest, costMs, expiresAt });
+    this.#store.set(key, stored);
+    return stored;
   }
 
   #board(flight: Flight, waiter: Waiter, nowMs: number): void {
@@ -203,13 +263,10 @@ export class ResultCache {
   }
 
   #landed(flight: Flight, key: string, response: InferResponse): void {
-    const { model, call, lookupMs } = flight;
+    const { model, call, lookupMs = 0 } = flight;
     const { statistics, spec } = model.target;
     const landedAt = this.#clock.now();
-    const { ttlMs } = this.#options;
-    const expiresAt = ttlMs === 0 ? Infinity : landedAt + ttlMs;
-    const costMs = landedAt - flight.startedAt;
-    this.#store.set(key, storedOutputs(response.outputs, { digest: model.digest, costMs, expiresAt }));
+    const stored = this.#keep(flight, key, response.outputs);
     const nowMs = this.#clock.now();
     const times = call.times;
     if (times !== undefined && times.shareMs > 0) model.rule.computed(times.shareMs);
@@ -237,6 +294,10 @@ export class ResultCache {
         parameters: counted ? cachedParameters : response.parameters,
       });
       counted = true;
+    }
+    const { shared } = this.#options;
+    if (flight.key !== '' && shared?.worthKeeping(model.rule.computeMs) === true) {
+      shared.offer(key, stored.outputs, model.sharedEvents);
     }
     this.#end(flight);
   }
@@ -269,7 +330,7 @@ export class ResultCache {
       first: next,
       request,
       nowMs,
-      lookupMs: 0,
+      lookupMs: undefined,
     };
     this.#launch(model, launch);
   }
@@ -301,7 +362,7 @@ interface Launch {
   readonly first: CallContext;
   readonly request: InferRequest;
   readonly nowMs: number;
-  readonly lookupMs: number;
+  readonly lookupMs: number | undefined;
 }
 
 function letGo(waiter: Waiter): void {

@@ -9,10 +9,23 @@ export interface CachingPlan {
   readonly randomOperator: string;
 }
 
-/** How requests were answered. `joined`: by the execution of an equal request that was under way. */
-export const cacheOutcomes = ['hit', 'stale', 'joined', 'miss'] as const;
+/** How requests were answered. `joined`: by what an equal request that was under way got; `shared`: from the shared cache. */
+export const cacheOutcomes = ['hit', 'stale', 'joined', 'shared', 'miss'] as const;
 
 export type CacheOutcome = (typeof cacheOutcomes)[number];
+
+/** What happened to a model's answers in the shared cache, besides being found there. `invalid`: what was kept is no answer. */
+export const sharedEvents = ['timeout', 'error', 'invalid', 'written', 'unwritten'] as const;
+
+export type SharedEvent = (typeof sharedEvents)[number];
+
+/** What can be told of one model version's use of the shared cache. */
+export interface SharedReading {
+  /** Why it is not asked now; '' while it is. */
+  readonly offReason: '' | 'unreachable' | 'does_not_pay';
+  readonly roundTripMs: number;
+  readonly events: Readonly<Record<SharedEvent, number>>;
+}
 
 /** What can be told of one model version's part of the cache. */
 export interface CacheReading {
@@ -30,4 +43,6 @@ export interface CacheReading {
   readonly insertMs: number;
   /** What computing an answer costs: a request's share of its batch. */
   readonly computeMs: number;
+  /** undefined where there is no shared cache. */
+  readonly shared: SharedReading | undefined;
 }

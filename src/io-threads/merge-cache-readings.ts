@@ -1,4 +1,10 @@
-import { cacheBypassReasons, cacheOutcomes, type CacheReading } from '../inference/caching.ts';
+import {
+  cacheBypassReasons,
+  cacheOutcomes,
+  sharedEvents,
+  type CacheReading,
+  type SharedReading,
+} from '../inference/caching.ts';
 
 /** What the caches of two threads hold of one model version: sums, and means weighted by the requests looked up. */
 export function mergeCacheReadings(
@@ -24,6 +30,18 @@ export function mergeCacheReadings(
     lookupMs: mean(a.lookupMs, b.lookupMs),
     insertMs: mean(a.insertMs, b.insertMs),
     computeMs: mean(a.computeMs, b.computeMs),
+    shared: mergeShared(a.shared, b.shared),
+  };
+}
+
+function mergeShared(a: SharedReading | undefined, b: SharedReading | undefined): SharedReading | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const events = { ...a.events };
+  for (const event of sharedEvents) events[event] += b.events[event];
+  return {
+    offReason: a.offReason || b.offReason,
+    roundTripMs: Math.max(a.roundTripMs, b.roundTripMs),
+    events,
   };
 }
 

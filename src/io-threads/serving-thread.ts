@@ -6,6 +6,7 @@ import { createBatcher } from '../batching/create-batcher.ts';
 import type { BatcherInspection } from '../batching/inspection.ts';
 import { RowReader } from '../batching/split.ts';
 import { cacheAnswers } from '../cache/cache-answers.ts';
+import { openShared } from '../cache/open-shared.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
 import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
@@ -52,7 +53,7 @@ export class ServingThread {
   readonly #end: ThreadEnd;
   readonly #main: CallPort<MainCalls, ThreadCalls>;
   readonly #logger: ServerLogger;
-  readonly #batcher: Batcher & BatcherInspection;
+  readonly #batcher: Batcher & BatcherInspection & Disposable;
   readonly #models: ServedModels;
   readonly #holds = new TargetHolds();
   readonly #authenticator: Authenticator;
@@ -84,7 +85,11 @@ export class ServingThread {
         { clock, readRows: (tensor) => new RowReader(tensor) },
       ),
       // Each thread keeps answers of its own: there is no way to share them that costs less than a hash.
-      { clock, limits: { ...options.cache, maxBytes: options.cache.maxBytes / options.server.ioThreads } },
+      {
+        clock,
+        limits: { ...options.cache, maxBytes: options.cache.maxBytes / options.server.ioThreads },
+        shared: openShared(options.cache.redis, { clock, logger }),
+      },
     );
     this.#models = new ServedModels({
       index,
@@ -235,6 +240,7 @@ export class ServingThread {
       await this.#models[Symbol.asyncDispose]();
     } finally {
       this.#runtime?.[Symbol.dispose]();
+      this.#batcher[Symbol.dispose]();
       this.#authenticator[Symbol.dispose]();
       this.#end.close();
     }

@@ -66,7 +66,7 @@ export function buildQueue(overrides: Partial<QueueReading> = {}): QueueReading 
 export function buildCacheReading(overrides: Partial<CacheReading> = {}): CacheReading {
   return {
     offReason: '',
-    requests: { hit: 1, stale: 1, joined: 1, miss: 1 },
+    requests: { hit: 1, stale: 1, joined: 1, shared: 1, miss: 1 },
     bypassed: { random_operators: 0, does_not_pay: 0 },
     entries: 1,
     sizeBytes: 500,
@@ -74,6 +74,11 @@ export function buildCacheReading(overrides: Partial<CacheReading> = {}): CacheR
     lookupMs: 0.005,
     insertMs: 0.002,
     computeMs: 3,
+    shared: {
+      offReason: '',
+      roundTripMs: 0.4,
+      events: { timeout: 1, error: 1, invalid: 1, written: 1, unwritten: 1 },
+    },
     ...overrides,
   };
 }

@@ -1,8 +1,11 @@
 import { cacheAnswers } from '../../src/cache/cache-answers.ts';
+import type { ByteStore } from '../../src/cache/byte-store.ts';
 import type { CacheLimits } from '../../src/cache/result-cache.ts';
+import { SharedAnswers } from '../../src/cache/shared-answers.ts';
 import { ServingError } from '../../src/errors.ts';
 import type { CallContext } from '../../src/inference/call-context.ts';
 import type { CacheReading } from '../../src/inference/caching.ts';
+import { silentLogger } from '../../src/inference/logger.ts';
 import type { InferRequest } from '../../src/inference/request.ts';
 import type { InferResponse } from '../../src/inference/response.ts';
 import type { Target } from '../../src/inference/target.ts';
@@ -41,7 +44,16 @@ export class CacheNotebook extends StatisticsNotebook {
 export interface CachedModelOptions extends Partial<CacheLimits> {
   readonly spec?: Partial<Target['spec']>;
   readonly random?: () => number;
+  readonly store?: ByteStore;
 }
+
+const sharedLimits = {
+  budgetMs: 5,
+  ttlMs: 1000,
+  maxValueBytes: 10_000,
+  prefix: 'test',
+  nextTurn: (run: () => void) => run(),
+};
 
 /** A model with a response cache before an executor whose strings the test holds: each answer is the input, a copy of it. */
 export class CachedModel {
@@ -51,7 +63,7 @@ export class CachedModel {
   readonly runs: PendingRun[] = [];
   readonly #batcher;
 
-  constructor({ spec, random, ...limits }: CachedModelOptions = {}) {
+  constructor({ spec, random, store, ...limits }: CachedModelOptions = {}) {
     this.target = {
       ...buildTarget([], { spec: { caching: { randomOperator: '' }, ...spec } }),
       statistics: this.statistics,
@@ -67,6 +79,8 @@ export class CachedModel {
         clock: this.clock,
         limits: { maxBytes: 1_000_000, ttlMs: 0, staleMs: 0, ...limits },
         ...(random === undefined ? {} : { random }),
+        shared:
+          store && new SharedAnswers({ ...sharedLimits, store, clock: this.clock, logger: silentLogger }),
       },
     );
   }
@@ -77,6 +91,10 @@ export class CachedModel {
 
   drained(): Promise<void> {
     return this.#batcher.drained(this.target);
+  }
+
+  close(): void {
+    this.#batcher[Symbol.dispose]();
   }
 
   /** What is told of the model's cache; fails when nothing is. */

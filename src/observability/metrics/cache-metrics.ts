@@ -53,7 +53,7 @@ function counter({ name, help, label, counts }: CountsMetric): NumberMetric {
 export const cacheMetrics: readonly Metric[] = [
   counter({
     name: 'tensorgate_cache_requests_total',
-    help: 'Requests that were looked up: found, found past their time, joined to an equal one that was computed, or computed.',
+    help: 'Requests that were looked up: found, found past their time, joined to an equal one under way, found in the shared cache, or computed.',
     label: 'outcome',
     counts: ({ requests }) => requests,
   }),
@@ -80,4 +80,20 @@ export const cacheMetrics: readonly Metric[] = [
     "Mean time of computing of late: a request's part of its batch.",
     ({ computeMs }) => computeMs / 1000,
   ),
+  counter({
+    name: 'tensorgate_cache_shared_events_total',
+    help: 'What happened to answers in the shared cache: it was too slow, failed, held something else, took an answer, or took none.',
+    label: 'event',
+    counts: ({ shared }) => shared?.events ?? {},
+  }),
+  {
+    kind: 'gauge',
+    name: 'tensorgate_cache_shared_off',
+    help: '1 while the shared cache is not asked, because it does not answer or computing takes less than three round trips.',
+    labels: perVersion,
+    read: (reading) =>
+      caches(reading).flatMap(({ labels, cache: { shared } }) =>
+        shared === undefined ? [] : [{ labels, value: shared.offReason === '' ? 0 : 1 }],
+      ),
+  },
 ];

@@ -83,6 +83,14 @@ function cacheStatus(cache: CacheReading): object {
     lookup_ms: cache.lookupMs,
     insert_ms: cache.insertMs,
     compute_ms: cache.computeMs,
+    shared:
+      cache.shared === undefined
+        ? null
+        : {
+            off_reason: cache.shared.offReason,
+            round_trip_ms: cache.shared.roundTripMs,
+            events: cache.shared.events,
+          },
   };
 }
 

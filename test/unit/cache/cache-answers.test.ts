@@ -80,7 +80,7 @@ test('a thousand equal requests at once are one execution, and all are answered'
     [model.statistics.misses, model.statistics.hits, model.statistics.successes.length],
     [1, 999, 1000],
   );
-  assert.deepEqual(model.reading().requests, { hit: 0, stale: 0, joined: 999, miss: 1 });
+  assert.deepEqual(model.reading().requests, { hit: 0, stale: 0, joined: 999, shared: 0, miss: 1 });
 });
 
 test('who leaves an execution that others wait for fails alone', async () => {
@@ -203,7 +203,7 @@ test('an answer just past its time is given once more while it is computed anew'
   await settled();
   model.clock.advance(90);
   assert.ok(isCached(await model.submit(rowsRequest(1, 7), callAt(1210))));
-  assert.deepEqual(model.reading().requests, { hit: 1, stale: 2, joined: 0, miss: 1 });
+  assert.deepEqual(model.reading().requests, { hit: 1, stale: 2, joined: 0, shared: 0, miss: 1 });
 });
 
 test('shortly before its time is up, one lucky request has an answer renewed', async () => {

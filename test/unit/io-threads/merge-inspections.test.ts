@@ -129,12 +129,12 @@ test('costs are weighted by their samples, and sizes that one thread saw alone s
 
 test('caches of threads add up, and their means are weighted by what was looked up', () => {
   const busy = buildCacheReading({
-    requests: { hit: 3, stale: 0, joined: 0, miss: 0 },
+    requests: { hit: 3, stale: 0, joined: 0, shared: 0, miss: 0 },
     computeMs: 1,
     entries: 2,
   });
   const idle = buildCacheReading({
-    requests: { hit: 0, stale: 0, joined: 0, miss: 1 },
+    requests: { hit: 0, stale: 0, joined: 0, shared: 0, miss: 1 },
     computeMs: 5,
     entries: 1,
   });
@@ -143,7 +143,7 @@ test('caches of threads add up, and their means are weighted by what was looked 
     [inspection({ cache: idle })],
     [inspection()],
   ]);
-  assert.deepEqual(merged?.cache?.requests, { hit: 3, stale: 0, joined: 0, miss: 1 });
+  assert.deepEqual(merged?.cache?.requests, { hit: 3, stale: 0, joined: 0, shared: 0, miss: 1 });
   assert.deepEqual([merged?.cache?.computeMs, merged?.cache?.entries], [2, 3]);
 });
 

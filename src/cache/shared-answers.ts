@@ -1,0 +1,187 @@
+import type { SharedEvent, SharedReading } from '../inference/caching.ts';
+import type { Logger } from '../inference/logger.ts';
+import type { Tensor } from '../inference/tensor.ts';
+import { Breaker } from '../util/breaker.ts';
+import type { Clock } from '../util/clock.ts';
+import { decodeAnswer, encodeAnswer } from './answer-codec.ts';
+import type { ByteStore } from './byte-store.ts';
+
+export interface SharedLimits {
+  /** Longest time that a request waits for the store, in milliseconds. */
+  readonly budgetMs: number;
+  readonly ttlMs: number;
+  readonly maxValueBytes: number;
+  /** Begins the names of values. */
+  readonly prefix: string;
+}
+
+export interface SharedAnswersOptions extends SharedLimits {
+  readonly store: ByteStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Runs something when requests that are ready have been answered. */
+  readonly nextTurn?: (run: () => void) => void;
+}
+
+/** Of all answers that are being written. */
+const maxWritingBytes = 16 * 1024 * 1024;
+
+/** Part of the time that a caller has left that may be spent on asking. */
+const shareOfSlack = 0.1;
+
+/** Asking is worth it where computing takes so many round trips. */
+const roundTripsWorth = 3;
+
+/** Every how many requests one is asked where asking does not pay, so that the round trip stays known. */
+const measureEvery = 256;
+
+const smoothing = 0.1;
+
+const breakerLimits = {
+  windowMs: 10_000,
+  windowOutcomes: 50,
+  fewestOutcomes: 5,
+  failureRatio: 0.5,
+  fatalFailures: Infinity,
+  openMs: 500,
+  longestOpenMs: 30_000,
+};
+
+/** Counts what happens to one model's answers in the store. */
+export type SharedEvents = Record<SharedEvent, number>;
+
+/**
+ * Answers that several servers share. Never fails and never takes longer than its budget: whatever the store does, at worst
+ * nothing is found.
+ */
+export class SharedAnswers implements Disposable {
+  readonly #options: SharedAnswersOptions;
+  readonly #breaker: Breaker;
+  #roundTripMs = 0;
+  #unasked = 0;
+  #writingBytes = 0;
+
+  constructor(options: SharedAnswersOptions) {
+    const { clock, store, logger, budgetMs } = options;
+    this.#options = options;
+    this.#breaker = new Breaker({
+      clock,
+      limits: breakerLimits,
+      sample: () => this.#within(store.ping(), budgetMs),
+      onChange: ({ kind }) => {
+        if (kind === 'open')
+          logger.warn({}, 'the shared cache does not answer; it is left alone for a while');
+        if (kind === 'closed') logger.info({}, 'the shared cache answers again');
+      },
+    });
+  }
+
+  /** Whether to ask for an answer that takes so long to compute; 0 for not known. */
+  worthAsking(computeMs: number): boolean {
+    if (this.#breaker.refusing || !this.#options.store.ready) return false;
+    if (this.#pays(computeMs)) return true;
+    this.#unasked += 1;
+    return this.#unasked % measureEvery === 0;
+  }
+
+  /** Whether an answer that took so long is worth writing for others. */
+  worthKeeping(computeMs: number): boolean {
+    return this.#pays(computeMs);
+  }
+
+  /** What is kept under the key; undefined when nothing usable came in time. Never rejects. */
+  async find(key: string, slackMs: number, events: SharedEvents): Promise<readonly Tensor[] | undefined> {
+    const { store, clock, budgetMs } = this.#options;
+    const begun = this.#breaker.begin();
+    const startedAt = clock.now();
+    const asked = store.get(this.#nameOf(key)).catch(() => 'error' as const);
+    const found = await this.#orTimeout(asked, Math.min(budgetMs, slackMs * shareOfSlack));
+    if (found === 'error' || found === 'timeout') {
+      events[found] += 1;
+      this.#breaker.end(begun, 'failure');
+      return undefined;
+    }
+    this.#breaker.end(begun, 'success');
+    // What comes too late is the breaker's to judge.
+    this.#tookMs(clock.now() - startedAt);
+    if (found === null) return undefined;
+    const outputs = decodeAnswer(key, found);
+    if (outputs === undefined) events.invalid += 1;
+    return outputs;
+  }
+
+  /** Keeps an answer, later and if there is room for writing it. */
+  offer(key: string, outputs: readonly Tensor[], events: SharedEvents): void {
+    const { store, maxValueBytes, nextTurn = setImmediate } = this.#options;
+    const sizeBytes = outputs.reduce((sum, { data }) => sum + data.length, 0);
+    const refused = this.#breaker.refusing || !store.ready || sizeBytes > maxValueBytes;
+    if (refused || this.#writingBytes + sizeBytes > maxWritingBytes) {
+      events.unwritten += 1;
+      return;
+    }
+    this.#writingBytes += sizeBytes;
+    nextTurn(() => void this.#write(key, outputs, sizeBytes, events));
+  }
+
+  /** Never rejects. */
+  async #write(
+    key: string,
+    outputs: readonly Tensor[],
+    sizeBytes: number,
+    events: SharedEvents,
+  ): Promise<void> {
+    const { store, ttlMs } = this.#options;
+    try {
+      await store.set(this.#nameOf(key), encodeAnswer(key, outputs), ttlMs);
+      events.written += 1;
+    } catch {
+      events.unwritten += 1;
+    } finally {
+      this.#writingBytes -= sizeBytes;
+    }
+  }
+
+  reading(computeMs: number, events: SharedEvents): SharedReading {
+    const down = this.#breaker.refusing || !this.#options.store.ready;
+    return {
+      offReason: down ? 'unreachable' : this.#pays(computeMs) ? '' : 'does_not_pay',
+      roundTripMs: this.#roundTripMs,
+      events: { ...events },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#breaker[Symbol.dispose]();
+    this.#options.store[Symbol.dispose]();
+  }
+
+  #pays(computeMs: number): boolean {
+    return computeMs === 0 || computeMs > roundTripsWorth * this.#roundTripMs;
+  }
+
+  #nameOf(key: string): string {
+    return `${this.#options.prefix}:${Buffer.from(key, 'latin1').toString('hex')}`;
+  }
+
+  #tookMs(ms: number): void {
+    this.#roundTripMs =
+      this.#roundTripMs === 0 ? ms : this.#roundTripMs + smoothing * (ms - this.#roundTripMs);
+  }
+
+  async #within(done: Promise<unknown>, limitMs: number): Promise<boolean> {
+    const outcome = await this.#orTimeout(
+      done.then(
+        () => 'done' as const,
+        () => 'error' as const,
+      ),
+      limitMs,
+    );
+    return outcome === 'done';
+  }
+
+  async #orTimeout<T>(promise: Promise<T>, limitMs: number): Promise<T | 'timeout'> {
+    const late = Promise.withResolvers<'timeout'>();
+    using _timer = this.#options.clock.after(limitMs, () => late.resolve('timeout'));
+    return await Promise.race([promise, late.promise]);
+  }
+}

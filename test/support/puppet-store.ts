@@ -1,0 +1,35 @@
+import type { ByteStore } from '../../src/cache/byte-store.ts';
+
+/** A store whose answers and moods the test decides. */
+export class PuppetStore implements ByteStore {
+  ready = true;
+  readonly values = new Map<string, Buffer>();
+  readonly asked: string[] = [];
+  /** `hung` never answers. */
+  mood: 'well' | 'failing' | 'hung' = 'well';
+  closed = false;
+
+  get(name: string): Promise<Buffer | null> {
+    this.asked.push(name);
+    return this.#answer(() => this.values.get(name) ?? null);
+  }
+
+  set(name: string, value: Buffer): Promise<void> {
+    return this.#answer(() => {
+      this.values.set(name, value);
+    });
+  }
+
+  ping(): Promise<void> {
+    return this.#answer(() => undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.closed = true;
+  }
+
+  #answer<T>(what: () => T): Promise<T> {
+    if (this.mood === 'hung') return new Promise(() => undefined);
+    return this.mood === 'failing' ? Promise.reject(new Error('READONLY')) : Promise.resolve(what());
+  }
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { InferResponse } from '../../../src/inference/response.ts';
+import { callAt, firstOfRows, rowsRequest } from '../../support/build-target.ts';
+import { CachedModel } from '../../support/cached-model.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { PuppetStore } from '../../support/puppet-store.ts';
+
+function valueOf(response: InferResponse): number | undefined {
+  return firstOfRows(response.outputs[0]?.data ?? new Uint8Array(0))[0];
+}
+
+/** Asks for a row that nobody has asked this server for; it is computed as soon as that is begun. */
+async function ask(model: CachedModel, row: number, deadline = Infinity): Promise<InferResponse> {
+  const runs = model.runs.length;
+  const answer = model.submit(rowsRequest(1, row), callAt(model.clock.now(), { deadline }));
+  await settled();
+  if (model.runs.length > runs) model.runs.at(-1)?.succeed();
+  return answer;
+}
+
+test("another server's first request is answered with what this one has computed", async () => {
+  const store = new PuppetStore();
+  const one = new CachedModel({ store });
+  await ask(one, 7);
+  await settled();
+  const other = new CachedModel({ store });
+  const answer = await ask(other, 7);
+  assert.equal(valueOf(answer), 7);
+  assert.equal(answer.parameters.get('cache_hit'), true);
+  assert.equal(other.runs.length, 0);
+  assert.deepEqual(other.reading().requests, { hit: 0, stale: 0, joined: 0, shared: 1, miss: 0 });
+  assert.deepEqual([other.statistics.hits, other.statistics.successes.length], [1, 1]);
+  assert.equal(one.reading().shared?.events.written, 1);
+});
+
+test('what was found there is not asked for again', async () => {
+  const store = new PuppetStore();
+  await ask(new CachedModel({ store }), 7);
+  await settled();
+  const other = new CachedModel({ store });
+  await ask(other, 7);
+  const asked = store.asked.length;
+  await ask(other, 7);
+  assert.equal(store.asked.length, asked);
+});
+
+test('equal requests that come together ask once', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  const answers = [1, 2, 3].map(() => model.submit(rowsRequest(1, 7), callAt(1000)));
+  await settled();
+  assert.equal(store.asked.length, 1);
+  model.runs[0]?.succeed();
+  assert.deepEqual((await Promise.all(answers)).map(valueOf), [7, 7, 7]);
+  assert.equal(model.runs.length, 1);
+});
+
+test('a store that hangs costs a request its budget, and after some requests nothing', async () => {
+  const store = new PuppetStore();
+  store.mood = 'hung';
+  const model = new CachedModel({ store });
+  for (let row = 0; row < 5; row++) {
+    const answer = model.submit(rowsRequest(1, row), callAt(model.clock.now()));
+    await model.clock.advanceSettling(4);
+    assert.equal(model.runs.length, row);
+    await model.clock.advanceSettling(1);
+    assert.equal(model.runs.length, row + 1);
+    model.runs.at(-1)?.succeed();
+    assert.equal(valueOf(await answer), row);
+  }
+  assert.equal(valueOf(await ask(model, 99)), 99);
+  const { shared } = model.reading();
+  assert.deepEqual([shared?.offReason, shared?.events.timeout, store.asked.length], ['unreachable', 5, 5]);
+  model.close();
+  assert.equal(model.clock.pending, 0);
+});
+
+test('a store that works again is asked again', async () => {
+  const store = new PuppetStore();
+  store.mood = 'failing';
+  const model = new CachedModel({ store });
+  for (let row = 0; row < 6; row++) await ask(model, row);
+  assert.equal(model.reading().shared?.offReason, 'unreachable');
+  assert.deepEqual([model.reading().shared?.events.error, store.asked.length], [5, 5]);
+  store.mood = 'well';
+  await model.clock.advanceSettling(500);
+  await ask(model, 50);
+  assert.equal(model.reading().shared?.offReason, '');
+  assert.equal(store.asked.length, 6);
+  model.close();
+});
+
+test('a caller with little time has the store asked for a tenth of it', async () => {
+  const store = new PuppetStore();
+  store.mood = 'hung';
+  const model = new CachedModel({ store });
+  const answer = model.submit(rowsRequest(1, 7), callAt(1000, { deadline: 1020 }));
+  await model.clock.advanceSettling(2);
+  assert.equal(model.runs.length, 1);
+  model.runs[0]?.succeed();
+  await answer;
+  model.close();
+});
+
+test('a value that is no answer is none, and is replaced', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  await ask(model, 7);
+  await settled();
+  const [name] = store.values.keys();
+  assert.ok(name !== undefined);
+  store.values.set(name, Buffer.from('no answer at all'));
+  const other = new CachedModel({ store });
+  assert.equal(valueOf(await ask(other, 7)), 7);
+  await settled();
+  assert.deepEqual([other.runs.length, other.reading().shared?.events.invalid], [1, 1]);
+  assert.notEqual(store.values.get(name)?.toString(), 'no answer at all');
+});
+
+test('without a connection nothing is asked or written', async () => {
+  const store = new PuppetStore();
+  store.ready = false;
+  const model = new CachedModel({ store });
+  assert.equal(valueOf(await ask(model, 7)), 7);
+  assert.deepEqual([store.asked.length, store.values.size], [0, 0]);
+  assert.equal(model.reading().shared?.offReason, 'unreachable');
+});
+
+test('an answer above the largest value is not written', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  const answer = model.submit(rowsRequest(2000, 0), callAt(1000));
+  await settled();
+  model.runs[0]?.succeed();
+  await answer;
+  await settled();
+  assert.deepEqual([store.values.size, model.reading().shared?.events.unwritten], [0, 1]);
+});
+
+test('a model that computes in less than three round trips does not ask', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  const slow = Promise.withResolvers<Buffer | null>();
+  store.get = () => slow.promise;
+  const first = model.submit(rowsRequest(1, 1), callAt(1000));
+  await model.clock.advanceSettling(2);
+  slow.resolve(null);
+  await settled();
+  model.runs[0]?.succeed();
+  await first;
+  store.get = () => Promise.reject(new Error('asked'));
+  // It costs 1 ms, and a round trip 2 ms.
+  await ask(model, 2);
+  assert.equal(model.reading().shared?.offReason, 'does_not_pay');
+  assert.equal(model.reading().shared?.events.error, 0);
+});
