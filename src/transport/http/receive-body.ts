@@ -64,12 +64,15 @@ export function receiveBody(request: PeerRequest, limits: ReceiveLimits): Promis
         reject(ServingError.from(error));
       }
     });
+    let ended = false;
     request.once('end', () => {
+      ended = true;
       if (!failed) resolve(pieces.join());
     });
-    // Also when all of it had come, and nobody had read it yet. After the end this has no effect.
-    const lost = (): void =>
-      reject(new ServingError('cancelled', 'the client is gone', { reason: 'CANCELLED' }));
+    // Also when all of it had come, and nobody had read it yet.
+    const lost = (): void => {
+      if (!ended) reject(new ServingError('cancelled', 'the client is gone', { reason: 'CANCELLED' }));
+    };
     request.once('error', lost);
     request.once('close', lost);
   });
