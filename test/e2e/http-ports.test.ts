@@ -30,6 +30,13 @@ async function ask(address: string, agent: Agent, path: string, body?: string): 
   return { status: reply.statusCode, body: await text(reply) };
 }
 
+/** Batches of different sizes may differ in the last digits. */
+function rounded(body: string): string {
+  return JSON.stringify(JSON.parse(body), (_key, value: unknown) =>
+    typeof value === 'number' ? Number(value.toFixed(5)) : value,
+  );
+}
+
 /** Keep-alive connections, each with an agent of its own. */
 function openAgents(): Agent[] {
   return Array.from({ length: connectionCount }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
@@ -54,7 +61,7 @@ test(
     const agents = openAgents();
     const all = (path: string, body?: string): Promise<Reply[]> =>
       Promise.all(agents.map((agent) => ask(server.httpAddress, agent, path, body)));
-    const answers = new Set((await all('/v2/models/iris/infer', flower)).map(({ body }) => body));
+    const answers = new Set((await all('/v2/models/iris/infer', flower)).map(({ body }) => rounded(body)));
     assert.equal(answers.size, 1);
     for (const { body } of await all('/v2/models/iris/stats')) {
       assert.equal(JSON.parse(body).model_stats[0].inference_count, connectionCount);

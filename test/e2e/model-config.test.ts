@@ -115,8 +115,9 @@ describe('ModelConfig and ModelMetadata of a running server', { timeout: 30_000 
       const config = await client.config(name);
       const { inputs, outputs } = await client.metadata(name);
       const ensemble = name === 'read_digit';
+      const byRequest = name === 'draw_digit' ? 'sequence_batching' : 'dynamic_batching';
       assert.equal(config['platform'], ensemble ? 'ensemble' : 'onnxruntime_onnx');
-      const scheduling = ensemble ? 'ensemble_scheduling' : 'dynamic_batching';
+      const scheduling = ensemble ? 'ensemble_scheduling' : byRequest;
       assert.equal(config['scheduling_choice'], scheduling, name);
       assert.ok(inputs.length > 0 && outputs.length > 0);
       assert.match(JSON.stringify(config['input']), /"dims":\["\d+"/);
