@@ -362,6 +362,7 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
     }
     const stream = host.streams.get(streamId);
     if (stream === undefined) {
+      host.streams.forgetReset(streamId);
       host.guard.spend('unknownFrames', host.now);
       return;
     }

@@ -14,6 +14,12 @@ export class RecentResets {
     this.#next = (this.#next + 1) % remembered;
   }
 
+  /** The peer has closed the stream too: nothing more of it can be on its way. */
+  delete(streamId: number): void {
+    const at = this.#ids?.indexOf(streamId) ?? -1;
+    if (this.#ids !== undefined && at >= 0) this.#ids[at] = 0;
+  }
+
   has(streamId: number): boolean {
     return this.#ids?.includes(streamId) ?? false;
   }

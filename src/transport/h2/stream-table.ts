@@ -80,6 +80,11 @@ export class StreamTable {
     return this.#recentResets.has(streamId);
   }
 
+  /** The peer has reset it as well: what it sends on it from now on is an error. */
+  forgetReset(streamId: number): void {
+    this.#recentResets.delete(streamId);
+  }
+
   /** A client's ids are odd and grow: neighbours are far apart in age. */
   #bucketOf(streamId: number): number {
     return (streamId >>> 1) & (this.#buckets.length - 1);

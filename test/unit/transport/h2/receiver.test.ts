@@ -164,6 +164,18 @@ describe('a client that breaks a rule', () => {
     test.socket.receive(request(1, whole));
     assert.equal(test.goAwayCode(), streamClosed);
   });
+
+  it('may still send trailers on a stream that was answered early, but not once it has reset that itself', () => {
+    const test = new TestConnection();
+    test.socket.receive(request(1));
+    const blocks = { headers: okHeaders, trailers: someTrailers };
+    test.sink.stream.reply(blocks, Buffer.alloc(0), Buffer.alloc(0));
+    test.socket.receive(request(1, whole));
+    assert.equal(test.goAwayCode(), undefined);
+    test.socket.receive(frame(rstStream, 0, 1, uint32(8)));
+    test.socket.receive(request(1, whole));
+    assert.equal(test.goAwayCode(), streamClosed);
+  });
 });
 
 describe('a header block that was seen before', () => {
