@@ -50,7 +50,7 @@ test("h2spec's cases all pass over TLS", { skip: h2spec.skip }, async () => {
 
 /**
  * Without the sections in which the suite wants no answer: a port that speaks HTTP/1.1 as well answers what is neither with
- * 400 (section 3), and GET is answered before a second header section can follow (section 8).
+ * 400 (section 3), and POST to this path is refused before a second header section can follow (section 8).
  */
 const sections = ['generic', 'hpack', 'http2/4', 'http2/5', 'http2/6', 'http2/7'];
 

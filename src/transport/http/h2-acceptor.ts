@@ -10,6 +10,9 @@ export type StreamOpener = (stream: H2Stream) => StreamSink;
 
 export type H2Acceptor = (head: RequestHead) => StreamOpener;
 
+/** What has no body that means anything (RFC 9110, sections 9.3.1 and 9.3.2). */
+const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
 const headTooLarge = encodeHeaderBlock([
   [':status', '431'],
   ['content-length', '0'],
@@ -37,13 +40,41 @@ export function createH2Acceptor(
     return (stream) => {
       const request = new H2Request(stream, read);
       const response = new H2Response(stream, read.method);
+      const begin = (): void => {
+        stream.beginWork();
+        void serve(request, response).then(() => stream.endWork());
+      };
       const sink = joinStream(request, response);
       stream.sink = sink;
-      stream.beginWork();
-      void serve(request, response).then(() => stream.endWork());
-      return sink;
+      if (!bodiless.has(read.method)) {
+        begin();
+        return sink;
+      }
+      return beginAtEnd(stream, sink, begin);
     };
   };
+}
+
+/**
+ * A request of a method without a body is answered once its end is here, or a body after all: an answer before the end
+ * had to be followed by a reset, which some clients take for a failure.
+ */
+function beginAtEnd(stream: H2Stream, sink: StreamSink, begin: () => void): StreamSink {
+  const waiting: StreamSink = {
+    ...sink,
+    onData(chunk, start, end) {
+      stream.sink = sink;
+      begin();
+      sink.onData(chunk, start, end);
+    },
+    onEnd() {
+      stream.sink = sink;
+      begin();
+      sink.onEnd();
+    },
+  };
+  stream.sink = waiting;
+  return waiting;
 }
 
 function refuseHead(stream: H2Stream): StreamSink {

@@ -291,6 +291,22 @@ describe('requests over HTTP/2', () => {
     session.destroy();
   });
 
+  it('a request without a body is answered once its end is here, so that its stream needs no reset', async () => {
+    front = await TestFront.start();
+    const session = connectH2(front.url);
+    const open = session.request({ ':path': '/v2/health/live' }, { endStream: false });
+    let answered = false;
+    open.once('response', () => (answered = true));
+    await once(session.request({ ':path': '/v2/health/live' }).resume(), 'close');
+    assert.equal(answered, false);
+    open.end();
+    const [head] = await once(open.resume(), 'response');
+    assert.equal(head[':status'], 200);
+    await once(open, 'close');
+    assert.equal(open.rstCode, 0);
+    session.destroy();
+  });
+
   it('a stream that is reset within its body gives back what was held', async () => {
     front = await TestFront.start({ limits: { maxHeldBytes: 1000 } });
     const session = connectH2(front.url);
