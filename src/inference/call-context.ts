@@ -43,6 +43,9 @@ export class CallContext {
   origin: CallContext | undefined = undefined;
   /** Where an ensemble adds up how long its steps were computed; undefined for what clients ask for. */
   times: ComputeTimes | undefined = undefined;
+  /** Set by whoever routes: the rollout or experiment that chose the version, and the arm of it; '' where none did. */
+  experiment = '';
+  arm = '';
   #onCancelled: (() => void) | undefined = undefined;
   #onFinished: (() => void) | undefined = undefined;
   #finished = false;
