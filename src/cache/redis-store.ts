@@ -40,8 +40,7 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
     const { Cluster, Redis } = await import('ioredis');
     if (closed) return;
     client = clientOf(plan, common, { Cluster, Redis });
-    // Every failure is also one of a command; without a listener it would end the process.
-    client.on('error', () => undefined);
+    sayWhatIsWrong(client, logger);
   };
   connect().catch((error: unknown) => {
     logger.error({ error }, 'the shared cache needs the package ioredis: npm install ioredis@6.0.0');
@@ -62,6 +61,21 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
       client?.disconnect();
     },
   };
+}
+
+/** Once, until it has worked again. Without a listener a failure would end the process. */
+function sayWhatIsWrong(client: Redis | Cluster, logger: Logger): void {
+  let said = false;
+  client.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
+    if (said) return;
+    said = true;
+    // No more than its text: what failed may be the command that holds the password.
+    const problem = error.lastNodeError?.message ?? error.message;
+    logger.warn({ problem }, 'the shared cache cannot be reached; requests go on without it');
+  });
+  client.on('ready', () => {
+    said = false;
+  });
 }
 
 type CommonOptions = ReturnType<typeof commonOptions>;

@@ -32,10 +32,18 @@ const shareOfSlack = 0.1;
 /** Asking is worth it where computing takes so many round trips. */
 const roundTripsWorth = 3;
 
-/** Every how many requests one is asked where asking does not pay, so that the round trip stays known. */
-const measureEvery = 256;
+/** How often the round trip is measured while asking does not pay, where there are requests; none of them waits for it. */
+const measureEveryMs = 100;
 
+/** Of the first round trips all count alike, so that one that was slow by chance decides nothing for long. */
+const firstTrips = 8;
 const smoothing = 0.1;
+
+/** A round trip during which something else ran must not count for more than this many usual ones. */
+const outlierFactor = 4;
+
+/** Beyond this a write counts as lost, and makes room for others. */
+const writeLimitMs = 10_000;
 
 const breakerLimits = {
   windowMs: 10_000,
@@ -46,6 +54,12 @@ const breakerLimits = {
   openMs: 500,
   longestOpenMs: 30_000,
 };
+
+interface Write {
+  readonly sizeBytes: number;
+  readonly startedAt: number;
+  readonly events: SharedEvents;
+}
 
 /** Counts what happens to one model's answers in the store. */
 export type SharedEvents = Record<SharedEvent, number>;
@@ -58,7 +72,10 @@ export class SharedAnswers implements Disposable {
   readonly #options: SharedAnswersOptions;
   readonly #breaker: Breaker;
   #roundTripMs = 0;
-  #unasked = 0;
+  #trips = 0;
+  #measuredAt = -Infinity;
+  /** Oldest first. */
+  readonly #writes = new Set<Write>();
   #writingBytes = 0;
 
   constructor(options: SharedAnswersOptions) {
@@ -80,8 +97,8 @@ export class SharedAnswers implements Disposable {
   worthAsking(computeMs: number): boolean {
     if (this.#breaker.refusing || !this.#options.store.ready) return false;
     if (this.#pays(computeMs)) return true;
-    this.#unasked += 1;
-    return this.#unasked % measureEvery === 0;
+    void this.#measure();
+    return false;
   }
 
   /** Whether an answer that took so long is worth writing for others. */
@@ -112,32 +129,42 @@ export class SharedAnswers implements Disposable {
 
   /** Keeps an answer, later and if there is room for writing it. */
   offer(key: string, outputs: readonly Tensor[], events: SharedEvents): void {
-    const { store, maxValueBytes, nextTurn = setImmediate } = this.#options;
+    const { store, clock, maxValueBytes, nextTurn = setImmediate } = this.#options;
+    this.#giveUpLost(clock.now());
     const sizeBytes = outputs.reduce((sum, { data }) => sum + data.length, 0);
     const refused = this.#breaker.refusing || !store.ready || sizeBytes > maxValueBytes;
     if (refused || this.#writingBytes + sizeBytes > maxWritingBytes) {
       events.unwritten += 1;
       return;
     }
+    const write: Write = { sizeBytes, startedAt: clock.now(), events };
+    this.#writes.add(write);
     this.#writingBytes += sizeBytes;
-    nextTurn(() => void this.#write(key, outputs, sizeBytes, events));
+    nextTurn(() => void this.#write(key, outputs, write));
   }
 
   /** Never rejects. */
-  async #write(
-    key: string,
-    outputs: readonly Tensor[],
-    sizeBytes: number,
-    events: SharedEvents,
-  ): Promise<void> {
+  async #write(key: string, outputs: readonly Tensor[], write: Write): Promise<void> {
     const { store, ttlMs } = this.#options;
     try {
       await store.set(this.#nameOf(key), encodeAnswer(key, outputs), ttlMs);
-      events.written += 1;
+      this.#ended(write, 'written');
     } catch {
-      events.unwritten += 1;
-    } finally {
-      this.#writingBytes -= sizeBytes;
+      this.#ended(write, 'unwritten');
+    }
+  }
+
+  #ended(write: Write, event: SharedEvent): void {
+    if (!this.#writes.delete(write)) return;
+    this.#writingBytes -= write.sizeBytes;
+    write.events[event] += 1;
+  }
+
+  /** A write that never ends must not take the room of others for ever. */
+  #giveUpLost(nowMs: number): void {
+    for (const write of this.#writes) {
+      if (write.startedAt > nowMs - writeLimitMs) return;
+      this.#ended(write, 'unwritten');
     }
   }
 
@@ -163,9 +190,20 @@ export class SharedAnswers implements Disposable {
     return `${this.#options.prefix}:${Buffer.from(key, 'latin1').toString('hex')}`;
   }
 
+  /** Never rejects. */
+  async #measure(): Promise<void> {
+    const { clock, store } = this.#options;
+    const startedAt = clock.now();
+    if (startedAt < this.#measuredAt + measureEveryMs) return;
+    this.#measuredAt = startedAt;
+    if (await this.#within(store.ping(), measureEveryMs)) this.#tookMs(clock.now() - startedAt);
+  }
+
   #tookMs(ms: number): void {
-    this.#roundTripMs =
-      this.#roundTripMs === 0 ? ms : this.#roundTripMs + smoothing * (ms - this.#roundTripMs);
+    this.#trips += 1;
+    const before = this.#roundTripMs;
+    if (this.#trips <= firstTrips) this.#roundTripMs += (ms - before) / this.#trips;
+    else this.#roundTripMs += smoothing * (Math.min(ms, outlierFactor * before) - before);
   }
 
   async #within(done: Promise<unknown>, limitMs: number): Promise<boolean> {

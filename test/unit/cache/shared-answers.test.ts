@@ -155,3 +155,51 @@ test('a model that computes in less than three round trips does not ask', async 
   assert.equal(model.reading().shared?.offReason, 'does_not_pay');
   assert.equal(model.reading().shared?.events.error, 0);
 });
+
+test('what does not pay is measured without any request waiting, and asked again when it pays', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  const { clock } = model;
+  const slow = Promise.withResolvers<Buffer | null>();
+  store.get = () => slow.promise;
+  const first = model.submit(rowsRequest(1, 1), callAt(1000));
+  await clock.advanceSettling(2);
+  slow.resolve(null);
+  await settled();
+  model.runs[0]?.succeed();
+  await first;
+  store.get = () => Promise.resolve(null);
+  let asks = 0;
+  for (let row = 2; row < 60 && model.reading().shared?.offReason !== ''; row++) {
+    const before = clock.now();
+    await ask(model, row);
+    assert.equal(clock.now(), before);
+    await clock.advanceSettling(50);
+    asks += 1;
+  }
+  assert.equal(model.reading().shared?.offReason, '');
+  assert.ok(asks > 4, `${asks}`);
+  model.close();
+});
+
+test('writes that never end make room for others in the end', async () => {
+  const store = new PuppetStore();
+  const model = new CachedModel({ store });
+  store.set = () => new Promise(() => undefined);
+  const largest = 1200;
+  const fill = async (from: number, count: number): Promise<void> => {
+    for (let row = from; row < from + count; row++) {
+      const answer = model.submit(rowsRequest(largest, row), callAt(model.clock.now()));
+      await settled();
+      model.runs.at(-1)?.succeed();
+      await answer;
+    }
+  };
+  await fill(0, 1800);
+  const refused = model.reading().shared?.events.unwritten ?? 0;
+  assert.ok(refused > 0 && refused < 1800, `${refused}`);
+  await model.clock.advanceSettling(10_001);
+  await fill(5000, 1);
+  assert.equal(model.reading().shared?.events.unwritten, 1800);
+  model.close();
+});
