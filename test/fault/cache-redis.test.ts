@@ -1,37 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HeldModels, valuesOf } from '../support/held-model.ts';
+import type { HeldModels } from '../support/held-model.ts';
 import { redisProgram, RedisServer } from '../support/redis-server.ts';
+import {
+  ask,
+  event,
+  found,
+  outcome,
+  patient,
+  rounds,
+  startCached,
+  startConnected,
+  untilConnected,
+  untilKept,
+  untilOff,
+} from '../support/shared-cache.ts';
+import { SlowProxy } from '../support/slow-proxy.ts';
 
-const options = { skip: redisProgram.skip, timeout: 60_000 };
+const options = { skip: redisProgram.skip, timeout: 120_000 };
 
-/** Ten milliseconds each: worth asking for. */
-const rounds = 1000;
-
-function start(redis: RedisServer): Promise<HeldModels> {
-  const cached = 'max_batch_size: 8 dynamic_batching { } response_cache { enable: true }';
-  return HeldModels.start({ cached }, ['--cache-redis', redis.address]);
-}
-
-/** Requests that nobody has sent to this server before, one after the other: all have to be answered, and rightly. */
-async function ask(models: HeldModels, first: number, count = 12): Promise<void> {
-  for (let value = first; value < first + count; value++) {
-    assert.deepEqual(valuesOf(await models.infer('cached', { values: [value] })), [value]);
-  }
-}
-
-function outcome(models: HeldModels, word: string): Promise<number> {
-  return models.reading('cached', 'tensorgate_cache_requests_total', `outcome="${word}"`);
-}
-
-function event(models: HeldModels, word: string): Promise<number> {
-  return models.reading('cached', 'tensorgate_cache_shared_events_total', `event="${word}"`);
-}
-
-/** Asks new things until Redis has taken an answer again; the test's time limit ends it otherwise. */
-async function untilWritten(models: HeldModels, from: number): Promise<void> {
-  const before = await event(models, 'written');
-  for (let value = from; (await event(models, 'written')) === before; value++) await ask(models, value, 1);
+/** A server that shares answers through this Redis and has found out that it pays. */
+function start(redis: { readonly address: string }, args = patient): Promise<HeldModels> {
+  return startConnected(['--cache-redis', redis.address, ...args]);
 }
 
 test(
@@ -40,19 +30,17 @@ test(
   async () => {
     await using redis = await RedisServer.start();
     await using one = await start(redis);
-    await ask(one, rounds, 1);
-    while ((await event(one, 'written')) < 1);
+    const value = await untilKept(one, redis, rounds);
     await using other = await start(redis);
-    const answer = await other.infer('cached', { values: [rounds] });
-    assert.deepEqual(valuesOf(answer), [rounds]);
-    assert.equal(answer.parameters['cache_hit'], true);
-    assert.equal(await other.executedRows('cached'), 0);
-    assert.equal(await other.reading('cached', 'nv_cache_num_hits_per_model'), 1);
+    const computed = await other.executedRows('cached');
+    assert.equal(await found(other, value), true);
+    assert.equal(await other.executedRows('cached'), computed);
+    assert.equal(await outcome(other, 'shared'), 1);
   },
 );
 
 test(
-  'Redis killed and started again: every request is answered, and answers are shared again',
+  'Redis killed in mid-load and started again: every request is answered, and answers are shared again',
   options,
   async () => {
     await using redis = await RedisServer.start();
@@ -61,10 +49,22 @@ test(
     const load = ask(models, rounds + 100, 40);
     await redis.kill();
     await load;
-    await ask(models, rounds + 200);
-    assert.equal(await models.reading('cached', 'tensorgate_cache_shared_off'), 1);
+    await untilOff(models, rounds + 200);
     await redis.restart();
-    await untilWritten(models, rounds + 300);
+    await untilKept(models, redis, rounds + 300);
+  },
+);
+
+test(
+  'Redis that refuses connections: every request is answered, and answers are shared once it listens',
+  options,
+  async () => {
+    await using redis = await RedisServer.prepare();
+    await using models = await startCached(['--cache-redis', redis.address, ...patient]);
+    await ask(models, rounds);
+    await untilOff(models, rounds + 100);
+    await redis.restart();
+    await untilKept(models, redis, rounds + 300);
   },
 );
 
@@ -73,46 +73,83 @@ test(
   options,
   async () => {
     await using redis = await RedisServer.start();
-    await using models = await start(redis);
+    await using models = await start(redis, ['--cache-redis-budget', '100']);
     await ask(models, rounds);
     redis.signal('SIGSTOP');
-    await ask(models, rounds + 100, 20);
-    assert.ok((await event(models, 'timeout')) >= 5);
-    assert.equal(await models.reading('cached', 'tensorgate_cache_shared_off'), 1);
+    await untilOff(models, rounds + 100);
+    assert.ok((await event(models, 'timeout')) >= 1);
+    await ask(models, rounds + 200);
     redis.signal('SIGCONT');
-    await untilWritten(models, rounds + 300);
+    await untilKept(models, redis, rounds + 300);
   },
 );
 
-test('Redis slower than the budget: every request is answered', options, async () => {
-  await using redis = await RedisServer.start();
-  await using models = await start(redis);
-  await ask(models, rounds);
-  await redis.use((client) => client.client('PAUSE', 1000, 'ALL'));
-  await ask(models, rounds + 100, 20);
-  assert.ok((await event(models, 'timeout')) >= 1);
-  await untilWritten(models, rounds + 300);
-});
+for (const delayMs of [50, 500, 5000]) {
+  test(
+    `Redis that takes ${delayMs} ms: few requests wait for it, and only for the budget`,
+    options,
+    async () => {
+      await using redis = await RedisServer.start();
+      await using proxy = await SlowProxy.start(redis.port);
+      await using models = await start(proxy, ['--cache-redis-budget', '20']);
+      await ask(models, rounds);
+      proxy.delayMs = delayMs;
+      const leftAlone = 'the shared cache does not answer';
+      for (let value = rounds + 100; !models.server.output().includes(leftAlone); value++) {
+        await ask(models, value, 1);
+      }
+      const waited = await event(models, 'timeout');
+      await ask(models, rounds + 200, 100);
+      // Whether it has become faster is asked by nobody who waits for an answer.
+      assert.equal(await event(models, 'timeout'), waited);
+      proxy.delayMs = 0;
+      await untilKept(models, redis, rounds + 400);
+    },
+  );
+}
+
+test(
+  'Redis flushed in mid-load: every request is answered, and what is computed is found there again',
+  options,
+  async () => {
+    await using redis = await RedisServer.start();
+    await using one = await start(redis);
+    const lost = await untilKept(one, redis, rounds);
+    const load = ask(one, rounds + 100, 20);
+    await redis.use((client) => client.flushall());
+    await load;
+    await using other = await start(redis);
+    assert.equal(await found(other, lost), false);
+    const value = await untilKept(other, redis, rounds + 200);
+    await using third = await start(redis);
+    assert.equal(await found(third, value), true);
+  },
+);
 
 const refusals = [
-  ['takes no writes', 'min-replicas-to-write', '1', '0'],
-  ['is out of memory', 'maxmemory', '1', '0'],
+  [
+    'takes no writes because it follows another one',
+    (redis: RedisServer) => redis.use((client) => client.replicaof('127.0.0.1', 1)),
+    (redis: RedisServer) => redis.use((client) => client.replicaof('NO', 'ONE')),
+  ],
+  [
+    'is out of memory',
+    (redis: RedisServer) => redis.use((client) => client.config('SET', 'maxmemory', '1')),
+    (redis: RedisServer) => redis.use((client) => client.config('SET', 'maxmemory', '0')),
+  ],
 ] as const;
 
-for (const [what, setting, bad, good] of refusals) {
+for (const [what, breakIt, repair] of refusals) {
   test(`Redis that ${what}: every request is answered, and what it has is found`, options, async () => {
     await using redis = await RedisServer.start();
     await using one = await start(redis);
-    await ask(one, rounds, 3);
-    while ((await event(one, 'written')) < 3);
-    await redis.use((client) => client.config('SET', setting, bad));
-    await ask(one, rounds + 100);
-    assert.ok((await event(one, 'unwritten')) >= 1);
+    const value = await untilKept(one, redis, rounds);
+    await breakIt(redis);
+    for (let next = rounds + 100; (await event(one, 'unwritten')) === 0; next++) await ask(one, next, 1);
     await using other = await start(redis);
-    await ask(other, rounds, 1);
-    assert.equal(await other.reading('cached', 'nv_cache_num_hits_per_model'), 1);
-    await redis.use((client) => client.config('SET', setting, good));
-    await untilWritten(one, rounds + 300);
+    assert.equal(await found(other, value), true);
+    await repair(redis);
+    await untilKept(one, redis, rounds + 300);
   });
 }
 
@@ -127,19 +164,19 @@ for (const [what, counted, change] of foreign) {
   test(`Redis with ${what}: every request is answered, and rightly`, options, async () => {
     await using redis = await RedisServer.start();
     await using one = await start(redis);
-    await ask(one, rounds, 4);
-    while ((await event(one, 'written')) < 4);
+    const value = await untilKept(one, redis, rounds);
     await redis.use(async (client) => {
       for (const name of await client.keys('tensorgate:*')) {
-        const value = await client.getBuffer(name);
-        assert.ok(value !== null);
+        const kept = await client.getBuffer(name);
+        assert.ok(kept !== null);
         await client.del(name);
-        await (change === undefined ? client.lpush(name, 'x') : client.set(name, change(value)));
+        await (change === undefined ? client.lpush(name, 'x') : client.set(name, change(kept)));
       }
     });
     await using other = await start(redis);
-    await ask(other, rounds, 4);
+    assert.equal(await found(other, value), false);
     assert.equal(await outcome(other, 'shared'), 0);
     assert.ok((await event(other, counted)) >= 1);
+    await untilConnected(other);
   });
 }
