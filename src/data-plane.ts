@@ -31,6 +31,7 @@ import type { Endpoint } from './transport/http/http-call.ts';
 export interface DataPlaneParts extends ListenContext {
   readonly options: Options;
   readonly router: Router;
+  readonly experiments: Stages['experiments'];
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly settings: ServerSettings;
@@ -64,6 +65,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const { router, batcher, budget, clock, wrap, onFailure } = parts;
   const pipeline = createPipeline({
     router,
+    experiments: parts.experiments,
     sharedMemory: parts.sharedMemory,
     admission: createAdmission({ budget, clock }),
     batcher: {

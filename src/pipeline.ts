@@ -1,15 +1,20 @@
 import type { Admission } from './admission/admission.ts';
 import type { Batcher } from './batching/batcher.ts';
 import { asksForClasses, classify } from './classification/classify.ts';
+import type { CallContext } from './inference/call-context.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer } from './inference/infer.ts';
+import type { InferRequest } from './inference/request.ts';
 import type { InferResponse } from './inference/response.ts';
 import { requireSharedMemory } from './inference/shared-memory-rules.ts';
 import type { SharedMemory } from './inference/shared-memory.ts';
-import type { Router } from './inference/target.ts';
+import type { Router, Target } from './inference/target.ts';
+import type { Experiments } from './routing/experiments.ts';
 
 export interface Stages {
   readonly router: Router;
+  /** Of models whose traffic is divided. */
+  readonly experiments: Pick<Experiments, 'size' | 'get'>;
   readonly admission: Admission;
   /** undefined refuses requests with tensors in shared memory. */
   readonly sharedMemory: SharedMemory | undefined;
@@ -23,23 +28,31 @@ export interface Stages {
  *
  * 1. route: which version of which model answers; 2. admit: may this caller, and does the request fit the model;
  * the permit counts its bytes until the reply is written; 3. submit: wait for company, execute, split; 4. classify, for
- * the few requests that want classes instead of scores.
+ * the few requests that want classes instead of scores. Where a model's traffic is divided, its experiment routes, and sees
+ * what the other steps made of the request.
  */
-export function createPipeline({ router, sharedMemory, admission, batcher, onFailure }: Stages): Infer {
+export function createPipeline(stages: Stages): Infer {
+  const { router, experiments, sharedMemory, admission, batcher, onFailure } = stages;
+  const answer = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> => {
+    const shared = request.shared && requireSharedMemory(sharedMemory).hold(request.shared, call);
+    const admitted = admission.admit(target, request, call, shared);
+    const classes = asksForClasses(admitted);
+    if (shared === undefined && !classes) return batcher.submit(target, admitted, call);
+    const finish = (done: InferResponse): InferResponse => {
+      const response = classes ? classify(target.spec, admitted, done) : done;
+      return shared === undefined ? response : shared.writeOutputs(response);
+    };
+    const take = call.takeAnswer;
+    call.takeAnswer = take && ((part) => take(finish(part)));
+    return batcher.submit(target, admitted, call).then(finish);
+  };
   return async (request, call) => {
     try {
-      const target = router.route(request.model, request.version);
-      const shared = request.shared && requireSharedMemory(sharedMemory).hold(request.shared, call);
-      const admitted = admission.admit(target, request, call, shared);
-      const classes = asksForClasses(admitted);
-      if (shared === undefined && !classes) return await batcher.submit(target, admitted, call);
-      const finish = (answer: InferResponse): InferResponse => {
-        const response = classes ? classify(target.spec, admitted, answer) : answer;
-        return shared === undefined ? response : shared.writeOutputs(response);
-      };
-      const take = call.takeAnswer;
-      call.takeAnswer = take && ((answer) => take(finish(answer)));
-      return finish(await batcher.submit(target, admitted, call));
+      if (experiments.size > 0 && request.version === '') {
+        const answered = experiments.get(request.model)?.serve(request, call, answer);
+        if (answered !== undefined) return await answered;
+      }
+      return await answer(router.route(request.model, request.version), request, call);
     } catch (error) {
       onFailure(call.front, error);
       throw error;

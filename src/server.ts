@@ -14,7 +14,6 @@ import { listenMetrics } from './metrics-listener.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
-import { createRouter } from './routing/router.ts';
 import {
   costCacheOf,
   createMainThreadHost,
@@ -73,7 +72,7 @@ export async function createServer(
   const authenticator = undo.use(
     createAuthenticator({
       keysFile: options.security.apiKeysFile,
-      anonymousScopes: ['infer', 'admin'],
+      anonymousScopes: ['infer', 'admin', 'route'],
       logger,
       clock,
     }),
@@ -88,7 +87,6 @@ export async function createServer(
     ...options.models,
     configName: options.models.configName,
     ...host.hosting,
-    createRouter,
     compareRows: disagreement,
     joinRequests,
     ensembles: ensembleRules,

@@ -16,12 +16,16 @@ import { createModelOpener } from './execution/model-opener.ts';
 import type { ModelControl } from './inference/catalog.ts';
 import type { Logger } from './inference/logger.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
+import type { RoutingTable } from './inference/routing-table.ts';
+import type { SplitTraffic } from './inference/traffic-split.ts';
 import type { ModelRegistry, RegistryOptions } from './models/registry.ts';
 import { FailureCounts } from './observability/failure-counts.ts';
 import type { LogLevel, ServerLogger } from './observability/log.ts';
 import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
+import { Experiments } from './routing/experiments.ts';
+import { createRouter } from './routing/router.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
 import { ClientMemory } from './shared-memory/client-memory.ts';
 import type { Clock } from './util/clock.ts';
@@ -47,6 +51,7 @@ export interface ServingHost extends AsyncDisposable {
     | 'limitInstances'
     | 'sequencesProblem'
     | 'drained'
+    | 'createRouter'
   >;
   /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */
   serve(registry: ModelRegistry): Promise<Serving>;
@@ -62,6 +67,7 @@ export interface Serving {
   /** Bound address of HTTP; '' when it is off. */
   readonly httpAddress: string;
   readonly log: { level: LogLevel };
+  readonly traffic: SplitTraffic;
   /** What metrics are made of, besides the statistics of models. */
   observe(): Promise<ServingObservation>;
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
@@ -103,8 +109,18 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   const holds = new TargetHolds();
   const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
+  let routes: () => RoutingTable = () => new Map();
+  const experiments = new Experiments({
+    clock,
+    random: Math.random,
+    ready: (model, version) => routes().get(model)?.ready.get(version),
+  });
   return {
     hosting: {
+      createRouter(table) {
+        routes = table;
+        return createRouter(table, experiments);
+      },
       openModel: createModelOpener({ clock, logger }),
       openEnsemble,
       createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
@@ -122,6 +138,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         ...context,
         authenticate: context.authenticator.authenticate,
         router,
+        experiments,
         catalog,
         control,
         settings,
@@ -136,6 +153,10 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         addresses: plane.addresses,
         httpAddress: plane.http.address,
         log: logger,
+        traffic: {
+          split: async (splits) => experiments.publish(splits),
+          readArms: async () => new Map([['main', experiments.read()]]),
+        },
         observe: async () => ({
           queues: batcher.inspect(),
           threads: [

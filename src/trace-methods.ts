@@ -87,10 +87,10 @@ async function recorded<T>(
   const span = calls.begin(context, named, tracing.parentOf(header));
   try {
     const reply = await run();
-    calls.end(span, outcomeOf(reply, undefined));
+    calls.end(span, withArm(outcomeOf(reply, undefined), context));
     return reply;
   } catch (error) {
-    calls.end(span, outcomeOf(undefined, error));
+    calls.end(span, withArm(outcomeOf(undefined, error), context));
     throw error;
   }
 }
@@ -107,15 +107,16 @@ async function recordedReply(
     const reply = await run();
     const { more } = reply;
     if (more === undefined) {
-      calls.end(span, httpOutcomeOf(reply, undefined));
+      calls.end(span, withArm(httpOutcomeOf(reply, undefined), context));
       return reply;
     }
     return {
       ...reply,
-      more: (write) => more(write).finally(() => calls.end(span, httpOutcomeOf(reply, undefined))),
+      more: (write) =>
+        more(write).finally(() => calls.end(span, withArm(httpOutcomeOf(reply, undefined), context))),
     };
   } catch (error) {
-    calls.end(span, httpOutcomeOf(undefined, error));
+    calls.end(span, withArm(httpOutcomeOf(undefined, error), context));
     throw error;
   }
 }
@@ -126,4 +127,12 @@ function rpcOutcomeOf(_reply: unknown, thrown: unknown): CallOutcome {
 
 function httpOutcomeOf(reply: HttpReply | undefined, thrown: unknown): CallOutcome {
   return httpOutcome(reply?.status ?? httpStatusCodes[ServingError.from(thrown).code], thrown);
+}
+
+/** Which arm of an experiment answered; most models have none. */
+function withArm(outcome: CallOutcome, { assignment }: CallContext): CallOutcome {
+  if (assignment === undefined) return outcome;
+  const { experiment, arm } = assignment;
+  const own = { 'tensorgate.experiment': experiment, 'tensorgate.arm': arm };
+  return { ...outcome, attributes: { ...outcome.attributes, ...own } };
 }

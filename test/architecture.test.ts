@@ -59,7 +59,7 @@ const table: Readonly<Record<string, Rule>> = {
   'transport/http': stageUser('transport/h2'),
   client: { areas: words, packages: ['@grpc/grpc-js', '@grpc/proto-loader'] },
   'package-version.ts': { areas: [], packages: [] },
-  'pipeline.ts': stageUser('admission', 'batching', 'classification'),
+  'pipeline.ts': stageUser('admission', 'routing', 'batching', 'classification'),
   'grpc-listeners.ts': stageUser('config', 'transport/grpc'),
   'http-listener.ts': stageUser('config', 'transport/grpc', 'transport/http', 'grpc-listeners.ts'),
   'metrics-listener.ts': stageUser(
@@ -86,6 +86,7 @@ const table: Readonly<Record<string, Rule>> = {
   ),
   'serving-host.ts': stageUser(
     'admission',
+    'routing',
     'batching',
     'cache',
     'config',

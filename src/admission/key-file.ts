@@ -17,7 +17,7 @@ const entry = z
       .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
       .optional(),
     scopes: z
-      .array(z.enum(['infer', 'admin']))
+      .array(z.enum(['infer', 'admin', 'route']))
       .min(1)
       .default(['infer']),
     weight: z.number().positive().max(1000).default(1),

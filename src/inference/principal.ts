@@ -1,4 +1,5 @@
-export type Scope = 'infer' | 'admin';
+/** `route`: may choose the arm of an experiment that answers. */
+export type Scope = 'infer' | 'admin' | 'route';
 
 /** Who calls. Quotas, fair shares, cache tenancy and audit hang on it. */
 export interface Principal {

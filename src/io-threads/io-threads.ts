@@ -8,6 +8,8 @@ import type { SessionPlan } from '../inference/executor.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
+import type { ArmReading, SplitTraffic, TrafficSplits } from '../inference/traffic-split.ts';
+import { createRouter } from '../routing/router.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import type { ModelCounters } from '../models/version-state.ts';
 import { createSharedStatistics } from '../observability/shared-statistics.ts';
@@ -47,6 +49,20 @@ class IoThreads implements ServingHost, Serving {
   readonly hosting: ServingHost['hosting'];
   readonly control: ModelControl;
   readonly settings: ProcessSettings;
+  readonly traffic: SplitTraffic = {
+    split: (splits) => {
+      this.#splits = splits;
+      this.#dirty = true;
+      return this.settled();
+    },
+    readArms: async () => {
+      const read = async (link: ThreadLink): Promise<readonly [string, readonly ArmReading[]]> => [
+        threadName(link.index),
+        (await link.unlessLost(link.calls.ask('readArms', undefined))) ?? [],
+      ];
+      return new Map(await Promise.all(this.#alive().map(read)));
+    },
+  };
   readonly #context: HostContext;
   /** By index; undefined while a lost thread waits to be replaced. */
   readonly #links: (ThreadLink | undefined)[] = [];
@@ -66,6 +82,7 @@ class IoThreads implements ServingHost, Serving {
   readonly #lostCounts = new LostCounts();
   #restarts = 0;
   #dirty = false;
+  #splits: TrafficSplits = new Map();
   #phase: 'starting' | 'serving' | 'draining' | 'ended' = 'starting';
 
   constructor(context: HostContext) {
@@ -79,6 +96,7 @@ class IoThreads implements ServingHost, Serving {
     });
     this.#memory = context.options.security.allowClientShm ? this.#createMemory() : undefined;
     this.hosting = {
+      createRouter: (table) => createRouter(table),
       openModel: (plan) => this.#open(plan),
       openEnsemble: () => this.#open(undefined),
       // The requests of a sequence may come to different threads, and its state is in one.
@@ -333,6 +351,7 @@ class IoThreads implements ServingHost, Serving {
     return publicationOf({
       ready: catalog.ready(),
       models,
+      splits: this.#splits,
       spreadOf: (target) => this.#spreadOf(target),
       memoriesOf: (target) => this.#memories.get(target.statistics) ?? [],
     });

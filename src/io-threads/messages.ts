@@ -11,6 +11,7 @@ import type { LogSettings, TraceSettings } from '../inference/server-settings.ts
 import type { SystemRegion } from '../inference/shared-memory.ts';
 import type { SequencePlan } from '../inference/sequence.ts';
 import type { RehearsedCost, Scheduling } from '../inference/target.ts';
+import type { ArmReading, TrafficSplits } from '../inference/traffic-split.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
@@ -57,6 +58,7 @@ export interface ThreadCalls {
   cancel(asked: { readonly number: number }): void;
   inspect(asked: undefined): readonly TargetInspection[];
   observe(asked: undefined): ThreadObservation;
+  readArms(asked: undefined): readonly ArmReading[];
   drain(asked: { readonly graceMs: number }): void;
   /** The last call: the thread ends by itself once it has nothing left. */
   end(asked: undefined): void;
@@ -101,6 +103,7 @@ export interface Publication {
   readonly ready: boolean;
   readonly models: readonly PublishedModel[];
   readonly added: readonly NewTarget[];
+  readonly splits: TrafficSplits;
 }
 
 export interface PublishedModel {

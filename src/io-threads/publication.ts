@@ -1,4 +1,5 @@
 import type { Target } from '../inference/target.ts';
+import type { TrafficSplits } from '../inference/traffic-split.ts';
 import type { ModelState } from '../models/model-table.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { NewSteps, NewTarget, Publication, PublishedModel, PublishedState } from './messages.ts';
@@ -7,6 +8,7 @@ import type { SpreadModel } from './spread-model.ts';
 export interface PublicationSources {
   readonly ready: boolean;
   readonly models: ReadonlyMap<string, ModelState>;
+  readonly splits: TrafficSplits;
   readonly spreadOf: (target: Target) => SpreadModel;
   readonly memoriesOf: (target: Target) => readonly SharedArrayBuffer[];
 }
@@ -20,7 +22,13 @@ function stepsOf({ sequences }: Target, threads: number): NewSteps | undefined {
 }
 
 /** The models as they are now, in a form that crosses threads; every ready target is among `added`. */
-export function publicationOf({ ready, models, spreadOf, memoriesOf }: PublicationSources): Publication {
+export function publicationOf({
+  ready,
+  models,
+  splits,
+  spreadOf,
+  memoriesOf,
+}: PublicationSources): Publication {
   const added: NewTarget[] = [];
   const publish = (state: VersionState<ReadableVersion>): PublishedState => {
     if (state.kind !== 'ready') return state;
@@ -49,5 +57,5 @@ export function publicationOf({ ready, models, spreadOf, memoriesOf }: Publicati
     ready: model.ready,
     versions: new Map(Array.from(model.versions, ([version, state]) => [version, publish(state)])),
   }));
-  return { ready, models: published, added };
+  return { ready, models: published, added, splits };
 }

@@ -9,6 +9,7 @@ import { ModelTable } from '../models/model-table.ts';
 import { stepStatistics } from '../models/step-statistics.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import { createSharedStatistics } from '../observability/shared-statistics.ts';
+import { Experiments } from '../routing/experiments.ts';
 import { createRouter } from '../routing/router.ts';
 import type { Clock } from '../util/clock.ts';
 import type { NewSteps, NewTarget, Opened, Publication, PublishedState, ThreadCalls } from './messages.ts';
@@ -24,6 +25,7 @@ export interface ServedModelsOptions {
 /** The models of one I/O thread: its own sessions, and targets over them as the main thread publishes them. */
 export class ServedModels implements AsyncDisposable {
   readonly router: Router;
+  readonly experiments: Experiments;
   readonly catalog: ModelCatalog;
   readonly #options: ServedModelsOptions;
   readonly #table = new ModelTable(ensembleRules.problem);
@@ -33,7 +35,12 @@ export class ServedModels implements AsyncDisposable {
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
-    this.router = createRouter(() => this.#table.routes);
+    this.experiments = new Experiments({
+      clock: options.clock,
+      random: Math.random,
+      ready: (model, version) => this.#table.routes.get(model)?.ready.get(version),
+    });
+    this.router = createRouter(() => this.#table.routes, this.experiments);
     this.catalog = createCatalog({ table: this.#table, router: this.router, ready: () => this.#ready });
   }
 
@@ -62,7 +69,7 @@ export class ServedModels implements AsyncDisposable {
   }
 
   /** Swaps what is routed to as a whole. */
-  publish({ ready, models, added }: Publication): void {
+  publish({ ready, models, added, splits }: Publication): void {
     for (const target of added) this.#serve(target);
     this.#ready = ready;
     this.#table.models.clear();
@@ -70,6 +77,7 @@ export class ServedModels implements AsyncDisposable {
       const states = new Map(Array.from(versions, ([version, state]) => [version, this.#stateOf(state)]));
       this.#table.models.set(model.name, { ...model, versions: states });
     }
+    this.experiments.publish(splits);
     this.#table.changed();
   }
 

@@ -101,7 +101,7 @@ export class ServingThread {
     // The main thread watches the same file and says all there is to say of it.
     this.#authenticator = createAuthenticator({
       keysFile: options.security.apiKeysFile,
-      anonymousScopes: ['infer', 'admin'],
+      anonymousScopes: ['infer', 'admin', 'route'],
       logger: silentLogger,
       clock,
     });
@@ -141,6 +141,7 @@ export class ServingThread {
       cancel: ({ number }) => this.#forwarded.cancel(number),
       inspect: () => this.#batcher.inspect(),
       observe: () => this.#observe(),
+      readArms: () => this.#models.experiments.read(),
       drain: ({ graceMs }) => this.#drain(graceMs),
       end: () => this.#finish(),
     };
@@ -152,6 +153,7 @@ export class ServingThread {
       options: withPorts(this.#setup, ports),
       router: this.#models.router,
       catalog: this.#models.catalog,
+      experiments: this.#models.experiments,
       control: this.#modelControl(),
       settings: this.#serverSettings(),
       sharedMemory: this.#memory,

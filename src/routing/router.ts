@@ -3,14 +3,26 @@ import type { ModelRoutes, RoutingTable } from '../inference/routing-table.ts';
 import type { Router, Target } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 
+/** What serves a model whose traffic is divided, when nobody chooses. */
+export interface Baselines {
+  /** How many models that is. */
+  readonly size: number;
+  baseline(model: string): Target | undefined;
+}
+
 /**
- * Finds targets in a table that the control plane swaps as a whole.
+ * Finds targets in a table that the control plane swaps as a whole. Without a version that is the newest, or the baseline
+ * where traffic is divided: a version that is being tried must not reach who does not take part, such as ensembles.
  *
  * @param table the table in force; called for each request.
  */
-export function createRouter(table: () => RoutingTable): Router {
+export function createRouter(table: () => RoutingTable, baselines?: Baselines): Router {
   return {
     route(model, version) {
+      if (version === '' && baselines !== undefined && baselines.size > 0) {
+        const target = baselines.baseline(model);
+        if (target !== undefined) return target;
+      }
       const routes = table().get(model);
       if (routes !== undefined) {
         const target = version === '' ? routes.newest : routes.ready.get(version);

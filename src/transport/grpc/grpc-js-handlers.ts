@@ -35,7 +35,9 @@ function open(state: ServerState, method: GrpcMethod, call: SurfaceCall, sizeByt
   };
   const principal = authorize(method, options.authenticate, header);
   const unixPath = 'unixPath' in options.listen ? options.listen.unixPath : undefined;
-  return new GrpcJsCall(call, createContext(call, principal, sizeBytes, options.clock), unixPath);
+  const context = createContext(call, principal, sizeBytes, options.clock);
+  context.header = header;
+  return new GrpcJsCall(call, context, unixPath);
 }
 
 /** Mounts a unary method. */

@@ -113,6 +113,7 @@ export abstract class H2Call implements GrpcCall, StreamSink, WheelEntry {
     const principal = authorize(method, this.services.authenticate, this.request.header);
     this.context = new CallContext(this.stream.host.now, this.deadline, principal, sizeBytes);
     this.context.front = 'grpc';
+    this.context.header = this.request.header;
     this.#handlerRuns = true;
     this.stream.beginWork();
   }

@@ -120,13 +120,15 @@ export class Exchange implements WheelEntry {
     if (this.#answered || this.#closed) throw clientGone();
     const context = new CallContext(this.#services.clock.now(), deadline, principal, body.length);
     context.front = 'http';
+    const header = (name: string): string | undefined => this.#header(name);
+    context.header = header;
     this.#context = context;
     const call: HttpCall = {
       context,
       path: target.names,
       query: queryOf(this.#request.url ?? ''),
       body,
-      header: (name) => this.#header(name),
+      header,
     };
     return target.handler(call);
   }

@@ -95,7 +95,9 @@ test('a published model is routed to with the sessions of this thread, and descr
   assert.deepEqual(await models.open({ id: 7, plan }), { metadata, executors: 1 });
   assert.throws(() => models.router.route('m', ''), ServingError);
   const versions = new Map([['1', { kind: 'ready', id: 7, problem: '' }]] as const);
-  models.publish(crossed({ ready: true, models: [published(versions)], added: [newTarget(7)] }));
+  models.publish(
+    crossed({ ready: true, models: [published(versions)], added: [newTarget(7)], splits: new Map() }),
+  );
   const target = models.router.route('m', '');
   assert.equal(target, models.target(7));
   assert.ok(target.executors[0] instanceof PuppetExecutor);
@@ -108,9 +110,11 @@ test('a target keeps its identity through publications that do not touch it', as
   await using models = createModels().models;
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
-  models.publish(crossed({ ready: false, models: [published(versions)], added: [newTarget(0)] }));
+  models.publish(
+    crossed({ ready: false, models: [published(versions)], added: [newTarget(0)], splits: new Map() }),
+  );
   const before = models.router.route('m', '1');
-  models.publish(crossed({ ready: true, models: [published(versions)], added: [] }));
+  models.publish(crossed({ ready: true, models: [published(versions)], added: [], splits: new Map() }));
   assert.equal(models.router.route('m', '1'), before);
 });
 
@@ -120,7 +124,7 @@ test('states of versions that do not serve are told as the main thread has them'
     ['1', { kind: 'loading' }],
     ['2', { kind: 'unavailable', reason: 'broken' }],
   ] as const);
-  models.publish(crossed({ ready: false, models: [published(versions)], added: [] }));
+  models.publish(crossed({ ready: false, models: [published(versions)], added: [], splits: new Map() }));
   assert.throws(() => models.router.route('m', '1'), /not at ready state/);
   assert.deepEqual(
     models.catalog.index(false).map(({ state, reason }) => [state, reason]),
@@ -138,7 +142,7 @@ test('statistics of all threads are summed by each', async () => {
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
   const added = [newTarget(0, { memories: shared })];
-  models.publish({ ready: true, models: [published(versions)], added });
+  models.publish({ ready: true, models: [published(versions)], added, splits: new Map() });
   const clock = new FakeClock();
   const other = createSharedStatistics({ name: 'm', version: '1', clock, memories: shared, writer: 0 });
   other.recordSuccess(2, 'grpc');
@@ -152,7 +156,7 @@ test('a model whose rows depend on each other is not batched here either', async
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
   const added = [newTarget(0, { batchingOffReason: 'rows differ' })];
-  models.publish({ ready: true, models: [published(versions)], added });
+  models.publish({ ready: true, models: [published(versions)], added, splits: new Map() });
   assert.deepEqual(off, [[models.router.route('m', ''), 'rows differ']]);
   await models[Symbol.asyncDispose]();
 });
@@ -182,10 +186,10 @@ test('an ensemble has no sessions, and serves in a thread only while its steps d
   const ensemble = newTarget(1, { spec, ensemble: planEnsemble(spec, steps) });
   const ready = (id: number) => new Map([['1', { kind: 'ready', id, problem: '' }]] as const);
   const both = [published(ready(0)), { ...published(ready(1)), name: 'e' }];
-  models.publish(crossed({ ready: true, models: both, added: [newTarget(0), ensemble] }));
+  models.publish(crossed({ ready: true, models: both, added: [newTarget(0), ensemble], splits: new Map() }));
   assert.equal(models.router.route('e', '').ensemble?.steps[0]?.model, 'm');
   const alone = [published(new Map([['1', { kind: 'unloading' }]] as const)), ...both.slice(1)];
-  models.publish(crossed({ ready: true, models: alone, added: [] }));
+  models.publish(crossed({ ready: true, models: alone, added: [], splits: new Map() }));
   assert.throws(() => models.router.route('e', ''), /no available versions/);
   assert.match(models.catalog.index(false)[0]?.reason ?? '', /needs model 'm', which is not ready/);
 });

@@ -1,0 +1,53 @@
+import type { ServingError } from '../errors.ts';
+import type { ArmReading, Assignment } from '../inference/traffic-split.ts';
+import { logBucketCount, logBucketOf } from '../util/log-buckets.ts';
+
+/** What happened to the requests of one arm in one thread. */
+export class ArmCounts {
+  requests = 0;
+  failures = 0;
+  invalid = 0;
+  fallbacks = 0;
+  compared = 0;
+  differed = 0;
+  dropped = 0;
+  readonly #durations = new Float64Array(logBucketCount);
+
+  /** @param valid whether the answer's numbers are. */
+  addAnswer(durationMs: number, valid: boolean): void {
+    this.requests += 1;
+    if (!valid) this.invalid += 1;
+    this.#addDuration(durationMs);
+  }
+
+  /** Only what a version does is held against it: clients cancel, send nonsense, and come in crowds. */
+  addFailure(error: ServingError, durationMs: number): void {
+    if (error.code === 'internal' || error.code === 'unavailable') {
+      this.requests += 1;
+      this.failures += 1;
+    } else if (error.code === 'deadline_exceeded') {
+      this.requests += 1;
+      this.#addDuration(durationMs);
+    }
+  }
+
+  read(model: string, assignment: Assignment): ArmReading {
+    return {
+      model,
+      ...assignment,
+      requests: this.requests,
+      failures: this.failures,
+      invalid: this.invalid,
+      fallbacks: this.fallbacks,
+      durations: [...this.#durations],
+      compared: this.compared,
+      differed: this.differed,
+      dropped: this.dropped,
+    };
+  }
+
+  #addDuration(durationMs: number): void {
+    const bucket = logBucketOf(durationMs);
+    this.#durations[bucket] = (this.#durations[bucket] ?? 0) + 1;
+  }
+}
