@@ -130,9 +130,8 @@ function httpOutcomeOf(reply: HttpReply | undefined, thrown: unknown): CallOutco
 }
 
 /** Which arm of an experiment answered; most models have none. */
-function withArm(outcome: CallOutcome, { assignment }: CallContext): CallOutcome {
-  if (assignment === undefined) return outcome;
-  const { experiment, arm } = assignment;
+function withArm(outcome: CallOutcome, { experiment, arm }: CallContext): CallOutcome {
+  if (experiment === '') return outcome;
   const own = { 'tensorgate.experiment': experiment, 'tensorgate.arm': arm };
   return { ...outcome, attributes: { ...outcome.attributes, ...own } };
 }

@@ -1,7 +1,6 @@
 import type { Front } from './front.ts';
 import { anonymous, type Principal } from './principal.ts';
 import type { InferResponse } from './response.ts';
-import type { Assignment } from './traffic-split.ts';
 
 /** Milliseconds of the batches that requests were part of. */
 export interface ComputeTimes {
@@ -44,8 +43,6 @@ export class CallContext {
   origin: CallContext | undefined = undefined;
   /** Transport's part: the first value of a lower-case metadata or header name; undefined where there are none. */
   header: ((name: string) => string | undefined) | undefined = undefined;
-  /** Which arm of an experiment answers; undefined for models without one. */
-  assignment: Assignment | undefined = undefined;
   /** Where an ensemble adds up how long its steps were computed; undefined for what clients ask for. */
   times: ComputeTimes | undefined = undefined;
   /** Set by whoever routes: the rollout or experiment that chose the version, and the arm of it; '' where none did. */

@@ -120,7 +120,7 @@ export class Experiment {
     if (arm === undefined) throw noSuchArm(this.model, wanted, this.#labels());
     const target = this.#tools.ready(this.model, arm.assignment.version);
     if (target === undefined) throw armNotReady(this.model, wanted);
-    call.assignment = arm.assignment;
+    assign(call, arm);
     return withParameters(await answer(target, request, call), arm.parameters);
   }
 
@@ -131,7 +131,7 @@ export class Experiment {
   async #answer(arm: LiveArm, target: Target, asked: Asked): Promise<InferResponse> {
     const { request, call, answer } = asked;
     const { clock } = this.#tools;
-    call.assignment = arm.assignment;
+    assign(call, arm);
     const take = call.takeAnswer;
     call.takeAnswer = take && ((part) => take(withParameters(part, arm.parameters)));
     let response: InferResponse;
@@ -165,11 +165,16 @@ export class Experiment {
       const target = this.#tools.ready(this.model, arm.assignment.version);
       if (target === undefined) continue;
       if (failed !== undefined) failed.counts.fallbacks += 1;
-      call.assignment = arm.assignment;
+      assign(call, arm);
       return answer(target, request, call).then((response) => withParameters(response, arm.parameters));
     }
     return undefined;
   }
+}
+
+function assign(call: CallContext, { assignment }: LiveArm): void {
+  call.experiment = assignment.experiment;
+  call.arm = assignment.arm;
 }
 
 interface Asked {

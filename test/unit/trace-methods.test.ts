@@ -30,7 +30,7 @@ function setUp(more: HttpReply['more']) {
     header: () => undefined,
   };
   const { post } = traceEndpoint('/v2/models/{model}/generate_stream', endpoint, tracing);
-  return { tracer, ask: async () => post?.(call) ?? assert.fail('no handler') };
+  return { tracer, context: call.context, ask: async () => post?.(call) ?? assert.fail('no handler') };
 }
 
 test('the span of a request ends with its reply', async () => {
@@ -48,4 +48,13 @@ test('the span of a reply that goes on ends when all of it is written, or cannot
     await more?.(() => Promise.resolve()).catch(() => undefined);
     assert.notEqual(tracer.spans[0]?.endTime, undefined);
   }
+});
+
+test('the span of a request whose version an experiment chose says which, and by which arm', async () => {
+  const { tracer, context, ask } = setUp(undefined);
+  context.experiment = 'm-2';
+  context.arm = 'canary';
+  await ask();
+  const { attributes } = tracer.spans[0] ?? assert.fail('no span');
+  assert.deepEqual([attributes['tensorgate.experiment'], attributes['tensorgate.arm']], ['m-2', 'canary']);
 });

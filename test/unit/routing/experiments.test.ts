@@ -76,7 +76,7 @@ test('an answer says by which arm of which experiment it is, and so does its cal
     [response?.version, response?.id, ...(response?.parameters ?? [])],
     ['2', 'r1', ['tensorgate_experiment', 'm-2'], ['tensorgate_arm', 'canary']],
   );
-  assert.deepEqual(call.assignment, { experiment: 'm-2', arm: 'canary', version: '2' });
+  assert.deepEqual([call.experiment, call.arm], ['m-2', 'canary']);
 });
 
 test('parameters that an answer has anyway stay beside those of the arm', async () => {
