@@ -294,15 +294,17 @@ function loadedBy(entry: string, tree: SourceTree): ReadonlySet<string> {
   return loaded;
 }
 
-test('a worker thread loads execution and the shared words only, and no package but onnxruntime-node', () => {
-  const loaded = [...loadedBy('src/execution/worker.ts', source)];
-  assert.ok(loaded.includes('src/execution/session.ts'));
-  const foreign = loaded.filter(
-    (path) => !/^src\/(?:execution|inference|util)\/|^src\/errors\.ts$/.test(path),
-  );
-  assert.deepEqual(foreign, ['onnxruntime-node']);
-  assert.ok(loaded.length <= 30, `each thread loads ${loaded.length} modules`);
-});
+for (const entry of ['worker', 'process-worker']) {
+  test(`${entry} of execution loads that and the shared words only, and no package but onnxruntime-node`, () => {
+    const loaded = [...loadedBy(`src/execution/${entry}.ts`, source)];
+    assert.ok(loaded.includes('src/execution/session.ts'));
+    const foreign = loaded.filter(
+      (path) => !/^src\/(?:execution|inference|util)\/|^src\/errors\.ts$/.test(path),
+    );
+    assert.deepEqual(foreign, ['onnxruntime-node']);
+    assert.ok(loaded.length <= 30, `each of them loads ${loaded.length} modules`);
+  });
+}
 
 test('only the files named h2-* of transport/grpc and transport/http know the HTTP/2 transport', () => {
   const others = [...source].filter(

@@ -79,6 +79,11 @@ const models = z
       about:
         'Where models run: on threads of their own, on the thread that serves, or chosen by measured cost.',
     }),
+    isolation: choice('thread', ['thread', 'process'], {
+      flag: 'isolation',
+      about:
+        'process: each instance in a process of its own, so that a crash of native code ends no more than that; dearer per batch. A model chooses for itself by its parameter isolation. See operations.md.',
+    }),
     hangAfterMs: integer(10_000, durationMs, {
       flag: 'hang-after',
       value: 'ms',

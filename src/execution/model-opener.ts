@@ -31,6 +31,8 @@ export interface ModelOpenerOptions {
   readonly inlineBelowMs?: number;
   /** The file of session threads; for tests. */
   readonly workerUrl?: URL;
+  /** The file of session processes; for tests. */
+  readonly processUrl?: URL;
 }
 
 const mostInstances = 64;
@@ -39,7 +41,7 @@ const mostInstances = 64;
  * Makes the function that opens models: sessions on threads or inline as planned, supervised.
  *
  * A model is always opened on a thread first, also for inline use, so that an error or lack of heap there is a failed load.
- * (A crash inside onnxruntime's native code ends the process on any thread.)
+ * (A crash inside onnxruntime's native code ends the process on any thread; isolation process makes it one of its own.)
  */
 export function createModelOpener(options: ModelOpenerOptions): OpenModel {
   const cores = options.cpuQuota ?? readCpuQuota();
@@ -50,8 +52,9 @@ export function createModelOpener(options: ModelOpenerOptions): OpenModel {
       cores,
       policy: new PlacementPolicy(placementLimits(options.inlineBelowMs)),
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
+      ...(options.processUrl === undefined ? {} : { processUrl: options.processUrl }),
       supervision: {
-        model: plan.modelPath,
+        model: plan.name,
         clock: options.clock,
         logger: options.logger,
         closeLimitMs: options.closeLimitMs ?? 30_000,
@@ -73,7 +76,7 @@ async function openInstances(
   const { executor, metadata } = await openInstance(context, first, signal);
   const executors: Executor[] = [executor];
   // On one thread a second inline session would only wait for the first.
-  if (context.plan.placement !== 'inline') {
+  if (context.plan.placement !== 'inline' || context.plan.isolation === 'process') {
     const opened = await Promise.allSettled(
       others.map(async (provider) => openInstance(context, provider, signal)),
     );
@@ -115,7 +118,7 @@ function checkPlan(plan: SessionPlan, cores: number): void {
   for (const provider of plan.instances) {
     checkProvider(provider);
     sessionOptions(plan, provider, cores);
-    if (plan.placement === 'inline' && provider.name !== 'cpu') {
+    if (plan.placement === 'inline' && plan.isolation === 'thread' && provider.name !== 'cpu') {
       throw new ServingError(
         'invalid_argument',
         `placement inline is for provider cpu, not ${provider.name}`,

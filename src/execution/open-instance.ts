@@ -9,6 +9,7 @@ import { inspectProvider } from './provider-libraries.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
+import { startSessionProcess } from './session-process.ts';
 import { startSessionThread } from './session-thread.ts';
 import type { SessionThread } from './session-thread.ts';
 import { ThreadedExecutor } from './threaded-executor.ts';
@@ -21,6 +22,7 @@ export interface InstanceContext {
   readonly policy: PlacementPolicy;
   readonly supervision: SupervisionOptions;
   readonly workerUrl?: URL;
+  readonly processUrl?: URL;
 }
 
 export interface OpenInstance {
@@ -64,21 +66,13 @@ async function openOn(
   signal: AbortSignal | undefined,
 ): Promise<OpenInstance> {
   const { plan, supervision } = context;
-  const start = (abort?: AbortSignal) =>
-    startSessionThread(
-      {
-        modelPath: plan.modelPath,
-        session: sessionOptions(plan, provider, context.cores),
-        clock: supervision.clock,
-        ...(context.workerUrl === undefined ? {} : { workerUrl: context.workerUrl }),
-      },
-      abort,
-    );
+  const start = starter(context, provider);
   const thread = await start(signal);
   const { metadata } = thread;
   const unwatched = provider.name === 'tensorrt';
   const threaded = new ThreadedExecutor(thread, async () => start(), { ...supervision, unwatched });
-  if (plan.placement === 'thread' || provider.name !== 'cpu') return { executor: threaded, metadata };
+  const fixed = plan.isolation === 'process' || plan.placement === 'thread' || provider.name !== 'cpu';
+  if (fixed) return { executor: threaded, metadata };
   if (plan.placement === 'inline') {
     await threaded[Symbol.asyncDispose]();
     return { executor: inlineExecutor(context, await openInlineSession(context)), metadata };
@@ -91,6 +85,25 @@ async function openOn(
     openThread: async () => new ThreadedExecutor(await start(), async () => start(), supervision),
   });
   return { executor, metadata };
+}
+
+/** Opens a session as the plan says: on a thread or in a process of its own. */
+function starter(context: InstanceContext, provider: ProviderPlan) {
+  const { plan, cores, workerUrl, processUrl, supervision } = context;
+  const isolated = plan.isolation === 'process';
+  const program = isolated ? processUrl : workerUrl;
+  return async (abort?: AbortSignal): Promise<SessionThread> => {
+    const options = {
+      modelPath: plan.modelPath,
+      session: sessionOptions(plan, provider, cores),
+      clock: supervision.clock,
+      ...(program === undefined ? {} : { workerUrl: program }),
+    };
+    if (!isolated) return startSessionThread(options, abort);
+    const session = await startSessionProcess(options, abort);
+    supervision.logger.info({ model: supervision.model, pid: session.pid }, 'session process started');
+    return session;
+  };
 }
 
 async function openInlineIfQuick(

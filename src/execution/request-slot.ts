@@ -124,7 +124,7 @@ export class RequestSlot {
 }
 
 /** The receiving side. The inputs are views of the slot. */
-export function readRequest(slot: SharedArrayBuffer, metadata: SessionMetadata): SlotBatch {
+export function readRequest(slot: ArrayBufferLike, metadata: SessionMetadata): SlotBatch {
   const words = new Float64Array(slot, 0, Math.floor(slot.byteLength / wordBytes));
   let at = 0;
   const next = () => words[at++] ?? -1;

@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { ServingError } from '../errors.ts';
 import type { Batch, BatchResult, SessionMetadata } from '../inference/executor.ts';
 import type { Clock } from '../util/clock.ts';
+import { executorHung, executorLost } from './executor-errors.ts';
 import { batchDone, bell, fromErrorMessage } from './messages.ts';
 import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
 import type { NativeOptions } from './native-binding.ts';
@@ -11,14 +12,16 @@ import { readReply, replySlotBytes } from './reply-slot.ts';
 import { RequestSlot } from './request-slot.ts';
 import { computesOnOneThread } from './session-options.ts';
 
-/** A thread with an open session, as the supervising executor sees it: one life, from start to exit. */
+/** A thread or process with an open session, as the supervising executor sees it: one life, from start to exit. */
 export interface SessionThread {
   readonly metadata: SessionMetadata;
   /** What opening the session cost the thread. */
   readonly openMs: number;
+  /** Of a process of its own. */
+  readonly pid?: number | undefined;
   /** One at a time. Rejects with unavailable when the thread ends before it answers. */
   run(batch: Batch): Promise<BatchResult>;
-  /** Fails the running batch, which is taken never to end. The thread ends by itself if that batch ever does. */
+  /** Fails the running batch, which is taken never to end. A thread ends by itself if that batch ever does, a process at once. */
   abandon(): void;
   /** Ends the thread after the batch it works on. Never ends a busy thread by force: that would abort the process. */
   close(): void;
@@ -30,7 +33,7 @@ export interface SessionThreadOptions {
   readonly modelPath: string;
   readonly session: NativeOptions;
   readonly clock: Clock;
-  /** The thread's file; tests give one that misbehaves. */
+  /** The file that the thread or process runs; tests give one that misbehaves. */
   readonly workerUrl?: URL;
 }
 
@@ -46,20 +49,36 @@ export async function startSessionThread(
   options: SessionThreadOptions,
   signal?: AbortSignal,
 ): Promise<SessionThread> {
+  return openedUnless(signal, () => new WorkerSessionThread(options));
+}
+
+/** A session on its way: `opened` rejects when it ends before. */
+export interface OpeningSession extends SessionThread {
+  readonly opened: Promise<void>;
+  readonly exited: Promise<void>;
+}
+
+/** Starts a session and waits until it is open; closes it when `signal` fires before. */
+export async function openedUnless(
+  signal: AbortSignal | undefined,
+  begin: () => OpeningSession,
+): Promise<SessionThread> {
   if (isAborted(signal)) throw cancelled();
-  const thread = new WorkerSessionThread(options);
-  const close = () => thread.close();
+  const session = begin();
+  const close = () => session.close();
   signal?.addEventListener('abort', close, { once: true });
   try {
-    await thread.opened;
+    await session.opened;
+  } catch (error) {
+    throw isAborted(signal) ? cancelled() : error;
   } finally {
     signal?.removeEventListener('abort', close);
   }
   if (isAborted(signal)) {
-    await thread.exited;
+    await session.exited;
     throw cancelled();
   }
-  return thread;
+  return session;
 }
 
 function isAborted(signal: AbortSignal | undefined): boolean {
@@ -77,7 +96,7 @@ interface Waiting {
   readonly reject: (error: ServingError) => void;
 }
 
-class WorkerSessionThread implements SessionThread {
+class WorkerSessionThread implements OpeningSession {
   readonly opened: Promise<void>;
   readonly exited: Promise<void>;
   metadata: SessionMetadata = { inputs: [], outputs: [] };
@@ -147,7 +166,7 @@ class WorkerSessionThread implements SessionThread {
 
   abandon(): void {
     this.close();
-    this.#take()?.reject(threadHung());
+    this.#take()?.reject(executorHung());
   }
 
   #ring(): void {
@@ -209,23 +228,8 @@ class WorkerSessionThread implements SessionThread {
     this.#state = 'exited';
     const cause = this.#failure ?? (asked ? undefined : new Error(`the thread ended with code ${code}`));
     this.#exitListener?.(asked ? undefined : cause);
-    this.#take()?.reject(threadLost(cause));
-    this.#opening.reject(this.#openError ?? threadLost(cause));
+    this.#take()?.reject(executorLost(cause));
+    this.#opening.reject(this.#openError ?? executorLost(cause));
     this.#exit.resolve();
   }
-}
-
-function threadHung(): ServingError {
-  return new ServingError('unavailable', 'the model did not answer in its usual time and was given up', {
-    reason: 'EXECUTOR_HUNG',
-    retryAfterMs: 1000,
-  });
-}
-
-function threadLost(cause: unknown): ServingError {
-  return new ServingError('unavailable', 'the model’s executor failed; try again', {
-    reason: 'EXECUTOR_LOST',
-    retryAfterMs: 100,
-    cause,
-  });
 }

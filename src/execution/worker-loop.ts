@@ -1,13 +1,13 @@
 import { receiveMessageOnPort } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import { computeBatch } from './compute-batch.ts';
+import type { BatchComputation } from './compute-batch.ts';
 import { toLoadError } from './load-error.ts';
 import { batchDone, bell, toErrorMessage } from './messages.ts';
 import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
-import { readRequest } from './request-slot.ts';
 import { writeReply, writeReplyTimes } from './reply-slot.ts';
 import { toRunError } from './run-error.ts';
-import { fetchesOf, readOutputs } from './session.ts';
-import type { Feeds, Session, openSession } from './session.ts';
+import type { Session, openSession } from './session.ts';
 
 /**
  * A session thread's whole life: opens the session, then runs one batch per ring until told to close.
@@ -40,6 +40,7 @@ export async function serveBatches(setup: ThreadSetup, open: typeof openSession)
 
 async function answerRings(setup: ThreadSetup, session: Session): Promise<void> {
   const words = new Int32Array(setup.bell);
+  const computation = computationOf(setup, session);
   let slot = new SharedArrayBuffer(0);
   let answered = 0;
   let fetched = 0;
@@ -62,51 +63,23 @@ async function answerRings(setup: ThreadSetup, session: Session): Promise<void> 
       continue;
     }
     answered = asked;
-    const pending = runBatch(setup, session, slot);
+    const pending = computeBatch(computation, slot);
     if (pending !== undefined) await pending;
   }
 }
 
-/** Answers the batch in the slot; at once if the session computes at once. */
-function runBatch(setup: ThreadSetup, session: Session, slot: SharedArrayBuffer): Promise<void> | undefined {
-  const fail = (thrown: unknown) =>
-    send(setup.port, { kind: 'failed', error: toErrorMessage(toRunError(thrown)) });
-  try {
-    const startedAt = performance.now();
-    const batch = readRequest(slot, session.metadata);
-    const feeds: Feeds = {};
-    for (const input of batch.inputs) {
-      feeds[input.name] = session.input(input.name, input.datatype, input.shape, input.bytes);
-    }
-    const fetches = fetchesOf(batch.outputs);
-    const readyAt = performance.now();
-    const cpuBefore = setup.oneThread ? threadCpuMs() : undefined;
-    const answer = (values: Awaited<ReturnType<Session['compute']>>) => {
-      const cpuMs = cpuBefore === undefined ? undefined : threadCpuMs() - cpuBefore;
-      const computedAt = performance.now();
-      const buffers = writeReply(setup.reply, readOutputs(values, batch.outputs));
+function computationOf(setup: ThreadSetup, session: Session): BatchComputation {
+  return {
+    session,
+    oneThread: setup.oneThread,
+    succeed({ outputs, inputMs, inferMs, cpuMs, computedAt }) {
+      const buffers = writeReply(setup.reply, outputs);
       const outputMs = performance.now() - computedAt;
-      const inputMs = readyAt - startedAt;
-      writeReplyTimes(setup.reply, { inputMs, inferMs: computedAt - readyAt, outputMs, cpuMs });
+      writeReplyTimes(setup.reply, { inputMs, inferMs, outputMs, cpuMs });
       send(setup.port, buffers.length === 0 ? batchDone : { kind: 'outputs', buffers }, buffers);
-    };
-    const values = session.compute(feeds, fetches);
-    if (values instanceof Promise) return values.then(answer).catch(fail);
-    answer(values);
-  } catch (thrown) {
-    fail(thrown);
-  }
-  return undefined;
-}
-
-/**
- * That this thread has used. Linux updates a running thread's figure at timer ticks, milliseconds apart, and when the
- * process's own is asked for.
- */
-function threadCpuMs(): number {
-  process.cpuUsage();
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
+    },
+    fail: (thrown) => send(setup.port, { kind: 'failed', error: toErrorMessage(toRunError(thrown)) }),
+  };
 }
 
 function receive(port: MessagePort): ToWorker | undefined {

@@ -83,6 +83,8 @@ export interface ProviderPlan {
 
 /** How the sessions of one model version are to be opened. */
 export interface SessionPlan {
+  /** How the log names the model. */
+  readonly name: string;
   /** Real path of the .onnx file; external data already checked. */
   readonly modelPath: string;
   readonly instances: readonly ProviderPlan[];
@@ -97,6 +99,8 @@ export interface SessionPlan {
   readonly configEntries: Readonly<Record<string, string>>;
   /** 'thread': a worker thread per instance. 'inline': on the calling thread. 'auto': by measured cost. */
   readonly placement: 'auto' | 'inline' | 'thread';
+  /** 'process': a process of its own per instance, wherever `placement` would have it; what ends it leaves the server alive. */
+  readonly isolation: 'thread' | 'process';
   readonly allowProviderFallback: boolean;
 }
 

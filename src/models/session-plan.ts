@@ -6,6 +6,7 @@ import { configError } from './config-message.ts';
 /** What the server's options say about every model. */
 export interface SessionDefaults {
   readonly placement: SessionPlan['placement'];
+  readonly isolation: SessionPlan['isolation'];
   readonly allowProviderFallback: boolean;
 }
 
@@ -21,9 +22,10 @@ const cudaParameters = [
 export function sessionPlanOf(
   config: ModelConfig,
   modelPath: string,
-  { placement, allowProviderFallback }: SessionDefaults,
+  { placement, isolation, allowProviderFallback }: SessionDefaults,
 ): SessionPlan {
   return {
+    name: config.name,
     modelPath,
     instances: instances(config),
     intraOpThreads: integerParameter(config, 'intra_op_thread_count'),
@@ -34,6 +36,7 @@ export function sessionPlanOf(
     memoryPattern: switchParameter(config, 'enable_mem_pattern', '1'),
     configEntries: configEntries(config),
     placement,
+    isolation: isolationOf(config, isolation),
     allowProviderFallback,
   };
 }
@@ -127,6 +130,12 @@ function configEntries(config: ModelConfig): Record<string, string> {
     if (name.startsWith('session.')) entries[name] = value;
   }
   return entries;
+}
+
+function isolationOf(config: ModelConfig, usual: SessionPlan['isolation']): SessionPlan['isolation'] {
+  const text = config.parameters['isolation']?.string_value ?? usual;
+  if (text === 'thread' || text === 'process') return text;
+  throw configError(config.name, 'parameters["isolation"]', `expected thread or process, got '${text}'`);
 }
 
 /** 0 when it is not given. */

@@ -1,79 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ServingError } from '../../src/errors.ts';
-import { HeldModels, valuesOf } from '../support/held-model.ts';
+import { HeldModels } from '../support/held-model.ts';
+import { faults } from './support/faulty-session.ts';
+import { backAfterMs, codeOf, Load, outcomeOf } from './support/load.ts';
 
-const crash = -1001;
-const throws = -1002;
+const { crash, throws } = faults;
 /** Some seconds of a run that nothing can end. */
 const hang = 400_000;
 const preload = join(import.meta.dirname, 'support', 'faulty-sessions.ts');
-
-/** Asks the model one row after the other while something happens, and counts how it went. */
-class Load {
-  answered = 0;
-  /** By code, with how long each took. */
-  readonly failures: {
-    readonly code: string;
-    readonly ms: number;
-    readonly retryAfterMs: number | undefined;
-  }[] = [];
-  readonly #models: HeldModels;
-  readonly #model: string;
-  readonly #done: Promise<unknown>;
-  #stopped = false;
-
-  constructor(models: HeldModels, model: string, callers = 4) {
-    this.#models = models;
-    this.#model = model;
-    this.#done = Promise.all(Array.from({ length: callers }, () => this.#call()));
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#done;
-  }
-
-  async #call(): Promise<void> {
-    while (!this.#stopped) {
-      const startedAt = performance.now();
-      const outcome = await outcomeOf(this.#models, this.#model, 1);
-      if (!(outcome instanceof ServingError)) {
-        assert.deepEqual(outcome, [1]);
-        this.answered += 1;
-        continue;
-      }
-      const { code, retryAfterMs } = outcome;
-      this.failures.push({ code, retryAfterMs, ms: performance.now() - startedAt });
-      // As a client that takes advice, but not as long as advised.
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
-async function outcomeOf(models: HeldModels, model: string, ...values: readonly number[]) {
-  try {
-    return valuesOf(await models.infer(model, { values }));
-  } catch (thrown) {
-    return ServingError.from(thrown);
-  }
-}
-
-/** Asks until the model answers. @returns how long that took. */
-async function backAfterMs(models: HeldModels, model: string): Promise<number> {
-  const startedAt = performance.now();
-  const signal = AbortSignal.timeout(20_000);
-  while ((await outcomeOf(models, model, 1)) instanceof ServingError) {
-    assert.ok(!signal.aborted, 'the model did not come back');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return performance.now() - startedAt;
-}
-
-function codeOf(outcome: readonly number[] | ServingError): string {
-  return outcome instanceof ServingError ? outcome.code : 'answered';
-}
 
 describe('faults of models under load', { timeout: 90_000 }, () => {
   const one = 'max_batch_size: 8 instance_group { count: 1 }';

@@ -39,6 +39,7 @@ export function fixtureModel(name: string): string {
 
 export function buildPlan(model: string, overrides: Partial<SessionPlan> = {}): SessionPlan {
   return {
+    name: model,
     modelPath: fixtureModel(model),
     instances: [{ name: 'cpu', deviceId: 0, options: {} }],
     intraOpThreads: 1,
@@ -49,6 +50,7 @@ export function buildPlan(model: string, overrides: Partial<SessionPlan> = {}): 
     memoryPattern: true,
     configEntries: {},
     placement: 'thread',
+    isolation: 'thread',
     allowProviderFallback: false,
     ...overrides,
   };

@@ -40,6 +40,7 @@ export function buildRegistry(
     configName: undefined,
     strictReadiness: true,
     placement: 'auto',
+    isolation: 'thread',
     allowProviderFallback: false,
     defaultMaxBatchSize: 32,
     createRouter,

@@ -1,9 +1,8 @@
 import { openSession as openReal, type Session } from '../../../src/execution/session.ts';
 import type { NativeOptions } from '../../../src/execution/native-binding.ts';
 
-/** Values of a row of the model `hold` that make a thread fail as a fault of the server would. */
-const crash = -1001n;
-const throws = -1002n;
+/** Values of a row of the model `hold` that make a thread or process fail as a fault of the server would. */
+export const faults = { crash: -1001, throws: -1002, abort: -1003, exhaust: -1004, hang: -1005 } as const;
 
 /** As the real one, but for batches that hold one of these values. */
 export async function openSession(modelPath: string, options: NativeOptions): Promise<Session> {
@@ -13,13 +12,22 @@ export async function openSession(modelPath: string, options: NativeOptions): Pr
     compute(feeds, fetches) {
       const data: unknown = feeds['x']?.data;
       if (!(data instanceof BigInt64Array)) return session.compute(feeds, fetches);
-      if (data.includes(throws))
-        throw new Error('CUDA failure 700: an illegal memory access was encountered');
-      if (!data.includes(crash)) return session.compute(feeds, fetches);
+      const has = (value: number) => data.includes(BigInt(value));
+      if (has(faults.throws)) throw new Error('CUDA failure 700: an illegal memory access was encountered');
+      if (has(faults.abort)) process.abort();
+      if (has(faults.exhaust)) exhaust();
+      if (has(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      if (!has(faults.crash)) return session.compute(feeds, fetches);
       setImmediate(() => {
         throw new Error('crashed as the test wants');
       });
       return new Promise(() => undefined);
     },
   };
+}
+
+/** Takes memory until there is none: V8 ends the process then. */
+function exhaust(): never {
+  const kept: unknown[] = [];
+  for (;;) kept.push(Array<number>(30_000_000).fill(1.5));
 }

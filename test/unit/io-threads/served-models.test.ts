@@ -17,6 +17,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { PuppetExecutor } from '../../support/puppet-executor.ts';
 
 const plan: SessionPlan = {
+  name: 'm',
   modelPath: 'm.onnx',
   instances: [{ name: 'cpu', deviceId: 0, options: {} }],
   intraOpThreads: 0,
@@ -27,6 +28,7 @@ const plan: SessionPlan = {
   memoryPattern: true,
   configEntries: {},
   placement: 'auto',
+  isolation: 'thread',
   allowProviderFallback: false,
 };
 

@@ -8,6 +8,7 @@ import { refusalOf } from '../../support/refusal.ts';
 function planOf(config: string): SessionPlan {
   return sessionPlanOf({ ...configFromPbtxt(config, 'm'), name: 'm' }, 'model.onnx', {
     placement: 'auto',
+    isolation: 'thread',
     allowProviderFallback: false,
   });
 }
@@ -18,6 +19,7 @@ function parameter(name: string, value: string): string {
 
 test('without a word of the configuration one session runs on the CPU, with everything on', () => {
   assert.deepEqual(planOf(''), {
+    name: 'm',
     modelPath: 'model.onnx',
     instances: [{ name: 'cpu', deviceId: 0, options: {} }],
     intraOpThreads: 0,
@@ -28,6 +30,7 @@ test('without a word of the configuration one session runs on the CPU, with ever
     memoryPattern: true,
     configEntries: {},
     placement: 'auto',
+    isolation: 'thread',
     allowProviderFallback: false,
   });
 });
@@ -130,4 +133,10 @@ test('limits of instances stand in the order of the sessions, with 1 for no prio
 
 test('a configuration that limits nothing has no limits', () => {
   assert.deepEqual(instanceLimitsOf(configFromPbtxt('instance_group { count: 2 }', 'm')), []);
+});
+
+test('a model may ask for processes of its own, and nothing but threads and processes', () => {
+  assert.equal(planOf(parameter('isolation', 'process')).isolation, 'process');
+  assert.equal(planOf(parameter('isolation', 'thread')).isolation, 'thread');
+  assert.match(refusalOf(() => planOf(parameter('isolation', 'vm'))).message, /expected thread or process, got 'vm'/);
 });

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { HeldModels } from '../support/held-model.ts';
+import { faults } from './support/faulty-session.ts';
+import { backAfterMs, codeOf, Load, outcomeOf } from './support/load.ts';
+
+const preload = join(import.meta.dirname, 'support', 'faulty-sessions.ts');
+const one = 'max_batch_size: 4 instance_group { count: 1 }';
+const isolated = `${one} parameters { key: "isolation" value { string_value: "process" } }`;
+const models = ['killed', 'aborts', 'exhausts', 'hangs', 'throws', 'thrown'] as const;
+
+/** Opening this model in a process takes some 0.3 s on an idle machine, and more while others have the cores. */
+const backLimitMs = 2_000 + 1_500;
+
+/** The process in which the model runs now. */
+function processOf(held: HeldModels, model: string): number {
+  const lines = held.server.output().split('\n');
+  const started = lines.filter(
+    (line) => line.includes(`"model":"${model}"`) && line.includes('session process started'),
+  );
+  const pid = /"pid":(\d+)[^{}]*session process started/.exec(started.at(-1) ?? '')?.[1];
+  assert.ok(pid !== undefined, `no process of ${model} was started`);
+  return Number(pid);
+}
+
+describe('faults of models in processes of their own, under load', { timeout: 120_000 }, () => {
+  let held: HeldModels;
+  before(async () => {
+    const configs = Object.fromEntries(models.map((name) => [`hold.${name}`, isolated]));
+    held = await HeldModels.start({ ...configs, 'hold.healthy': one }, ['--hang-after', '4000'], {
+      NODE_OPTIONS: `--import=${preload} --max-old-space-size=160`,
+    });
+  });
+  after(() => held[Symbol.asyncDispose]());
+
+  /** Something happens to a model under load while another serves. */
+  async function during(model: string, fault: () => Promise<void> | void): Promise<Load> {
+    const own = new Load(held, model);
+    const other = new Load(held, 'hold.healthy', 2);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = own.answered;
+    await fault();
+    const backMs = await backAfterMs(held, model);
+    await Promise.all([own.stop(), other.stop()]);
+    assert.ok(backMs < backLimitMs, `back after ${backMs} ms`);
+    assert.ok(before > 0 && own.answered > before);
+    assert.deepEqual(other.failures, [], 'another model noticed');
+    assert.ok(other.answered > 0);
+    return own;
+  }
+
+  test('kill -9: the requests of the batch fail as unavailable and no others; the model is back at once', async () => {
+    const load = await during('hold.killed', () => {
+      process.kill(processOf(held, 'hold.killed'), 'SIGKILL');
+    });
+    assert.ok(load.failures.length <= 4, `${load.failures.length} failed`);
+    assert.ok(load.failures.every(({ code }) => code === 'unavailable'));
+    assert.equal(await held.reading('hold.killed', 'tensorgate_executor_restarts_total'), 1);
+    assert.equal(await held.reading('hold.killed', 'tensorgate_breaker_state'), 0);
+  });
+
+  for (const [model, what, value] of [
+    ['hold.aborts', 'an abort in native code', faults.abort],
+    ['hold.exhausts', 'running out of memory', faults.exhaust],
+    ['hold.thrown', 'an uncaught exception', faults.crash],
+  ] as const) {
+    test(`${what} ends the process and not the server: only requests of its batch fail`, async () => {
+      const load = await during(model, async () => {
+        assert.equal(codeOf(await outcomeOf(held, model, value)), 'unavailable');
+      });
+      assert.ok(load.failures.length <= 3, `${load.failures.length} others failed`);
+      assert.ok(load.failures.every(({ code }) => code === 'unavailable'));
+      assert.equal(await held.reading(model, 'tensorgate_executor_restarts_total'), 1);
+    });
+  }
+
+  test('a run that hangs in native code is ended with its process, and leaves nothing behind', async () => {
+    for (let i = 0; i < 5; i++) await outcomeOf(held, 'hold.hangs', 1);
+    const hung = processOf(held, 'hold.hangs');
+    const load = await during('hold.hangs', async () => {
+      assert.equal(codeOf(await outcomeOf(held, 'hold.hangs', faults.hang)), 'unavailable');
+    });
+    assert.ok(load.failures.every(({ code }) => code === 'unavailable'));
+    assert.throws(() => process.kill(hung, 0), { code: 'ESRCH' });
+    assert.equal(await held.reading('hold.hangs', 'tensorgate_hung_runs_total'), 1);
+  });
+
+  test('what ONNX Runtime throws fails its requests only, and the process stays', async () => {
+    const pid = processOf(held, 'hold.throws');
+    const load = await during('hold.throws', async () => {
+      assert.equal(codeOf(await outcomeOf(held, 'hold.throws', faults.throws)), 'internal');
+    });
+    assert.deepEqual(load.failures, []);
+    assert.equal(processOf(held, 'hold.throws'), pid);
+  });
+
+  test('signals for the whole group end the server alone: what runs is answered before the processes go', async () => {
+    const pid = processOf(held, 'hold.throws');
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(pid, signal);
+    assert.equal(codeOf(await outcomeOf(held, 'hold.throws', 1)), 'answered');
+    assert.equal(processOf(held, 'hold.throws'), pid);
+  });
+});
