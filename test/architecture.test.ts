@@ -44,7 +44,7 @@ const table: Readonly<Record<string, Rule>> = {
   models: stage('protobufjs', 'yaml', 'zod'),
   sequences: stage(),
   'shared-memory': stage(),
-  statistics: { areas: ['util'], packages: [] },
+  statistics: { areas: ['util'], packages: ['cephes'] },
   observability: stage(
     'pino',
     '@opentelemetry/api',

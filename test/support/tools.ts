@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const tools = join(import.meta.dirname, '..', '..', '.tools');
@@ -34,6 +34,12 @@ export function findPython(): Tool {
   return isProgram(path)
     ? { path, skip: false }
     : missing('the Python environment with tritonclient and onnxruntime');
+}
+
+/** That Python, where it has a package that was not in it from the beginning. */
+export function findPythonPackage(name: string): Tool {
+  const there = globSync(join(tools, 'venv', 'lib', 'python3*', 'site-packages', name)).length > 0;
+  return there ? findPython() : missing(`the Python package ${name}`);
 }
 
 /** The folder of TensorFlow Serving's Python client. */
