@@ -17,7 +17,12 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** Where a command reads and writes; the process's own, or a test's. */
 export interface Terminal {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdout: {
+    write(text: string): unknown;
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+    readonly rows?: number;
+  };
   readonly stderr: { write(text: string): unknown };
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

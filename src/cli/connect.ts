@@ -26,7 +26,7 @@ const networkFault =
 const connectionFault = /^No connection established|^Connection dropped|ECONNRESET|socket hang up/i;
 
 function explained(error: unknown, { options, call }: ServerAccess): unknown {
-  if (!(error instanceof ServingError)) return error;
+  if (!(error instanceof ServingError) || error.reason === 'UNREACHABLE') return error;
   const { address } = options;
   if (error.code === 'unavailable') {
     const reason = networkFault.exec(error.message)?.[0];

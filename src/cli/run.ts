@@ -18,6 +18,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'list, load, unload and inspect models of a server',
       load: async () => (await import('./models.ts')).modelsCommand,
     },
+    top: {
+      about: 'show what a server does now: models, rates, latencies, queues',
+      load: async () => (await import('./top.ts')).topCommand,
+    },
     health: {
       about: 'say whether a server, or one of its models, is ready',
       load: async () => (await import('./health.ts')).healthCommand,

@@ -1,0 +1,43 @@
+/** One line of a page of metrics. */
+export interface MetricSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const namePattern = /[a-zA-Z_:][\w:]*/y;
+const labelPattern = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)",?/y;
+const valuePattern = /\}? (\S+)/y;
+
+/** Calls `take` for each sample of Prometheus' text. Lines that are none are passed over: a later server may have more. */
+export function readMetrics(text: string, take: (name: string, sample: MetricSample) => void): void {
+  for (const line of text.split('\n')) {
+    const name = match(namePattern, line, 0)?.[0];
+    if (name === undefined) continue;
+    const labels: Record<string, string> = {};
+    let at = name.length;
+    if (line[at] === '{') {
+      at += 1;
+      for (let label = match(labelPattern, line, at); label !== null; label = match(labelPattern, line, at)) {
+        const [, key = '', value = ''] = label;
+        labels[key] = value.includes('\\') ? value.replaceAll(/\\(.)/g, unescaped) : value;
+        at = labelPattern.lastIndex;
+      }
+    }
+    const value = match(valuePattern, line, at)?.[1];
+    if (value !== undefined) take(name, { labels, value: numberOf(value) });
+  }
+}
+
+function match(pattern: RegExp, line: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(line);
+}
+
+function unescaped(_match: string, character: string): string {
+  return character === 'n' ? '\n' : character;
+}
+
+function numberOf(text: string): number {
+  if (text === '+Inf') return Infinity;
+  return text === '-Inf' ? -Infinity : Number(text);
+}
