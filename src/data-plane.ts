@@ -3,7 +3,7 @@ import type { ByteBudget } from './admission/byte-budget.ts';
 import { validateRequest } from './admission/validate.ts';
 import type { Batcher } from './batching/batcher.ts';
 import type { Options } from './config/options.ts';
-import { createEnsembles } from './ensembles/create-ensembles.ts';
+import { createEnsembles, type Submit } from './ensembles/create-ensembles.ts';
 import type { TargetHolds } from './ensembles/target-holds.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
@@ -13,6 +13,7 @@ import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
 import type { SharedMemory } from './inference/shared-memory.ts';
 import type { Router } from './inference/target.ts';
+import type { PredictionCounts, PredictionLog } from './observability/predictions/prediction-log.ts';
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
 import { createPipeline, type Stages } from './pipeline.ts';
@@ -43,6 +44,10 @@ export interface DataPlaneParts extends ListenContext {
   readonly holds: TargetHolds;
   readonly wrap: Wrap | undefined;
   readonly onFailure: Stages['onFailure'];
+  /** `main`, or `io-` and its number. */
+  readonly thread: string;
+  /** A random secret that all threads of the process share. */
+  readonly predictionKey: Uint8Array;
 }
 
 /** Everything that a request meets on one thread, from its listeners to the batcher. */
@@ -56,6 +61,8 @@ export interface DataPlane {
   readonly http: { readonly address: string; readonly port: number };
   /** What its gRPC listeners count. */
   counters(): readonly TransportCounters[];
+  /** undefined without `--prediction-log`. */
+  predictions(): PredictionCounts | undefined;
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
   drain(graceMs: number): Promise<void>;
 }
@@ -63,27 +70,28 @@ export interface DataPlane {
 /** Joins the stages of one thread and listens. @throws when an address cannot be had; nothing is left open then. */
 export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const { router, batcher, budget, clock, wrap, onFailure } = parts;
+  await using undo = new AsyncDisposableStack();
+  const predictions = await openPredictions(parts);
+  if (predictions !== undefined) undo.use(predictions.log);
+  const submit = createEnsembles({
+    submit: (target, request, call) => batcher.submit(target, request, call),
+    validate: validateRequest,
+    router,
+    budget,
+    holds: parts.holds,
+    clock,
+  });
   const pipeline = createPipeline({
     router,
     experiments: parts.experiments,
     sharedMemory: parts.sharedMemory,
     admission: createAdmission({ budget, clock }),
-    batcher: {
-      submit: createEnsembles({
-        submit: (target, request, call) => batcher.submit(target, request, call),
-        validate: validateRequest,
-        router,
-        budget,
-        holds: parts.holds,
-        clock,
-      }),
-    },
+    batcher: { submit: predictions === undefined ? submit : predictions.around(submit) },
     onFailure,
   });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
   const front = publicFront(parts, infer);
-  await using undo = new AsyncDisposableStack();
   const tracing = await startTracing(parts);
   if (tracing !== undefined) undo.use(tracing);
   const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
@@ -112,12 +120,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
         ? { address: http?.address ?? '', port: http?.port ?? 0 }
         : { address: first?.address ?? '', port: 0 },
     counters: () => listeners.flatMap(({ counters }) => (counters === undefined ? [] : [counters])),
+    predictions: () => predictions?.log.counts(),
     async drain(graceMs) {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];
       await Promise.all(open.map((listener) => listener.drain(graceMs)));
       http?.[Symbol.dispose]();
-      await tracing?.[Symbol.asyncDispose]();
+      await Promise.all([tracing?.[Symbol.asyncDispose](), predictions?.log[Symbol.asyncDispose]()]);
     },
   };
 }
@@ -146,6 +155,23 @@ async function startTracing({ options, clock }: DataPlaneParts): Promise<Tracing
   if (!options.trace.enabled) return undefined;
   const tracing = await import('./observability/tracing/start-tracing.ts');
   return tracing.startTracing({ version: packageVersion(), clock });
+}
+
+interface Predictions {
+  readonly log: PredictionLog;
+  readonly around: (submit: Submit) => Submit;
+}
+
+async function openPredictions(parts: DataPlaneParts): Promise<Predictions | undefined> {
+  const { options, clock, logger, thread, predictionKey: key } = parts;
+  const { file } = options.predictions;
+  if (file === undefined) return undefined;
+  const [{ openPredictionLog }, { logPredictions }] = await Promise.all([
+    import('./observability/predictions/open-prediction-log.ts'),
+    import('./observability/predictions/log-predictions.ts'),
+  ]);
+  const log = await openPredictionLog({ file, thread, key, version: packageVersion(), clock, logger });
+  return { log, around: (submit) => logPredictions(submit, log, clock) };
 }
 
 /** What every front serves. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Authenticator } from './admission/authenticate.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
 import { CostCache } from './batching/cost-cache.ts';
@@ -146,6 +147,8 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         batcher,
         holds,
         onFailure: (front, error) => failures.add(front, error),
+        thread: 'main',
+        predictionKey: randomBytes(32),
       });
       return {
         infer: plane.infer,
@@ -160,7 +163,13 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         observe: async () => ({
           queues: batcher.inspect(),
           threads: [
-            { thread: 'main', failures: failures.read(), transports: plane.counters(), runtime: undefined },
+            {
+              thread: 'main',
+              failures: failures.read(),
+              transports: plane.counters(),
+              runtime: undefined,
+              predictions: plane.predictions(),
+            },
           ],
           ioThreadRestarts: 0,
         }),

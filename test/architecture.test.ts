@@ -48,6 +48,9 @@ const table: Readonly<Record<string, Rule>> = {
   statistics: { areas: ['util'], packages: ['cephes'] },
   observability: stage(
     'pino',
+    'ioredis',
+    'yaml',
+    'zod',
     '@opentelemetry/api',
     '@opentelemetry/exporter-prometheus',
     '@opentelemetry/resources',

@@ -30,6 +30,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'check a configuration, or print its JSON schema',
       load: async () => (await import('./config.ts')).configCommand,
     },
+    predictions: {
+      about: 'check a prediction log, remove what is old or about a person',
+      load: async () => (await import('./predictions.ts')).predictionsCommand,
+    },
     doctor: {
       about: 'look for what keeps a server from running well on this machine',
       load: async () => (await import('./doctor.ts')).doctorCommand,

@@ -7,6 +7,7 @@ const titles = {
   http: 'HTTP',
   metrics: 'Metrics',
   trace: 'Tracing',
+  predictions: 'Prediction log',
   admin: 'Administration',
   security: 'Security',
   server: 'Server',

@@ -247,6 +247,17 @@ const trace = z
   })
   .prefault({});
 
+const predictions = z
+  .strictObject({
+    file: optionalText({
+      flag: 'prediction-log',
+      value: 'file',
+      about:
+        'YAML file that says of which models predictions are logged, what of them, and where to. See prediction-log.md.',
+    }),
+  })
+  .prefault({});
+
 const admin = z
   .strictObject({
     address: text('127.0.0.1:8003', {
@@ -352,6 +363,7 @@ export const optionsSchema = z.strictObject({
   http,
   metrics,
   trace,
+  predictions,
   admin,
   security,
   server,

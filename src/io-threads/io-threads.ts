@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createSocketServer } from 'node:net';
 import type { TargetInspection } from '../batching/inspection.ts';
 import { ServingError } from '../errors.ts';
@@ -80,6 +81,7 @@ class IoThreads implements ServingHost, Serving {
   #nextRequest = 0;
   #registry: ModelRegistry | undefined = undefined;
   readonly #lostCounts = new LostCounts();
+  readonly #predictionKey = randomBytes(32);
   #restarts = 0;
   #dirty = false;
   #splits: TrafficSplits = new Map();
@@ -237,6 +239,7 @@ class IoThreads implements ServingHost, Serving {
       budget: budget.memory,
       settings: this.settings.state(),
       regions: this.#memory?.handles(),
+      predictionKey: this.#predictionKey,
     };
     const link = new ThreadLink(setup, this.#handlers);
     void link.exited.then((cause) => this.#onExit(link, cause));

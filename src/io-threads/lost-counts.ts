@@ -1,5 +1,7 @@
 import type { FailureCount } from '../observability/failure-counts.ts';
 import type { ThreadObservation, TransportCounts } from '../observability/observation.ts';
+import type { PredictionCounts } from '../observability/predictions/prediction-log.ts';
+import { lostPredictions, sumPredictions } from './sum-predictions.ts';
 
 /**
  * What I/O threads had counted when they were lost, as far as it had been read by then: what the process counts must not
@@ -9,13 +11,17 @@ export class LostCounts {
   readonly #read = new Map<string, ThreadObservation>();
   #failures: readonly FailureCount[] = [];
   #transport: TransportCounts | undefined = undefined;
+  #predictions: PredictionCounts | undefined = undefined;
 
   /** @returns the readings of threads that live, and what is left of the others. */
   with(threads: readonly ThreadObservation[]): readonly ThreadObservation[] {
     for (const reading of threads) this.#read.set(reading.thread, reading);
-    if (this.#failures.length === 0 && this.#transport === undefined) return threads;
+    const predictions = this.#predictions;
+    if (this.#failures.length === 0 && this.#transport === undefined && predictions === undefined)
+      return threads;
     const transports = this.#transport === undefined ? [] : [this.#transport];
-    return [...threads, { thread: 'lost', failures: this.#failures, transports, runtime: undefined }];
+    const lost = { thread: 'lost', failures: this.#failures, transports, runtime: undefined };
+    return [...threads, predictions === undefined ? lost : { ...lost, predictions }];
   }
 
   /** The thread of that name has ended; another may take its name. */
@@ -24,6 +30,7 @@ export class LostCounts {
     if (reading === undefined) return;
     this.#read.delete(thread);
     this.#failures = sumFailures(this.#failures, reading.failures);
+    this.#predictions = sumPredictions(this.#predictions, lostPredictions(reading.predictions));
     for (const counts of reading.transports) {
       const ended = { ...counts, connectionsClosed: counts.connectionsOpened, heldBytes: 0 };
       this.#transport = this.#transport === undefined ? ended : sumTransports(this.#transport, ended);

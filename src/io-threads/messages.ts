@@ -27,6 +27,8 @@ export interface IoThreadSetup {
   readonly settings: SettingsState;
   /** Registered shared memory; undefined where clients may not have any. */
   readonly regions: readonly RegionHandle[] | undefined;
+  /** A random secret that hashes in the prediction log are made with, unless it names one. */
+  readonly predictionKey: Uint8Array;
 }
 
 /** How metrics name an I/O thread. */

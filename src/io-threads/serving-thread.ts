@@ -166,6 +166,8 @@ export class ServingThread {
       }),
       wrap: undefined,
       onFailure: (front, error) => this.#failures.add(front, error),
+      thread: threadName(index),
+      predictionKey: this.#setup.predictionKey,
       authenticate: this.#authenticator.authenticate,
       clock,
       logger: this.#logger,
@@ -227,6 +229,7 @@ export class ServingThread {
       failures: this.#failures.read(),
       transports: plane?.counters() ?? [],
       runtime: this.#runtime?.read(),
+      predictions: plane?.predictions(),
     };
   }
 

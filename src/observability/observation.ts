@@ -1,6 +1,7 @@
 import type { BreakerReading } from '../inference/breaker.ts';
 import type { CacheReading } from '../inference/caching.ts';
 import type { FailureCount } from './failure-counts.ts';
+import type { PredictionCounts } from './predictions/prediction-log.ts';
 import type { RuntimeReading } from './runtime-monitor.ts';
 
 /** What the HTTP/2 of one gRPC listener counts. */
@@ -23,6 +24,8 @@ export interface ThreadObservation {
   readonly transports: readonly TransportCounts[];
   /** undefined where whoever asks watches the thread itself. */
   readonly runtime: RuntimeReading | undefined;
+  /** Left out without `--prediction-log`. */
+  readonly predictions?: PredictionCounts | undefined;
 }
 
 /** The queue of one model version, in all threads together; what the batcher's inspection tells of it. */

@@ -5,6 +5,7 @@ import type {
   ThreadObservation,
   TransportCounts,
 } from '../../src/observability/observation.ts';
+import type { PredictionCounts } from '../../src/observability/predictions/prediction-log.ts';
 import { ModelStatistics } from '../../src/observability/statistics.ts';
 import type { ServerReading, VersionReading } from '../../src/observability/metrics/server-reading.ts';
 import type { RuntimeReading } from '../../src/observability/runtime-monitor.ts';
@@ -111,6 +112,15 @@ export function buildRuntime(overrides: Partial<RuntimeReading> = {}): RuntimeRe
 
 export function buildThread(overrides: Partial<ThreadObservation> = {}): ThreadObservation {
   return { thread: 'main', failures: [], transports: [], runtime: undefined, ...overrides };
+}
+
+/** What a thread with a prediction log of the model `m` counted. */
+export function buildPredictions(overrides: Partial<PredictionCounts> = {}): PredictionCounts {
+  return {
+    models: [{ model: 'm', records: 3, dropped: { pending: 1, rows: 2, unreadable: 0 } }],
+    sinks: [{ sink: 'jsonl', written: 2, dropped: 0, failures: 1, buffered: 1 }],
+    ...overrides,
+  };
 }
 
 /** A server without models. */

@@ -2,6 +2,7 @@ import { breakerMetrics } from './breaker-metrics.ts';
 import { cacheMetrics } from './cache-metrics.ts';
 import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
+import { predictionMetrics } from './prediction-metrics.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
 
@@ -11,5 +12,6 @@ export const ownMetrics: readonly Metric[] = [
   ...queueMetrics,
   ...breakerMetrics,
   ...cacheMetrics,
+  ...predictionMetrics,
   ...serverMetrics,
 ];

@@ -115,8 +115,5 @@ function withWaiting(newer: QueueReading, older: QueueReading): QueueReading {
 function withRuntime(threads: readonly ThreadObservation[], runtime: RuntimeReading): ThreadObservation[] {
   const main = threads.find(({ thread }) => thread === 'main');
   const others = threads.filter((thread) => thread !== main);
-  return [
-    { thread: 'main', failures: main?.failures ?? [], transports: main?.transports ?? [], runtime },
-    ...others,
-  ];
+  return [{ failures: [], transports: [], ...main, thread: 'main', runtime }, ...others];
 }

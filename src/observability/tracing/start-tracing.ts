@@ -7,17 +7,9 @@ import {
   type Context,
   type TracerProvider,
 } from '@opentelemetry/api';
-import {
-  defaultResource,
-  envDetector,
-  hostDetector,
-  resourceFromAttributes,
-  serviceInstanceIdDetector,
-} from '@opentelemetry/resources';
-import type { NodeSDK } from '@opentelemetry/sdk-node';
-import { ServingError } from '../../errors.ts';
 import { watchBatches } from '../../inference/batch-channel.ts';
 import type { Clock } from '../../util/clock.ts';
+import { loadSdk, sender } from '../telemetry-sdk.ts';
 import { CallTracer } from './call-tracer.ts';
 import { chooseRoots, chosenSampler, type ReadHeader } from './root-choice.ts';
 
@@ -41,7 +33,7 @@ export interface Tracing extends AsyncDisposable {
  * @throws ServingError failed_precondition when the SDK is not installed.
  */
 export async function startTracing({ version, clock }: TracingOptions): Promise<Tracing> {
-  const Sdk = await loadSdk();
+  const Sdk = await loadSdk('--trace');
   const contextHeaders: string[] = [];
   const choice = chooseRoots({
     sampler: process.env['OTEL_TRACES_SAMPLER'],
@@ -49,16 +41,7 @@ export async function startTracing({ version, clock }: TracingOptions): Promise<
     contextHeaders,
   });
   const sdk = new Sdk({
-    resource: defaultResource().merge(
-      resourceFromAttributes({ 'service.name': 'tensorgate', 'service.version': version }),
-    ),
-    // The one of processes would tell the command line, which may hold secrets.
-    ...(process.env['OTEL_NODE_RESOURCE_DETECTORS'] === undefined
-      ? { resourceDetectors: [serviceInstanceIdDetector, hostDetector, envDetector] }
-      : {}),
-    ...(process.env['OTEL_SERVICE_NAME'] === undefined
-      ? {}
-      : { serviceName: process.env['OTEL_SERVICE_NAME'] }),
+    ...sender(version),
     ...(choice === undefined ? {} : { sampler: chosenSampler }),
     metricReaders: [],
     logRecordProcessors: [],
@@ -103,15 +86,3 @@ const headerGetter = {
   get: (header: ReadHeader, name: string): string | undefined => header(name.toLowerCase()),
   keys: (): string[] => [],
 };
-
-async function loadSdk(): Promise<typeof NodeSDK> {
-  try {
-    return (await import('@opentelemetry/sdk-node')).NodeSDK;
-  } catch (cause) {
-    throw new ServingError(
-      'failed_precondition',
-      '--trace needs the package @opentelemetry/sdk-node: npm install @opentelemetry/sdk-node@0.301.0',
-      { cause },
-    );
-  }
-}

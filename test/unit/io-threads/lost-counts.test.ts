@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LostCounts } from '../../../src/io-threads/lost-counts.ts';
-import { buildRuntime, buildThread, buildTransport } from '../../support/build-reading.ts';
+import { buildPredictions, buildRuntime, buildThread, buildTransport } from '../../support/build-reading.ts';
 
 const failure = { front: 'grpc', code: 'not_found', reason: 'MODEL_NOT_FOUND', count: 2 } as const;
 
@@ -50,4 +50,17 @@ test('a thread that was never read leaves nothing, and is lost once', () => {
   counts.lose('io-0');
   counts.lose('io-0');
   assert.equal(counts.with([])[0]?.failures[0]?.count, 2);
+});
+
+test('what a lost thread had logged stays counted, and what waited in it was dropped', () => {
+  const lost = new LostCounts();
+  lost.with([{ ...reading('io-0'), predictions: buildPredictions() }]);
+  lost.lose('io-0');
+  lost.with([{ ...reading('io-0'), predictions: buildPredictions() }]);
+  lost.lose('io-0');
+  const left = lost.with([]).find(({ thread }) => thread === 'lost')?.predictions;
+  assert.deepEqual(left?.models, [
+    { model: 'm', records: 6, dropped: { pending: 2, rows: 4, unreadable: 0 } },
+  ]);
+  assert.deepEqual(left?.sinks, [{ sink: 'jsonl', written: 4, dropped: 2, failures: 2, buffered: 0 }]);
 });

@@ -7,6 +7,7 @@ import { readFamily } from '../../../../src/observability/metrics/metric.ts';
 import { tritonMetrics } from '../../../../src/observability/metrics/triton-metrics.ts';
 import {
   buildCacheReading,
+  buildPredictions,
   buildQueue,
   buildReading,
   buildRuntime,
@@ -58,6 +59,7 @@ test('each metric has the labels that it is described with', () => {
         failures: [{ front: 'grpc', code: 'internal', reason: '', count: 1 }],
         transports: [buildTransport()],
         runtime: buildRuntime({ eventLoopDelay: histogram }),
+        predictions: buildPredictions(),
       }),
     ],
     machine: { cpuUtilization: 0, memoryTotalBytes: 0, memoryUsedBytes: 0 },

@@ -3,7 +3,7 @@ import { isDatatype, type Datatype } from '../../../../inference/datatype.ts';
 import { featureTypeOf, type Feature, type NonFinitePolicy } from '../../../../inference/features.ts';
 import { elementCount } from '../../../../inference/tensor.ts';
 import { refuse } from '../../refuse.ts';
-import { planPrediction, type PredictionPlan } from './plan-prediction.ts';
+import { planPrediction, type PredictionPlan } from '../../../../inference/plan-prediction.ts';
 
 /** An input of a model as a row of a prediction fills it. */
 export interface PlainInput {

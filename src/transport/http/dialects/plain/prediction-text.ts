@@ -2,7 +2,7 @@ import type { InferResponse } from '../../../../inference/response.ts';
 import { elementCount, type Tensor } from '../../../../inference/tensor.ts';
 import { rowTexts } from '../nested/nested-text.ts';
 import { scoreTexts } from './score-texts.ts';
-import type { PredictionPlan } from './plan-prediction.ts';
+import type { PredictionPlan } from '../../../../inference/plan-prediction.ts';
 
 export interface ShownResponse {
   readonly response: InferResponse;

@@ -1,4 +1,4 @@
-import type { PredictionPlan } from './plan-prediction.ts';
+import type { PredictionPlan } from '../../../../inference/plan-prediction.ts';
 
 /**
  * One row of scores as the fields of a prediction: probabilities by class name where classes are known and no two are

@@ -4,7 +4,7 @@ import type { TensorMetadata } from '../../../../../../src/inference/catalog.ts'
 import type { ModelFeatures } from '../../../../../../src/inference/features.ts';
 import { noParameters } from '../../../../../../src/inference/request.ts';
 import type { Tensor } from '../../../../../../src/inference/tensor.ts';
-import { planPrediction } from '../../../../../../src/transport/http/dialects/plain/plan-prediction.ts';
+import { planPrediction } from '../../../../../../src/inference/plan-prediction.ts';
 import { predictionTexts } from '../../../../../../src/transport/http/dialects/plain/prediction-text.ts';
 
 function floats(name: string, shape: readonly number[], values: readonly number[]): Tensor {

@@ -1,6 +1,5 @@
-import type { TensorMetadata } from '../../../../inference/catalog.ts';
-import { isDatatype } from '../../../../inference/datatype.ts';
-import { featureTypeOf, type ModelFeatures } from '../../../../inference/features.ts';
+import { isDatatype } from './datatype.ts';
+import { featureTypeOf, type ModelFeatures } from './features.ts';
 
 /** Which outputs a prediction is read from. */
 export interface PredictionPlan {
@@ -11,6 +10,12 @@ export interface PredictionPlan {
   readonly scoresAre: 'probabilities' | 'logits' | 'scores';
   /** Class names by index; empty when they are not known. */
   readonly classes: readonly string[];
+}
+
+/** An output, as far as its role follows from it. */
+interface NamedOutput {
+  readonly name: string;
+  readonly datatype: string;
 }
 
 /** What exporters call outputs: sklearn-onnx, LightGBM and XGBoost by onnxmltools, Keras. */
@@ -24,7 +29,7 @@ const labelNames: readonly string[] = ['label', 'output_label', 'predicted_label
 
 /** What is not said by the file beside the model follows from names, datatypes and labels of its outputs. */
 export function planPrediction(
-  outputs: readonly TensorMetadata[],
+  outputs: readonly NamedOutput[],
   labels: ReadonlyMap<string, readonly string[]>,
   file: ModelFeatures | undefined,
 ): PredictionPlan {
@@ -45,7 +50,7 @@ function scoresAre(scores: string, logits: string, probabilities: string): Predi
 }
 
 function foundScores(
-  outputs: readonly TensorMetadata[],
+  outputs: readonly NamedOutput[],
   labels: ReadonlyMap<string, readonly string[]>,
 ): string {
   const floats = outputs.filter(({ datatype }) => isFloat(datatype));
@@ -53,7 +58,7 @@ function foundScores(
   return (named ?? floats.find(({ name }) => labels.has(name)))?.name ?? '';
 }
 
-function foundPrediction(outputs: readonly TensorMetadata[], scores: string): string {
+function foundPrediction(outputs: readonly NamedOutput[], scores: string): string {
   if (scores === '') return outputs.length === 1 ? (outputs[0]?.name ?? '') : '';
   const others = outputs.filter(({ name, datatype }) => name !== scores && !isFloat(datatype));
   const named = others.find(({ name }) => labelNames.includes(name));

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../../../src/inference/logger.ts';
+import { SinkQueue } from '../../../../src/observability/predictions/sink-queue.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { PuppetSink, writtenRecord } from '../../../support/puppet-sink.ts';
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
+function start(): { readonly sink: PuppetSink; readonly clock: FakeClock; readonly queue: SinkQueue } {
+  const sink = new PuppetSink();
+  const clock = new FakeClock();
+  return { sink, clock, queue: new SinkQueue({ sink, clock, logger: silentLogger }) };
+}
+
+test('records are written together after a second', async () => {
+  const { sink, clock, queue } = start();
+  queue.add(writtenRecord('a'));
+  queue.add(writtenRecord('b'));
+  clock.advance(999);
+  assert.deepEqual(sink.lines, []);
+  clock.advance(1);
+  await turns();
+  assert.deepEqual(sink.lines, ['a', 'b']);
+  assert.deepEqual(queue.counts(), { sink: 'jsonl', written: 2, dropped: 0, failures: 0, buffered: 0 });
+});
+
+test('much is written at once', async () => {
+  const { sink, queue } = start();
+  queue.add(writtenRecord('x'.repeat(300_000)));
+  await turns();
+  assert.equal(sink.lines.length, 1);
+});
+
+test('a write that fails is tried again with the same records, and later ones behind them', async () => {
+  const { sink, clock, queue } = start();
+  sink.fails = true;
+  queue.add(writtenRecord('a'));
+  clock.advance(1000);
+  await turns();
+  queue.add(writtenRecord('b'));
+  assert.deepEqual([queue.counts().failures, queue.counts().buffered], [1, 2]);
+  sink.fails = false;
+  clock.advance(1000);
+  await turns();
+  assert.deepEqual(sink.lines, ['a', 'b']);
+  assert.equal(queue.counts().buffered, 0);
+});
+
+test('a sink that does not keep up costs records, not memory', async () => {
+  const { sink, clock, queue } = start();
+  sink.fails = true;
+  const megabyte = 'x'.repeat(1024 * 1024);
+  for (let count = 0; count < 10; count++) queue.add(writtenRecord(megabyte));
+  await turns();
+  assert.deepEqual([queue.counts().buffered, queue.counts().dropped], [8, 2]);
+  sink.fails = false;
+  clock.advance(1000);
+  await turns();
+  queue.add(writtenRecord('again'));
+  clock.advance(1000);
+  await turns();
+  assert.equal(sink.lines.at(-1), 'again');
+});
+
+test('closing writes what waits, and drops what cannot be written', async () => {
+  const first = start();
+  first.queue.add(writtenRecord('a'));
+  await first.queue.close();
+  assert.deepEqual([first.sink.lines, first.sink.closed], [['a'], true]);
+  first.queue.add(writtenRecord('late'));
+  assert.equal(first.queue.counts().dropped, 1);
+  const second = start();
+  second.sink.fails = true;
+  second.queue.add(writtenRecord('a'));
+  await second.queue.close();
+  assert.equal(second.queue.counts().dropped, 1);
+  assert.equal(second.clock.pending, 0);
+});
+
+test('what is old is removed at the start, and every ten minutes', async () => {
+  const { sink, clock, queue } = start();
+  assert.equal(sink.pruned, 1);
+  clock.advance(600_000);
+  assert.equal(sink.pruned, 2);
+  await queue.close();
+  clock.advance(600_000);
+  assert.equal(sink.pruned, 2);
+});
