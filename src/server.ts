@@ -111,6 +111,7 @@ export async function createServer(
       catalog: registry.catalog,
       control: serving.control,
       batching: () => serving.batching(),
+      purge: (model) => serving.purge(model, clock.epochMs()),
       server: () => ({
         id: options.server.id,
         version: packageVersion(),

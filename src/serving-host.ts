@@ -14,6 +14,7 @@ import { openDataPlane } from './data-plane.ts';
 import { openEnsemble } from './ensembles/open-ensemble.ts';
 import { TargetHolds } from './ensembles/target-holds.ts';
 import { createModelOpener } from './execution/model-opener.ts';
+import type { CachePurge } from './inference/caching.ts';
 import type { ModelControl } from './inference/catalog.ts';
 import type { Logger } from './inference/logger.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
@@ -72,6 +73,7 @@ export interface Serving {
   /** What metrics are made of, besides the statistics of models. */
   observe(): Promise<ServingObservation>;
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
+  readonly purge: CachePurge['purge'];
   /** Resolves when every request that comes later meets the models as the registry has them now. */
   settled(): Promise<void>;
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
@@ -174,6 +176,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
           ioThreadRestarts: 0,
         }),
         batching: () => batcher.inspect(),
+        purge: (model, at) => batcher.purge(model, at),
         settled: () => Promise.resolve(),
         drain: (graceMs) => plane.drain(graceMs),
       };

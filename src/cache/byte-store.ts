@@ -7,4 +7,10 @@ export interface ByteStore extends Disposable {
   /** May reject, or never settle. */
   set(name: string, value: Buffer, ttlMs: number): Promise<unknown>;
   ping(): Promise<unknown>;
+  /** Numbers by words, of a name of their own; no more than `most`. May reject, or never settle. */
+  scores(name: string, most: number): Promise<ReadonlyMap<string, number>>;
+  /** Sets a number unless it is higher already. Resolves with true; may reject, or never settle. */
+  raise(name: string, word: string, score: number): Promise<true>;
+  /** Calls `listener` each time there is a connection again, and now if there is one. One listener. */
+  onReady(listener: () => void): void;
 }

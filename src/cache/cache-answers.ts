@@ -1,5 +1,5 @@
 import type { CallContext } from '../inference/call-context.ts';
-import type { CacheReading } from '../inference/caching.ts';
+import type { CachePurge, CacheReading } from '../inference/caching.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
@@ -38,9 +38,10 @@ export function cacheAnswers<
 >(
   batcher: B & Submitter<Inspection>,
   { limits, clock, shared, random = () => 1 - Math.random() }: CacheTools,
-): Omit<B, keyof Submitter<Inspection>> & Submitter<Inspection> & Disposable {
+): Omit<B, keyof Submitter<Inspection>> & Submitter<Inspection> & CachePurge & Disposable {
   const dispose = (): void => shared?.[Symbol.dispose]();
-  if (limits.maxBytes === 0) return { ...batcher, [Symbol.dispose]: dispose };
+  if (limits.maxBytes === 0)
+    return { ...batcher, purge: () => Promise.resolve(0), [Symbol.dispose]: dispose };
   const cache = new ResultCache({
     ...limits,
     clock,
@@ -64,6 +65,7 @@ export function cacheAnswers<
       }
       cache.forget(target);
     },
+    purge: (model, at) => cache.purge(model, at),
     [Symbol.dispose]: dispose,
     inspect() {
       const readings = new Map<string, CacheReading | undefined>();

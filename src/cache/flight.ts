@@ -26,6 +26,8 @@ export class Flight {
   /** In the order they came. None for a refresh in the background. */
   readonly waiters = new Set<Waiter>();
   readonly startedAt: number;
+  /** ModelCache.era when it began. */
+  readonly era: number;
   /** Of the look-up that came before it; undefined where a request has been counted before. */
   readonly lookupMs: number | undefined;
 
@@ -33,6 +35,7 @@ export class Flight {
     this.model = model;
     this.key = key;
     this.request = request;
+    this.era = model.era;
     this.startedAt = startedAt;
     this.lookupMs = lookupMs;
     this.call = new CallContext(first.receivedAt, deadline, first.principal, first.sizeBytes);

@@ -10,6 +10,7 @@ const mostTenants = 256;
 /** What the cache knows and counts of one target. */
 export class ModelCache {
   readonly target: Target;
+  readonly name: string;
   readonly digest: string;
   readonly rule: PayRule;
   readonly random: boolean;
@@ -19,6 +20,8 @@ export class ModelCache {
     does_not_pay: 0,
   };
   readonly sharedEvents: SharedEvents = { timeout: 0, error: 0, invalid: 0, written: 0, unwritten: 0 };
+  /** Changes when its answers are purged: what was begun before is not kept. */
+  era = 0;
   /** Executions under way on behalf of the cache. */
   running = 0;
   #onIdle: (() => void)[] = [];
@@ -26,6 +29,7 @@ export class ModelCache {
 
   constructor(target: Target, plan: CachingPlan) {
     this.target = target;
+    this.name = target.spec.name;
     this.digest = target.spec.digest;
     this.random = plan.randomOperator !== '';
     this.rule = new PayRule(target.rehearsed?.find(({ rows }) => rows === 1)?.ms ?? 0);

@@ -36,11 +36,13 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
   const common = commonOptions(plan);
   let client: Redis | Cluster | undefined;
   let closed = false;
+  let tellReady = (): void => undefined;
   const connect = async (): Promise<void> => {
     const { Cluster, Redis } = await import('ioredis');
     if (closed) return;
     client = clientOf(plan, common, { Cluster, Redis });
     sayWhatIsWrong(client, logger);
+    client.on('ready', () => tellReady());
   };
   connect().catch((error: unknown) => {
     logger.error({ error }, 'the shared cache needs the package ioredis: npm install ioredis@6.0.0');
@@ -56,6 +58,15 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
     get: async (name) => connected().getBuffer(name),
     set: async (name, value, ttlMs) => connected().set(name, value, 'PX', ttlMs),
     ping: async () => connected().ping(),
+    scores: async (name, most) => scoresOf(await connected().zrange(name, 0, `${most - 1}`, 'WITHSCORES')),
+    raise: async (name, word, score) => {
+      await connected().zadd(name, 'GT', score, word);
+      return true;
+    },
+    onReady(listener) {
+      tellReady = listener;
+      if (client?.status === 'ready') listener();
+    },
     [Symbol.dispose]() {
       closed = true;
       client?.disconnect();
@@ -76,6 +87,15 @@ function sayWhatIsWrong(client: Redis | Cluster, logger: Logger): void {
   client.on('ready', () => {
     said = false;
   });
+}
+
+/** @param answer words and their numbers in turn. */
+function scoresOf(answer: readonly string[]): ReadonlyMap<string, number> {
+  const scores = new Map<string, number>();
+  for (let index = 0; index + 1 < answer.length; index += 2) {
+    scores.set(answer[index] ?? '', Number(answer[index + 1]));
+  }
+  return scores;
 }
 
 type CommonOptions = ReturnType<typeof commonOptions>;

@@ -51,6 +51,8 @@ export class ResultCache {
     this.#options = options;
     this.#clock = options.clock;
     this.#store = new AnswerStore(options.maxBytes);
+    const { shared } = options;
+    if (shared !== undefined) shared.onPurged = (model) => void this.#drop(model);
   }
 
   submit(
@@ -113,6 +115,34 @@ export class ResultCache {
     const { digest } = target.spec;
     for (const other of this.#models.values()) if (other.digest === digest) return;
     this.#store.deleteAll(digest);
+  }
+
+  /**
+   * Forgets the answers of all versions of a model, or of all models for '', in all servers that share them. What is being
+   * computed is answered, and not kept.
+   *
+   * @returns how many were kept here.
+   * @throws (rejects with) unavailable when other servers cannot be told.
+   */
+  async purge(model: string, at: number): Promise<number> {
+    const { shared } = this.#options;
+    const dropped = this.#drop(model);
+    await shared?.purge(model, at);
+    return dropped;
+  }
+
+  #drop(model: string): number {
+    const before = this.#store.entries;
+    for (const each of this.#models.values()) {
+      if (model !== '' && each.name !== model) continue;
+      each.era += 1;
+      this.#store.deleteAll(each.digest);
+    }
+    // Nobody may join what was begun before.
+    for (const [key, flight] of this.#flights) {
+      if (flight.era !== flight.model.era) this.#flights.delete(key);
+    }
+    return before - this.#store.entries;
   }
 
   #modelOf(target: Target, plan: CachingPlan): ModelCache {
@@ -194,7 +224,7 @@ export class ResultCache {
 
   /** Never rejects. */
   async #ask(shared: SharedAnswers, flight: Flight, key: string, slackMs: number): Promise<void> {
-    const outputs = await shared.find(key, slackMs, flight.model.sharedEvents);
+    const outputs = await shared.find(key, slackMs, flight.model);
     if (outputs === undefined) this.#execute(flight, key);
     else this.#fetched(flight, key, outputs);
   }
@@ -238,7 +268,7 @@ export class ResultCache {
     const expiresAt = ttlMs === 0 ? Infinity : nowMs + ttlMs;
     const costMs = nowMs - flight.startedAt;
     const stored = storedOutputs(outputs, { digest: flight.model.digest, costMs, expiresAt });
-    this.#store.set(key, stored);
+    if (flight.era === flight.model.era) this.#store.set(key, stored);
     return stored;
   }
 
@@ -296,8 +326,9 @@ export class ResultCache {
       counted = true;
     }
     const { shared } = this.#options;
-    if (flight.key !== '' && shared?.worthKeeping(model.rule.computeMs) === true) {
-      shared.offer(key, stored.outputs, model.sharedEvents);
+    const keep = flight.key !== '' && flight.era === model.era;
+    if (keep && shared?.worthKeeping(model.rule.computeMs) === true) {
+      shared.offer(key, stored.outputs, model);
     }
     this.#end(flight);
   }
@@ -305,7 +336,8 @@ export class ResultCache {
   #crashed(flight: Flight, key: string, error: ServingError): void {
     const { model, call, waiters } = flight;
     const nowMs = this.#clock.now();
-    if (isDeterministic(error)) this.#store.set(key, storedError(error, model.digest, nowMs));
+    if (isDeterministic(error) && flight.era === model.era)
+      this.#store.set(key, storedError(error, model.digest, nowMs));
     const aboutTime = isAboutTime(error);
     const again: Waiter[] = [];
     let counted = false;

@@ -3,6 +3,7 @@ import type { Logger } from '../inference/logger.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import { Breaker } from '../util/breaker.ts';
 import type { Clock } from '../util/clock.ts';
+import { Purges } from './purges.ts';
 import { decodeAnswer, encodeAnswer } from './answer-codec.ts';
 import type { ByteStore } from './byte-store.ts';
 
@@ -56,9 +57,16 @@ const breakerLimits = {
 };
 
 interface Write {
+  readonly name: string;
   readonly sizeBytes: number;
   readonly startedAt: number;
   readonly events: SharedEvents;
+}
+
+/** Whose answers they are. */
+export interface SharedModel {
+  readonly name: string;
+  readonly sharedEvents: SharedEvents;
 }
 
 /** Counts what happens to one model's answers in the store. */
@@ -69,8 +77,11 @@ export type SharedEvents = Record<SharedEvent, number>;
  * nothing is found.
  */
 export class SharedAnswers implements Disposable {
+  /** Told of each model whose answers were purged, here or elsewhere; '' for all. */
+  onPurged: (model: string) => void = () => undefined;
   readonly #options: SharedAnswersOptions;
   readonly #breaker: Breaker;
+  readonly #purges: Purges;
   #roundTripMs = 0;
   #trips = 0;
   #measuredAt = -Infinity;
@@ -79,8 +90,9 @@ export class SharedAnswers implements Disposable {
   #writingBytes = 0;
 
   constructor(options: SharedAnswersOptions) {
-    const { clock, store, logger, budgetMs } = options;
+    const { clock, store, logger, budgetMs, prefix } = options;
     this.#options = options;
+    this.#purges = new Purges({ store, clock, prefix, onPurged: (model) => this.onPurged(model) });
     this.#breaker = new Breaker({
       clock,
       limits: breakerLimits,
@@ -95,7 +107,7 @@ export class SharedAnswers implements Disposable {
 
   /** Whether to ask for an answer that takes so long to compute; 0 for not known. */
   worthAsking(computeMs: number): boolean {
-    if (this.#breaker.refusing || !this.#options.store.ready) return false;
+    if (this.#down) return false;
     if (this.#pays(computeMs)) return true;
     void this.#measure();
     return false;
@@ -107,11 +119,12 @@ export class SharedAnswers implements Disposable {
   }
 
   /** What is kept under the key; undefined when nothing usable came in time. Never rejects. */
-  async find(key: string, slackMs: number, events: SharedEvents): Promise<readonly Tensor[] | undefined> {
+  async find(key: string, slackMs: number, model: SharedModel): Promise<readonly Tensor[] | undefined> {
     const { store, clock, budgetMs } = this.#options;
+    const { sharedEvents: events } = model;
     const begun = this.#breaker.begin();
     const startedAt = clock.now();
-    const asked = store.get(this.#nameOf(key)).catch(() => 'error' as const);
+    const asked = store.get(this.#nameOf(key, model)).catch(() => 'error' as const);
     const found = await this.#orTimeout(asked, Math.min(budgetMs, slackMs * shareOfSlack));
     if (found === 'error' || found === 'timeout') {
       events[found] += 1;
@@ -128,16 +141,17 @@ export class SharedAnswers implements Disposable {
   }
 
   /** Keeps an answer, later and if there is room for writing it. */
-  offer(key: string, outputs: readonly Tensor[], events: SharedEvents): void {
-    const { store, clock, maxValueBytes, nextTurn = setImmediate } = this.#options;
+  offer(key: string, outputs: readonly Tensor[], model: SharedModel): void {
+    const { sharedEvents: events } = model;
+    const { clock, maxValueBytes, nextTurn = setImmediate } = this.#options;
     this.#giveUpLost(clock.now());
     const sizeBytes = outputs.reduce((sum, { data }) => sum + data.length, 0);
-    const refused = this.#breaker.refusing || !store.ready || sizeBytes > maxValueBytes;
+    const refused = this.#down || sizeBytes > maxValueBytes;
     if (refused || this.#writingBytes + sizeBytes > maxWritingBytes) {
       events.unwritten += 1;
       return;
     }
-    const write: Write = { sizeBytes, startedAt: clock.now(), events };
+    const write: Write = { name: this.#nameOf(key, model), sizeBytes, startedAt: clock.now(), events };
     this.#writes.add(write);
     this.#writingBytes += sizeBytes;
     nextTurn(() => void this.#write(key, outputs, write));
@@ -147,7 +161,7 @@ export class SharedAnswers implements Disposable {
   async #write(key: string, outputs: readonly Tensor[], write: Write): Promise<void> {
     const { store, ttlMs } = this.#options;
     try {
-      await store.set(this.#nameOf(key), encodeAnswer(key, outputs), ttlMs);
+      await store.set(write.name, encodeAnswer(key, outputs), ttlMs);
       this.#ended(write, 'written');
     } catch {
       this.#ended(write, 'unwritten');
@@ -168,10 +182,14 @@ export class SharedAnswers implements Disposable {
     }
   }
 
+  /** Forgets the answers of a model, or all for '', in all servers. @throws as `Purges.purge`. */
+  purge(model: string, at: number): Promise<void> {
+    return this.#purges.purge(model, at);
+  }
+
   reading(computeMs: number, events: SharedEvents): SharedReading {
-    const down = this.#breaker.refusing || !this.#options.store.ready;
     return {
-      offReason: down ? 'unreachable' : this.#pays(computeMs) ? '' : 'does_not_pay',
+      offReason: this.#down ? 'unreachable' : this.#pays(computeMs) ? '' : 'does_not_pay',
       roundTripMs: this.#roundTripMs,
       events: { ...events },
     };
@@ -179,15 +197,20 @@ export class SharedAnswers implements Disposable {
 
   [Symbol.dispose](): void {
     this.#breaker[Symbol.dispose]();
+    this.#purges[Symbol.dispose]();
     this.#options.store[Symbol.dispose]();
+  }
+
+  get #down(): boolean {
+    return this.#breaker.refusing || !this.#options.store.ready || !this.#purges.known;
   }
 
   #pays(computeMs: number): boolean {
     return computeMs === 0 || computeMs > roundTripsWorth * this.#roundTripMs;
   }
 
-  #nameOf(key: string): string {
-    return `${this.#options.prefix}:${Buffer.from(key, 'latin1').toString('hex')}`;
+  #nameOf(key: string, { name }: SharedModel): string {
+    return `${this.#options.prefix}:${this.#purges.era(name)}${Buffer.from(key, 'latin1').toString('hex')}`;
   }
 
   /** Never rejects. */

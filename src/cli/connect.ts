@@ -1,16 +1,32 @@
 import { createClient, type Client } from '../client/client.ts';
+import type { ClientOptions } from '../client/types.ts';
 import { ServingError } from '../errors.ts';
 import type { FlagValues, Terminal } from './command.ts';
-import { serverAccess, type ServerAccess } from './server-flags.ts';
+import { inferencePlace, serverAccess, type ServerAccess, type ServerPlace } from './server-flags.ts';
+
+interface ConnectionFrom<C> {
+  readonly values: FlagValues;
+  readonly terminal: Terminal;
+  readonly place: ServerPlace;
+  readonly create: (options: ClientOptions) => C;
+}
 
 /** Runs `use` with a client for the server that the flags name, closes it, and words connection failures for people. */
-export async function withClient<Result>(
+export function withClient<Result>(
   values: FlagValues,
   terminal: Terminal,
   use: (client: Client, access: ServerAccess) => Promise<Result>,
 ): Promise<Result> {
-  const access = serverAccess(values, terminal);
-  using client = createClient(access.options);
+  return withConnection({ values, terminal, place: inferencePlace, create: createClient }, use);
+}
+
+/** As `withClient`, for any of a server's listeners. */
+export async function withConnection<C extends Disposable, Result>(
+  { values, terminal, place, create }: ConnectionFrom<C>,
+  use: (client: C, access: ServerAccess) => Promise<Result>,
+): Promise<Result> {
+  const access = serverAccess(values, terminal, place);
+  using client = create(access.options);
   try {
     return await use(client, access);
   } catch (error) {

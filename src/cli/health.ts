@@ -1,12 +1,12 @@
 import { exitCodes, flagText, parseCommand, type Command } from './command.ts';
 import { withClient } from './connect.ts';
-import { serverFlags, serverFlagsHelp } from './server-flags.ts';
+import { inferencePlace, serverFlags, serverFlagsHelp } from './server-flags.ts';
 
 const help = `Usage: tensorgate health [model] [--version <n>] [flags]
 
 Prints ready or not ready, of the server or of one of its models, and exits with 0 or 1.
 
-${serverFlagsHelp}`;
+${serverFlagsHelp(inferencePlace)}`;
 
 export const healthCommand: Command = {
   help: () => help,

@@ -17,7 +17,7 @@ import { withClient } from './connect.ts';
 import { inferOnStream } from './infer-stream.ts';
 import { buildInputs } from './infer-inputs.ts';
 import type { PixelRule } from './picture-tensor.ts';
-import { serverFlags, serverFlagsHelp } from './server-flags.ts';
+import { inferencePlace, serverFlags, serverFlagsHelp } from './server-flags.ts';
 import { answerJson, renderAnswer } from './show-answer.ts';
 import { timingLine } from './timing.ts';
 
@@ -39,7 +39,7 @@ Sends one inference and shows the answer. The name may be left out when the mode
 Images:
       --image-scale <x>       white becomes x; default: samples as they stand in the file
       --image-mean <x,...>    subtracted, per channel; --image-deviation <x,...> divides
-${serverFlagsHelp}`;
+${serverFlagsHelp(inferencePlace)}`;
 
 const flags = {
   ...serverFlags,

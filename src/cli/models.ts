@@ -13,7 +13,7 @@ import {
   type Terminal,
 } from './command.ts';
 import { withClient } from './connect.ts';
-import { errorCode, serverFlags, serverFlagsHelp } from './server-flags.ts';
+import { errorCode, inferencePlace, serverFlags, serverFlagsHelp } from './server-flags.ts';
 import { renderModel } from './show-model.ts';
 import { printable, renderTable } from './table.ts';
 
@@ -27,7 +27,7 @@ inspect  inputs, outputs, scheduling and statistics of a model
 load     loads or reloads a model; --config replaces its configuration for this load. Needs --model-control-mode explicit.
 unload   lets running requests finish, then frees the memory; --dependents unloads the steps of an ensemble too
 
-${serverFlagsHelp}`;
+${serverFlagsHelp(inferencePlace)}`;
 
 const flags = {
   ...serverFlags,

@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'show what a server does now: models, rates, latencies, queues',
       load: async () => (await import('./top.ts')).topCommand,
     },
+    cache: {
+      about: 'make a server forget cached answers',
+      load: async () => (await import('./cache.ts')).cacheCommand,
+    },
     health: {
       about: 'say whether a server, or one of its models, is ready',
       load: async () => (await import('./health.ts')).healthCommand,

@@ -14,14 +14,29 @@ export const serverFlags = {
   timeout: { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
-export const serverFlagsHelp = `Server:
-  -a, --address <host:port>  or unix:<path>; default 127.0.0.1:8001 (TENSORGATE_ADDRESS)
+/** Which of a server's listeners a command talks to. */
+export interface ServerPlace {
+  readonly address: string;
+  /** Of the environment. */
+  readonly variable: string;
+}
+
+export const inferencePlace: ServerPlace = { address: '127.0.0.1:8001', variable: 'TENSORGATE_ADDRESS' };
+
+/** What `serve` is told by the same variable. */
+export const adminPlace: ServerPlace = { address: '127.0.0.1:8003', variable: 'TENSORGATE_ADMIN_ADDRESS' };
+
+/** Explains the flags. */
+export function serverFlagsHelp({ address, variable }: ServerPlace): string {
+  return `Server:
+  -a, --address <host:port>  or unix:<path>; default ${address} (${variable})
       --api-key <key>        better given in TENSORGATE_API_KEY, which other users cannot see
       --tls                  connect with TLS
       --tls-ca <file>        PEM of the authority to trust; implies --tls
       --tls-cert <file>      PEM certificate of this client, with --tls-key <file>, for mutual TLS
       --timeout <seconds>    give up after this time; default 60
 `;
+}
 
 export interface ServerAccess {
   readonly options: ClientOptions;
@@ -30,8 +45,12 @@ export interface ServerAccess {
 }
 
 /** @throws ServingError with reason USAGE */
-export function serverAccess(values: FlagValues, { environment }: Terminal): ServerAccess {
-  const address = flagText(values, 'address') ?? environment['TENSORGATE_ADDRESS'] ?? '127.0.0.1:8001';
+export function serverAccess(
+  values: FlagValues,
+  { environment }: Terminal,
+  place: ServerPlace = inferencePlace,
+): ServerAccess {
+  const address = flagText(values, 'address') ?? environment[place.variable] ?? place.address;
   const apiKey = flagText(values, 'api-key') ?? environment['TENSORGATE_API_KEY'];
   const ca = pem(values, 'tls-ca');
   const cert = pem(values, 'tls-cert');

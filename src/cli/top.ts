@@ -14,7 +14,7 @@ import {
 } from './command.ts';
 import { withClient } from './connect.ts';
 import { LiveTerminal, type Key } from './live-terminal.ts';
-import { serverFlags, serverFlagsHelp } from './server-flags.ts';
+import { inferencePlace, serverFlags, serverFlagsHelp } from './server-flags.ts';
 import { modelTable, serverLines } from './top-screen.ts';
 import { createTopSource, metricsUrl, type TopReading, type TopSource } from './top-source.ts';
 import { TopState, type TopView } from './top-state.ts';
@@ -33,7 +33,7 @@ Keys: q quit, up/down or k/j select, enter details of a model, s sort by rate, p
 
 The states of models that do not serve come by gRPC, from --address; without it they are left out.
 
-${serverFlagsHelp}`;
+${serverFlagsHelp(inferencePlace)}`;
 
 const flags = {
   ...serverFlags,

@@ -27,6 +27,17 @@ export interface SharedReading {
   readonly events: Readonly<Record<SharedEvent, number>>;
 }
 
+/** Forgets answers. */
+export interface CachePurge {
+  /**
+   * @param model all its versions; '' for all models.
+   * @param at milliseconds since the Unix epoch.
+   * @returns how many were kept here.
+   * @throws (rejects with) unavailable when servers that share them cannot be told; here they are gone all the same.
+   */
+  purge(model: string, at: number): Promise<number>;
+}
+
 /** What can be told of one model version's part of the cache. */
 export interface CacheReading {
   /** Why new requests go past it now; '' while they do not. */

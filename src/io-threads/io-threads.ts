@@ -185,6 +185,18 @@ class IoThreads implements ServingHost, Serving {
     return mergeInspections((await Promise.all(readings)).map((reading) => reading ?? []));
   }
 
+  /** In all threads, even if one of them cannot tell other servers. */
+  async purge(model: string, at: number): Promise<number> {
+    const asked = this.#alive().map((link) => link.unlessLost(link.calls.ask('purge', { model, at })));
+    const ended = await Promise.allSettled(asked);
+    let purged = 0;
+    for (const end of ended) {
+      if (end.status === 'rejected') throw end.reason;
+      purged += end.value ?? 0;
+    }
+    return purged;
+  }
+
   async observe(): Promise<ServingObservation> {
     const threads = await Promise.all(
       this.#alive().map((link) => link.unlessLost(link.calls.ask('observe', undefined))),

@@ -58,6 +58,8 @@ export interface ThreadCalls {
   infer(asked: ForwardedRequest): InferResponse;
   /** Nobody waits for a forwarded request any more. */
   cancel(asked: { readonly number: number }): void;
+  /** Forgets cached answers; of all models for ''. Answered with how many there were. */
+  purge(asked: { readonly model: string; readonly at: number }): number;
   inspect(asked: undefined): readonly TargetInspection[];
   observe(asked: undefined): ThreadObservation;
   readArms(asked: undefined): readonly ArmReading[];

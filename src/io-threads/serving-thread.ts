@@ -12,6 +12,7 @@ import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
 import { readCpuQuota } from '../execution/cpu-quota.ts';
 import { createModelOpener } from '../execution/model-opener.ts';
+import type { CachePurge } from '../inference/caching.ts';
 import type { ModelControl } from '../inference/catalog.ts';
 import { silentLogger } from '../inference/logger.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -53,7 +54,7 @@ export class ServingThread {
   readonly #end: ThreadEnd;
   readonly #main: CallPort<MainCalls, ThreadCalls>;
   readonly #logger: ServerLogger;
-  readonly #batcher: Batcher & BatcherInspection & Disposable;
+  readonly #batcher: Batcher & BatcherInspection & CachePurge & Disposable;
   readonly #models: ServedModels;
   readonly #holds = new TargetHolds();
   readonly #authenticator: Authenticator;
@@ -139,6 +140,7 @@ export class ServingThread {
       regionIdle: ({ id }) => this.#memory?.idle(id),
       infer: (asked) => this.#infer(asked),
       cancel: ({ number }) => this.#forwarded.cancel(number),
+      purge: ({ model, at }) => this.#batcher.purge(model, at),
       inspect: () => this.#batcher.inspect(),
       observe: () => this.#observe(),
       readArms: () => this.#models.experiments.read(),

@@ -98,7 +98,18 @@ test(
 test('a Redis with TLS and users takes who has its certificate and password', options, async () => {
   using folder = new TemporaryFolder();
   const password = 'a password, not the one of others';
-  const rights = ['on', `>${password}`, '~tensorgate:*', '-@all', '+get', '+set', '+ping', '+info'];
+  const rights = [
+    'on',
+    `>${password}`,
+    '~tensorgate:*',
+    '-@all',
+    '+get',
+    '+set',
+    '+zadd',
+    '+zrange',
+    '+ping',
+    '+info',
+  ];
   const operator = ['--user', 'default', 'on', '>operator', '~*', '&*', '+@all'];
   const args = [...tlsSettings, ...operator, '--user', 'cache', ...rights];
   const access = { password: 'operator', tls: { ca: readFileSync(file('authority')) } };

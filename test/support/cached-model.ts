@@ -93,6 +93,10 @@ export class CachedModel {
     return this.#batcher.drained(this.target);
   }
 
+  purge(model = ''): Promise<number> {
+    return this.#batcher.purge(model, this.clock.epochMs());
+  }
+
   close(): void {
     this.#batcher[Symbol.dispose]();
   }

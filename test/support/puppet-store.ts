@@ -4,6 +4,9 @@ import type { ByteStore } from '../../src/cache/byte-store.ts';
 export class PuppetStore implements ByteStore {
   ready = true;
   readonly values = new Map<string, Buffer>();
+  readonly numbers = new Map<string, number>();
+  /** Says that there is a connection. */
+  connect: () => void = () => undefined;
   readonly asked: string[] = [];
   /** `hung` never answers. */
   mood: 'well' | 'failing' | 'hung' = 'well';
@@ -22,6 +25,22 @@ export class PuppetStore implements ByteStore {
 
   ping(): Promise<void> {
     return this.#answer(() => undefined);
+  }
+
+  scores(): Promise<ReadonlyMap<string, number>> {
+    return this.#answer(() => new Map(this.numbers));
+  }
+
+  raise(_name: string, word: string, score: number): Promise<true> {
+    return this.#answer(() => {
+      this.numbers.set(word, Math.max(score, this.numbers.get(word) ?? 0));
+      return true;
+    });
+  }
+
+  onReady(listener: () => void): void {
+    this.connect = listener;
+    if (this.ready) listener();
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import { ServingError } from '../../errors.ts';
 import type { IndexEntry, LoadOverrides } from '../../inference/catalog.ts';
+import { printable } from '../../util/printable.ts';
 import type { AdminSources } from './admin-sources.ts';
 import { modelVersionStatus, serverStatus } from './admin-status.ts';
 import type { GrpcCall, GrpcMethod } from './method.ts';
@@ -26,6 +27,7 @@ export function createAdminMethods(sources: AdminSources): GrpcMethod[] {
     unary('LoadModel', (request, call) => loadModel(sources, request, call)),
     unary('UnloadModel', (request, call) => unloadModel(sources, request, call)),
     unary('ModelStatus', (request) => modelStatus(sources, request)),
+    unary('PurgeCache', (request, call) => purgeCache(sources, request, call)),
     unary('ServerStatus', () => serverStatus(sources.server(), sources.catalog.ready())),
     unary('UpdateSettings', (request, call) => updateSettings(sources, request, call)),
     unary('Drain', (_request, call) => {
@@ -50,6 +52,17 @@ async function unloadModel(sources: AdminSources, request: Message, call: GrpcCa
   audit(sources, call, 'unload', { model });
   await sources.control.unload(model, request['unload_dependents'] === true);
   return {};
+}
+
+async function purgeCache(sources: AdminSources, request: Message, call: GrpcCall): Promise<object> {
+  const model = word(request['name']);
+  if (model !== '' && !sources.catalog.index(false).some(({ name }) => name === model)) {
+    throw new ServingError('not_found', `Request for unknown model: '${printable(model)}' is not found`, {
+      reason: 'MODEL_NOT_FOUND',
+    });
+  }
+  audit(sources, call, 'purge cache', { model });
+  return { answers: await sources.purge(model) };
 }
 
 async function modelStatus(sources: AdminSources, request: Message): Promise<object> {

@@ -44,6 +44,8 @@ export interface AdminSources {
   readonly control: ModelControl;
   /** Of the model versions that have been used. */
   batching(): readonly BatchingReading[] | Promise<readonly BatchingReading[]>;
+  /** Forgets cached answers of a model, or of all for ''. @returns how many this server kept. */
+  purge(model: string): Promise<number>;
   server(): ServerReading;
   /** Begins the orderly stop and returns at once. */
   drain(): void;

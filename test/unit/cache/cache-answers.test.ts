@@ -255,3 +255,33 @@ test('with no room at all there is no cache', async () => {
   await model.computed(rowsRequest(1, 7), callAt(1000));
   assert.equal(model.runs.length, 2);
 });
+
+for (const [named, purged] of [
+  ['m', true],
+  ['', true],
+  ['other', false],
+] as const) {
+  test(`a purge of '${named}' ${purged ? 'forgets' : 'keeps'} the answers of m`, async () => {
+    const model = new CachedModel();
+    await model.computed(rowsRequest(1, 7), callAt(1000));
+    assert.equal(await model.purge(named), purged ? 1 : 0);
+    assert.equal(model.reading().entries, purged ? 0 : 1);
+    const again = model.submit(rowsRequest(1, 7), callAt(1000));
+    if (purged) model.runs.at(-1)?.succeed();
+    assert.equal(isCached(await again), !purged);
+  });
+}
+
+test('what is computed during a purge is answered, joined by nobody and not kept', async () => {
+  const model = new CachedModel();
+  const before = model.submit(rowsRequest(1, 7), callAt(1000));
+  await model.purge();
+  const after = model.submit(rowsRequest(1, 7), callAt(1000));
+  assert.equal(model.runs.length, 2);
+  model.runs[0]?.succeed();
+  assert.equal(valueOf(await before), 7);
+  assert.equal(model.reading().entries, 0);
+  model.runs[1]?.succeed();
+  assert.equal(valueOf(await after), 7);
+  assert.equal(model.reading().entries, 1);
+});

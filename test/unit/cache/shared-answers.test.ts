@@ -10,6 +10,13 @@ function valueOf(response: InferResponse): number | undefined {
   return firstOfRows(response.outputs[0]?.data ?? new Uint8Array(0))[0];
 }
 
+/** A model that knows what the store knows of purges. */
+async function connected(store: PuppetStore): Promise<CachedModel> {
+  const model = new CachedModel({ store });
+  await settled();
+  return model;
+}
+
 /** Asks for a row that nobody has asked this server for; it is computed as soon as that is begun. */
 async function ask(model: CachedModel, row: number, deadline = Infinity): Promise<InferResponse> {
   const runs = model.runs.length;
@@ -21,10 +28,10 @@ async function ask(model: CachedModel, row: number, deadline = Infinity): Promis
 
 test("another server's first request is answered with what this one has computed", async () => {
   const store = new PuppetStore();
-  const one = new CachedModel({ store });
+  const one = await connected(store);
   await ask(one, 7);
   await settled();
-  const other = new CachedModel({ store });
+  const other = await connected(store);
   const answer = await ask(other, 7);
   assert.equal(valueOf(answer), 7);
   assert.equal(answer.parameters.get('cache_hit'), true);
@@ -36,9 +43,9 @@ test("another server's first request is answered with what this one has computed
 
 test('what was found there is not asked for again', async () => {
   const store = new PuppetStore();
-  await ask(new CachedModel({ store }), 7);
+  await ask(await connected(store), 7);
   await settled();
-  const other = new CachedModel({ store });
+  const other = await connected(store);
   await ask(other, 7);
   const asked = store.asked.length;
   await ask(other, 7);
@@ -47,7 +54,7 @@ test('what was found there is not asked for again', async () => {
 
 test('equal requests that come together ask once', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   const answers = [1, 2, 3].map(() => model.submit(rowsRequest(1, 7), callAt(1000)));
   await settled();
   assert.equal(store.asked.length, 1);
@@ -58,8 +65,8 @@ test('equal requests that come together ask once', async () => {
 
 test('a store that hangs costs a request its budget, and after some requests nothing', async () => {
   const store = new PuppetStore();
+  const model = await connected(store);
   store.mood = 'hung';
-  const model = new CachedModel({ store });
   for (let row = 0; row < 5; row++) {
     const answer = model.submit(rowsRequest(1, row), callAt(model.clock.now()));
     await model.clock.advanceSettling(4);
@@ -78,8 +85,8 @@ test('a store that hangs costs a request its budget, and after some requests not
 
 test('a store that works again is asked again', async () => {
   const store = new PuppetStore();
+  const model = await connected(store);
   store.mood = 'failing';
-  const model = new CachedModel({ store });
   for (let row = 0; row < 6; row++) await ask(model, row);
   assert.equal(model.reading().shared?.offReason, 'unreachable');
   assert.deepEqual([model.reading().shared?.events.error, store.asked.length], [5, 5]);
@@ -93,8 +100,8 @@ test('a store that works again is asked again', async () => {
 
 test('a caller with little time has the store asked for a tenth of it', async () => {
   const store = new PuppetStore();
+  const model = await connected(store);
   store.mood = 'hung';
-  const model = new CachedModel({ store });
   const answer = model.submit(rowsRequest(1, 7), callAt(1000, { deadline: 1020 }));
   await model.clock.advanceSettling(2);
   assert.equal(model.runs.length, 1);
@@ -105,13 +112,13 @@ test('a caller with little time has the store asked for a tenth of it', async ()
 
 test('a value that is no answer is none, and is replaced', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   await ask(model, 7);
   await settled();
   const [name] = store.values.keys();
   assert.ok(name !== undefined);
   store.values.set(name, Buffer.from('no answer at all'));
-  const other = new CachedModel({ store });
+  const other = await connected(store);
   assert.equal(valueOf(await ask(other, 7)), 7);
   await settled();
   assert.deepEqual([other.runs.length, other.reading().shared?.events.invalid], [1, 1]);
@@ -121,7 +128,7 @@ test('a value that is no answer is none, and is replaced', async () => {
 test('without a connection nothing is asked or written', async () => {
   const store = new PuppetStore();
   store.ready = false;
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   assert.equal(valueOf(await ask(model, 7)), 7);
   assert.deepEqual([store.asked.length, store.values.size], [0, 0]);
   assert.equal(model.reading().shared?.offReason, 'unreachable');
@@ -129,7 +136,7 @@ test('without a connection nothing is asked or written', async () => {
 
 test('an answer above the largest value is not written', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   const answer = model.submit(rowsRequest(2000, 0), callAt(1000));
   await settled();
   model.runs[0]?.succeed();
@@ -140,7 +147,7 @@ test('an answer above the largest value is not written', async () => {
 
 test('a model that computes in less than three round trips does not ask', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   const slow = Promise.withResolvers<Buffer | null>();
   store.get = () => slow.promise;
   const first = model.submit(rowsRequest(1, 1), callAt(1000));
@@ -158,7 +165,7 @@ test('a model that computes in less than three round trips does not ask', async 
 
 test('what does not pay is measured without any request waiting, and asked again when it pays', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   const { clock } = model;
   const slow = Promise.withResolvers<Buffer | null>();
   store.get = () => slow.promise;
@@ -184,7 +191,7 @@ test('what does not pay is measured without any request waiting, and asked again
 
 test('writes that never end make room for others in the end', async () => {
   const store = new PuppetStore();
-  const model = new CachedModel({ store });
+  const model = await connected(store);
   store.set = () => new Promise(() => undefined);
   const largest = 1200;
   const fill = async (from: number, count: number): Promise<void> => {
@@ -201,5 +208,39 @@ test('writes that never end make room for others in the end', async () => {
   await model.clock.advanceSettling(10_001);
   await fill(5000, 1);
   assert.equal(model.reading().shared?.events.unwritten, 1800);
+  model.close();
+});
+
+test('what was purged is not found in the store, and another server forgets it too', async () => {
+  const store = new PuppetStore();
+  const one = await connected(store);
+  const other = await connected(store);
+  await ask(one, 7);
+  await settled();
+  await ask(other, 7);
+  assert.equal(other.runs.length, 0);
+  await one.purge('m');
+  await ask(one, 7);
+  assert.equal(one.runs.length, 2);
+  await other.clock.advanceSettling(1000);
+  await settled();
+  assert.equal(other.reading().entries, 0);
+  const again = await ask(other, 7);
+  assert.equal(other.runs.length, 0);
+  assert.equal(again.parameters.get('cache_hit'), true);
+  one.close();
+  other.close();
+});
+
+test('what was begun before a purge is not written for others', async () => {
+  const store = new PuppetStore();
+  const model = await connected(store);
+  const answer = model.submit(rowsRequest(1, 7), callAt(1000));
+  await settled();
+  await model.purge();
+  model.runs[0]?.succeed();
+  await answer;
+  await settled();
+  assert.equal(store.values.size, 0);
   model.close();
 });

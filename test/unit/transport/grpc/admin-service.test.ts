@@ -84,6 +84,10 @@ class Setup {
           void this.done.push(['unload', model, dependents]),
       },
       batching: () => [batching],
+      purge: async (model) => {
+        this.done.push(['purge', model]);
+        return 3;
+      },
       server: () => ({
         id: 'edge',
         version: '1.2.3',
@@ -227,4 +231,20 @@ test('draining begins and is answered at once', async () => {
   const setup = new Setup();
   assert.deepEqual(await setup.call('Drain', {}), {});
   assert.deepEqual(setup.done, ['drain']);
+});
+
+test('cached answers of a known model, or of all, are purged, and the log says by whom', async () => {
+  const setup = new Setup();
+  assert.deepEqual(await setup.call('PurgeCache', { name: 'cold' }), { answers: 3 });
+  assert.deepEqual(await setup.call('PurgeCache', {}), { answers: 3 });
+  assert.deepEqual(setup.done, [
+    ['purge', 'cold'],
+    ['purge', ''],
+  ]);
+  assert.deepEqual(setup.lines.at(0), [
+    'admin: purge cache',
+    { model: 'cold', principal: 'operator', peer: '127.0.0.1:9' },
+  ]);
+  await assert.rejects(setup.call('PurgeCache', { name: 'colt\n' }), /unknown model.*colt/);
+  assert.equal(setup.done.length, 2);
 });
