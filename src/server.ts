@@ -48,6 +48,11 @@ export interface Server extends AsyncDisposable {
   readonly adminAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
   readonly stopped: Promise<void>;
+  /**
+   * Takes over the settings that may change while it runs (docs/configuration.md marks them); the others of `options`, which are
+   * complete and checked, are not looked at.
+   */
+  reconfigure(options: Options): void;
   /** Lets running requests finish, within `exitTimeoutSecs`. Idempotent. */
   stop(): Promise<void>;
 }
@@ -99,8 +104,9 @@ export async function createServer(
 
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
+  let current = options;
   const stop = (): Promise<void> => {
-    const running = { options, serving, admin, metrics, registry, host, authenticator, logger };
+    const running = { options: current, serving, admin, metrics, registry, host, authenticator, logger };
     stopping ??= stopServer(running).then(stopped.resolve, stopped.reject);
     return stopping;
   };
@@ -144,9 +150,22 @@ export async function createServer(
     metricsAddress: metrics?.address ?? '',
     adminAddress: admin?.address ?? '',
     stopped: stopped.promise,
+    reconfigure: (next) => void (current = takeOver(current, next, { serving, registry })),
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** @returns what is in force from now on. */
+function takeOver(
+  before: Options,
+  next: Options,
+  { serving, registry }: Pick<Running, 'serving' | 'registry'>,
+): Options {
+  // Administration may have chosen another level since.
+  if (next.log.level !== before.log.level) serving.log.level = next.log.level;
+  registry.configure(next.models);
+  return next;
 }
 
 /** A server of one thread does not even load the code for more. */

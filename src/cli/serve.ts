@@ -9,7 +9,8 @@ const head = `Usage: tensorgate serve [model repository | folder of .onnx files 
 Every flag can also be set in a file (--config <file>, TENSORGATE_CONFIG; YAML or JSON) and in the
 environment (--grpc-port is TENSORGATE_GRPC_PORT). Flags win over the environment, the environment
 over the file. true|false flags may stand alone (--allow-settings) and be negated (--no-allow-settings).
-SIGTERM and SIGINT let running requests finish; a second one stops at once.
+SIGTERM and SIGINT let running requests finish; a second one stops at once. SIGHUP, and a change of the
+file, read the configuration again; docs/configuration.md says which settings that can change.
 
 `;
 
@@ -23,7 +24,8 @@ const processSignals: SignalSource = {
 export const serveCommand: Command = {
   help: () => head + renderFlags(),
   async run(args, terminal) {
-    const effective = loadOptions({ args, environment: terminal.environment });
+    const load = () => loadOptions({ args, environment: terminal.environment });
+    const effective = load();
     if (effective.kind === 'refused') {
       for (const problem of effective.problems) terminal.stderr.write(`tensorgate: ${problem}\n`);
       terminal.stderr.write('See tensorgate serve --help.\n');
@@ -39,6 +41,7 @@ export const serveCommand: Command = {
     const code = await serveUntilStopped({
       start: createServer,
       effective,
+      load,
       terminal,
       signals: processSignals,
       command,

@@ -1,8 +1,10 @@
-import type { Effective } from '../config/load.ts';
+import type { Effective, Refused } from '../config/load.ts';
 import type { Options } from '../config/options.ts';
 import type { ModelCatalog } from '../inference/catalog.ts';
 import { createLogger, type ServerLogger } from '../observability/log.ts';
+import { systemClock } from '../util/clock.ts';
 import { exitCodes, type ExitCode, type Terminal } from './command.ts';
+import { ConfigReload } from './config-reload.ts';
 import { createGreeting, renderGreeting } from './greeting.ts';
 import { explainStartFailure } from './start-failure.ts';
 
@@ -17,16 +19,20 @@ export interface RunningServer {
   readonly metricsAddress: string;
   /** Resolves when everything is closed: after `stop`, or when the server was drained from elsewhere. */
   readonly stopped: Promise<void>;
+  /** Takes over the settings that may change while it runs. */
+  reconfigure(options: Options): void;
   /** Lets running requests finish, within `exitTimeoutSecs`. Idempotent. */
   stop(): Promise<void>;
 }
 
 type StartServer = (options: Options, tools: { readonly logger: ServerLogger }) => Promise<RunningServer>;
 
+type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+
 /** Where signals come from; `process` or a test's emitter. */
 export interface SignalSource {
-  on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
-  off(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  on(signal: Signal, listener: () => void): unknown;
+  off(signal: Signal, listener: () => void): unknown;
   /** Ends the process at once. */
   kill(): void;
 }
@@ -34,16 +40,22 @@ export interface SignalSource {
 export interface ServingOptions {
   readonly start: StartServer;
   readonly effective: Effective;
+  /** Reads the configuration anew. */
+  readonly load: () => Effective | Refused;
   readonly terminal: Terminal;
   readonly signals: SignalSource;
   /** How the command line is called, for the examples. */
   readonly command: string;
 }
 
-/** Starts a server and stays until a signal has stopped it. The first signal drains, a second one ends the process. */
+/**
+ * Starts a server and stays until a signal has stopped it. The first SIGTERM or SIGINT drains, a second one ends the process;
+ * SIGHUP reads the configuration again.
+ */
 export async function serveUntilStopped({
   start,
   effective,
+  load,
   terminal,
   signals,
   command,
@@ -65,8 +77,22 @@ export async function serveUntilStopped({
   };
   signals.on('SIGTERM', onSignal);
   signals.on('SIGINT', onSignal);
+  let reload: ConfigReload | undefined;
+  const onHangUp = (): void => {
+    if (!asked) reload?.reload('signal');
+  };
+  signals.on('SIGHUP', onHangUp);
   try {
-    server = await start(options, { logger });
+    const started = await start(options, { logger });
+    server = started;
+    reload = new ConfigReload({
+      options,
+      load,
+      file: effective.file,
+      apply: (next) => started.reconfigure(next),
+      clock: systemClock,
+      logger,
+    });
     greet(server, { options, terminal, logger, command });
     await server.stopped;
     logger.info({}, 'stopped');
@@ -78,6 +104,8 @@ export async function serveUntilStopped({
   } finally {
     signals.off('SIGTERM', onSignal);
     signals.off('SIGINT', onSignal);
+    signals.off('SIGHUP', onHangUp);
+    reload?.[Symbol.dispose]();
   }
 }
 

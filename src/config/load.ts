@@ -20,6 +20,8 @@ export interface Effective {
   /** Path of a setting to `default`, `detected`, a flag, a variable, or a file and line. */
   readonly origins: ReadonlyMap<string, string>;
   readonly notices: readonly string[];
+  /** The file that was read; undefined when none was named. */
+  readonly file: string | undefined;
 }
 
 /** Everything that is wrong, all at once. */
@@ -43,10 +45,12 @@ const machine: Surroundings = {
 export function loadOptions(sources: LoadSources, surroundings: Surroundings = machine): Effective | Refused {
   const flags = readArguments(sources.args);
   const environment = readEnvironment(sources.environment);
-  const file = flags.configFile ?? sources.environment[configFileVariable];
+  const named = flags.configFile ?? sources.environment[configFileVariable];
+  const file = named === '' ? undefined : named;
   const readings: Reading[] = [environment, flags];
-  if (file !== undefined && file !== '') readings.unshift(readConfigFile(file));
-  return combine(readings, surroundings, sources.environment);
+  if (file !== undefined) readings.unshift(readConfigFile(file));
+  const combined = combine(readings, surroundings, sources.environment);
+  return combined.kind === 'refused' ? combined : { ...combined, file };
 }
 
 /**
@@ -95,6 +99,7 @@ function combine(
     kind: 'effective',
     options,
     origins: new Map(settings.map(({ path }) => [path, winners.get(path)?.origin ?? 'default'])),
+    file: undefined,
     notices: [...readings.flatMap((reading) => reading.notices), ...noticesOf(options)],
   };
 }

@@ -35,6 +35,7 @@ const models = z
       { min: 1, max: 86_400 },
       {
         flag: 'repository-poll-secs',
+        live: true,
         value: 'seconds',
         about: 'How often mode poll looks for changes.',
       },
@@ -49,6 +50,7 @@ const models = z
       { min: 0, max: 65_536 },
       {
         flag: 'default-max-batch-size',
+        live: true,
         value: 'rows',
         about:
           'Largest batch of models that can batch but do not say how far; 0 turns batching off for them.',
@@ -61,6 +63,7 @@ const models = z
     }),
     strictReadiness: toggle(true, {
       flag: 'strict-readiness',
+      live: true,
       about: 'The server is ready only while all models that should be ready are.',
     }),
     rateLimit: choice('off', ['off', 'execution_count'], {
@@ -76,11 +79,13 @@ const models = z
     }),
     placement: choice('auto', ['auto', 'inline', 'thread'], {
       flag: 'placement',
+      live: true,
       about:
         'Where models run: on threads of their own, on the thread that serves, or chosen by measured cost.',
     }),
     isolation: choice('thread', ['thread', 'process'], {
       flag: 'isolation',
+      live: true,
       about:
         'process: each instance in a process of its own, so that a crash of native code ends no more than that; dearer per batch. A model chooses for itself by its parameter isolation. See operations.md.',
     }),
@@ -98,6 +103,7 @@ const models = z
     }),
     allowProviderFallback: toggle(false, {
       flag: 'allow-provider-fallback',
+      live: true,
       about:
         'Run a model on the CPU when its CUDA or TensorRT provider cannot start, instead of refusing to load it.',
     }),
@@ -331,6 +337,7 @@ const server = z
       { min: 0, max: 3600 },
       {
         flag: 'exit-timeout-secs',
+        live: true,
         value: 'seconds',
         about: 'How long running requests may take to finish after SIGTERM.',
       },
@@ -342,12 +349,13 @@ const log = z
   .strictObject({
     level: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], {
       flag: 'log-level',
+      live: true,
       about: 'Least important lines to print.',
     }),
     verbose: integer(
       0,
       { min: 0, max: 9 },
-      { flag: 'log-verbose', about: "Triton's verbosity: 1 or more is --log-level debug." },
+      { flag: 'log-verbose', live: true, about: "Triton's verbosity: 1 or more is --log-level debug." },
     ),
     format: choice('auto', ['auto', 'json', 'pretty'], {
       flag: 'log-format',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { valueAt } from './compare.ts';
 import { settingGroups, shownDefault } from './help.ts';
 import type { Effective } from './load.ts';
 import { optionsSchema } from './options.ts';
@@ -9,16 +10,11 @@ function effectiveValues({
   options,
   origins,
 }: Effective): { path: string; value: unknown; origin: string }[] {
-  return settings.map(({ path }) => {
-    let value: unknown = options;
-    for (const key of path.split('.')) {
-      value =
-        typeof value === 'object' && value !== null
-          ? Object.entries(value).find(([name]) => name === key)?.[1]
-          : undefined;
-    }
-    return { path, value, origin: origins.get(path) ?? 'default' };
-  });
+  return settings.map(({ path }) => ({
+    path,
+    value: valueAt(options, path),
+    origin: origins.get(path) ?? 'default',
+  }));
 }
 
 /** The effective configuration, one setting a line with where it comes from. No setting holds a secret. */
@@ -57,7 +53,9 @@ export function renderMarkdown(): string {
         flags,
         `\`${setting.environment}\``,
         initial === '' ? '' : `\`${initial}\``,
-        `${setting.about} ${bounds(setting.expected)}`.trim(),
+        `${setting.about} ${bounds(setting.expected)} ${setting.live === true ? '**live**' : ''}`
+          .trim()
+          .replace('  ', ' '),
       ];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     });

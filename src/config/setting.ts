@@ -16,6 +16,8 @@ export interface SettingMeta {
   readonly shownDefault?: string;
   /** Commas separate the items of a list also in a flag's value, and `none` is an empty list. */
   readonly commaSeparated?: boolean;
+  /** A change takes effect when the configuration is read again; all others need a restart. */
+  readonly live?: boolean;
 }
 
 interface Named {
@@ -25,6 +27,7 @@ interface Named {
   readonly value?: string;
   readonly shownDefault?: string;
   readonly commaSeparated?: boolean;
+  readonly live?: boolean;
 }
 
 /** Which schema is a setting, and its names. The walk over the options' schema reads it. */

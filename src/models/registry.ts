@@ -38,9 +38,17 @@ export interface ModelRegistry {
   served(): readonly ServedVersion[];
   /** Resolves when every model that should serve does or has failed to. @throws when a repository cannot be read. */
   start(): Promise<void>;
+  /** From now on: models that serve stay as they were loaded. */
+  configure(settings: RegistrySettings): void;
   /** Unloads everything, after the fronts have stopped. Idempotent. */
   stop(): Promise<void>;
 }
+
+/** What may change while the server runs. */
+export type RegistrySettings = Pick<
+  RegistryOptions,
+  'pollSecs' | 'strictReadiness' | 'defaultMaxBatchSize' | 'placement' | 'isolation' | 'allowProviderFallback'
+>;
 
 export function createModelRegistry(options: RegistryOptions): ModelRegistry {
   return new Registry(options);
@@ -67,14 +75,14 @@ class Registry implements ModelRegistry {
   #phase: 'starting' | 'serving' | 'stopped' = 'starting';
 
   constructor(options: RegistryOptions) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#table = new ModelTable(options.ensembles.problem);
     this.models = this.#table.models;
     this.router = options.createRouter(() => this.#table.routes);
     this.catalog = createCatalog({
       table: this.#table,
       router: this.router,
-      ready: () => this.#phase === 'serving' && (!options.strictReadiness || this.#table.allReady()),
+      ready: () => this.#phase === 'serving' && (!this.#options.strictReadiness || this.#table.allReady()),
     });
     this.control = {
       load: (model, overrides) => this.#load(model, overrides),
@@ -105,6 +113,14 @@ class Registry implements ModelRegistry {
     return Array.from(this.#table.models.values(), ({ versions }) => Array.from(versions.values())).flatMap(
       (states) => states.flatMap((state) => (state.kind === 'ready' ? [state.served] : [])),
     );
+  }
+
+  configure(settings: RegistrySettings): void {
+    const { pollSecs, strictReadiness, defaultMaxBatchSize, placement, isolation, allowProviderFallback } =
+      settings;
+    Object.assign(this.#options, { pollSecs, strictReadiness });
+    Object.assign(this.#tools, { defaultMaxBatchSize, placement, isolation, allowProviderFallback });
+    this.#table.changed();
   }
 
   async stop(): Promise<void> {

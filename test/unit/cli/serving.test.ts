@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { serveUntilStopped, type RunningServer, type SignalSource } from '../../../src/cli/serving.ts';
-import { loadOptions } from '../../../src/config/load.ts';
+import { loadOptions, type Effective, type Refused } from '../../../src/config/load.ts';
+import type { Options } from '../../../src/config/options.ts';
 import { ServingError } from '../../../src/errors.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { fakeCatalog } from '../../support/fake-catalog.ts';
@@ -23,6 +24,9 @@ class Setup {
   kills = 0;
   readonly stopped = new Latch();
   stops = 0;
+  readonly reconfigured: Options[] = [];
+  /** What reading the configuration again gives. */
+  reading: Effective | Refused | undefined = undefined;
 
   serve(start: () => Promise<RunningServer>, ...args: string[]): Promise<number> {
     const effective = loadOptions({ args: ['models', '--log-format', 'json', ...args], environment: {} });
@@ -34,7 +38,14 @@ class Setup {
         this.kills += 1;
       },
     };
-    return serveUntilStopped({ start, effective, terminal: this.terminal, signals, command: 'tensorgate' });
+    return serveUntilStopped({
+      start,
+      effective,
+      load: () => this.reading ?? effective,
+      terminal: this.terminal,
+      signals,
+      command: 'tensorgate',
+    });
   }
 
   readonly server: RunningServer = {
@@ -43,6 +54,7 @@ class Setup {
     httpAddress: '',
     metricsAddress: '',
     stopped: this.stopped.opened,
+    reconfigure: (options) => void this.reconfigured.push(options),
     stop: () => {
       this.stops += 1;
       return this.stopped.opened;
@@ -141,4 +153,27 @@ test('a server without any model says so', async () => {
   setup.stopped.open();
   await done;
   assert.equal(setup.messages()[0], 'there is no model in the repositories');
+});
+
+test('SIGHUP reads the configuration again: what may change is taken over, and the log says what did', async () => {
+  const setup = new Setup();
+  const done = setup.serve(async () => setup.server);
+  await settled();
+  const args = ['models', '--log-format', 'json', '--log-level', 'debug', '--grpc-port', '9'];
+  setup.reading = loadOptions({ args, environment: {} });
+  setup.emitter.emit('SIGHUP');
+  assert.deepEqual(
+    setup.reconfigured.map(({ log }) => log.level),
+    ['debug'],
+  );
+  setup.emitter.emit('SIGTERM');
+  setup.emitter.emit('SIGHUP');
+  setup.stopped.open();
+  assert.equal(await done, 0);
+  assert.equal(setup.reconfigured.length, 1);
+  assert.deepEqual(setup.messages().slice(2, 4), [
+    'configuration read again',
+    'these settings need a restart',
+  ]);
+  assert.equal(setup.emitter.listenerCount('SIGHUP'), 0);
 });

@@ -138,5 +138,8 @@ test('a configuration that limits nothing has no limits', () => {
 test('a model may ask for processes of its own, and nothing but threads and processes', () => {
   assert.equal(planOf(parameter('isolation', 'process')).isolation, 'process');
   assert.equal(planOf(parameter('isolation', 'thread')).isolation, 'thread');
-  assert.match(refusalOf(() => planOf(parameter('isolation', 'vm'))).message, /expected thread or process, got 'vm'/);
+  assert.match(
+    refusalOf(() => planOf(parameter('isolation', 'vm'))).message,
+    /expected thread or process, got 'vm'/,
+  );
 });
