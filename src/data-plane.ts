@@ -17,6 +17,7 @@ import type { PredictionCounts, PredictionLog } from './observability/prediction
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
 import { createPipeline, type Stages } from './pipeline.ts';
+import { processRequests } from './processing/process-requests.ts';
 import { traceEndpoint, traceMethod } from './trace-methods.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
@@ -69,12 +70,12 @@ export interface DataPlane {
 
 /** Joins the stages of one thread and listens. @throws when an address cannot be had; nothing is left open then. */
 export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
-  const { router, batcher, budget, clock, wrap, onFailure } = parts;
+  const { router, budget, clock, wrap, onFailure } = parts;
   await using undo = new AsyncDisposableStack();
   const predictions = await openPredictions(parts);
   if (predictions !== undefined) undo.use(predictions.log);
   const submit = createEnsembles({
-    submit: (target, request, call) => batcher.submit(target, request, call),
+    submit: submitOf(parts),
     validate: validateRequest,
     router,
     budget,
@@ -129,6 +130,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
       await Promise.all([tracing?.[Symbol.asyncDispose](), predictions?.log[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** To the queue; past the modules of models where the operator allows them. */
+function submitOf({ options, batcher, budget, holds, clock, logger }: DataPlaneParts): Batcher['submit'] {
+  const submit: Batcher['submit'] = (target, request, call) => batcher.submit(target, request, call);
+  if (!options.security.allowProcessing) return submit;
+  return processRequests({ submit, validate: validateRequest, budget, holds, clock, logger });
 }
 
 /** Callers that are not let in are counted as well. */

@@ -24,3 +24,14 @@ export { ServingError, type ErrorCode } from './errors.ts';
 export type { Datatype } from './inference/datatype.ts';
 export type { Infer, Wrap } from './inference/infer.ts';
 export type { Logger } from './inference/logger.ts';
+export type {
+  ModuleElements,
+  ModuleRequest,
+  ModuleTensor,
+  ModuleTensors,
+  Postprocess,
+  Preprocess,
+  ReturnedTensor,
+  ReturnedTensors,
+  TensorDeclaration,
+} from './inference/processing-module.ts';

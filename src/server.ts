@@ -91,6 +91,7 @@ export async function createServer(
   const registry = createModelRegistry({
     ...options.models,
     configName: options.models.configName,
+    allowProcessing: options.security.allowProcessing,
     ...host.hosting,
     compareRows: disagreement,
     joinRequests,

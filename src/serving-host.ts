@@ -26,6 +26,7 @@ import type { LogLevel, ServerLogger } from './observability/log.ts';
 import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
+import { withProcessing } from './processing/with-processing.ts';
 import { Experiments } from './routing/experiments.ts';
 import { createRouter } from './routing/router.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
@@ -124,14 +125,14 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         routes = table;
         return createRouter(table, experiments);
       },
-      openModel: createModelOpener({ clock, logger }),
+      openModel: withProcessing(createModelOpener({ clock, logger }), { clock, logger }),
       openEnsemble,
       createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
       ...(limiter === undefined ? {} : { limitInstances: (limits) => limiter.admit(limits) }),
       onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
       drained: async (target) => {
         await holds.released(target);
-        await batcher.drained(target);
+        await batcher.drained(target.processing?.model ?? target);
       },
     },
     async serve({ router, catalog, control }) {

@@ -43,6 +43,7 @@ const table: Readonly<Record<string, Rule>> = {
   execution: stage('onnxruntime-node'),
   models: stage('protobufjs', 'yaml', 'zod'),
   console: { areas: [], packages: [] },
+  processing: stage(),
   sequences: stage(),
   'shared-memory': stage(),
   statistics: { areas: ['util'], packages: ['cephes'] },
@@ -81,6 +82,7 @@ const table: Readonly<Record<string, Rule>> = {
     'batching',
     'config',
     'ensembles',
+    'processing',
     'transport/grpc',
     'transport/http',
     'grpc-listeners.ts',
@@ -98,6 +100,7 @@ const table: Readonly<Record<string, Rule>> = {
     'execution',
     'models',
     'observability',
+    'processing',
     'sequences',
     'shared-memory',
     'data-plane.ts',
@@ -112,6 +115,7 @@ const table: Readonly<Record<string, Rule>> = {
     'execution',
     'models',
     'observability',
+    'processing',
     'sequences',
     'shared-memory',
     'data-plane.ts',
@@ -162,6 +166,9 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
+/** Imports what an operator put beside a model, in a process of its own. */
+const operatorsCode = 'src/processing/import-module.ts';
+
 function violationsOf(file: string, code: string): readonly string[] {
   const area = areaOf(file);
   const rule = table[area];
@@ -169,6 +176,7 @@ function violationsOf(file: string, code: string): readonly string[] {
   const found: string[] = [];
   for (const specifier of importsOf(code)) {
     if (specifier.startsWith('node:')) continue;
+    if (specifier === computed && file === operatorsCode) continue;
     if (specifier === computed) found.push(`${file}: imports what cannot be read from its source`);
     else if (!specifier.startsWith('.')) {
       const name = packageOf(specifier);

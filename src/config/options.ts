@@ -286,6 +286,11 @@ const security = z
       flag: 'allow-settings',
       about: 'Let clients change log and trace settings on the gRPC port.',
     }),
+    allowProcessing: toggle(false, {
+      flag: 'allow-processing-modules',
+      about:
+        'Run the module processing.ts (.mts, .js, .mjs) beside a model on its requests. See processing.md.',
+    }),
     allowClientShm: toggle(false, {
       flag: 'allow-client-shm',
       about:

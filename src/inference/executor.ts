@@ -1,4 +1,5 @@
 import type { Datatype } from './datatype.ts';
+import type { OpenedProcessing, ProcessingPlan } from './processing.ts';
 import type { Tensor } from './tensor.ts';
 
 /** One input of a batch: the rows of its requests, in order, still where they were received. */
@@ -102,12 +103,15 @@ export interface SessionPlan {
   /** 'process': a process of its own per instance, wherever `placement` would have it; what ends it leaves the server alive. */
   readonly isolation: 'thread' | 'process';
   readonly allowProviderFallback: boolean;
+  /** The module that works on requests before and after the model; only models with one have it. */
+  readonly processing?: ProcessingPlan | undefined;
 }
 
 /** Open sessions of one model version. Disposing drains them first and never ends a busy thread. */
 export interface OpenedModel extends AsyncDisposable {
   readonly metadata: SessionMetadata;
   readonly executors: readonly Executor[];
+  readonly processing?: OpenedProcessing | undefined;
 }
 
 /** Opens the sessions, or throws a ServingError whose message names what is missing. Nothing is left open on failure. */

@@ -1,6 +1,7 @@
 import type { EnsemblePlan } from './ensemble.ts';
 import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
+import type { OpenedProcessing } from './processing.ts';
 import type { InferRequest } from './request.ts';
 import type { SequencePlan } from './sequence.ts';
 import type { StatisticsRecorder } from './statistics.ts';
@@ -138,6 +139,13 @@ export interface Target {
   readonly ensemble?: EnsemblePlan | undefined;
   /** Its requests belong together; only models with sequence_batching have it. */
   readonly sequences?: SequencePlan | undefined;
+  /** A module works on its requests before and after the model; only models with one have it. */
+  readonly processing?: TargetProcessing | undefined;
+}
+
+/** The target that clients see takes and gives what the module does; `model` is what runs in between. */
+export interface TargetProcessing extends OpenedProcessing {
+  readonly model: Target;
 }
 
 /** Requests of one model as one batch. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer as createSocketServer } from 'node:net';
 import type { TargetInspection } from '../batching/inspection.ts';
 import { ServingError } from '../errors.ts';
-import { defaultRestartLimits, restartDelayMs } from '../execution/restart-policy.ts';
+import { defaultRestartLimits, restartDelayMs } from '../util/restart-policy.ts';
 import type { CallContext } from '../inference/call-context.ts';
 import type { ModelControl } from '../inference/catalog.ts';
 import type { SessionPlan } from '../inference/executor.ts';

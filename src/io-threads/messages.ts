@@ -4,6 +4,7 @@ import type { LoadOverrides } from '../inference/catalog.ts';
 import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
+import type { ModuleDeclaration } from '../inference/processing.ts';
 import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -99,6 +100,8 @@ export interface Opened {
   readonly metadata: SessionMetadata;
   /** How many. */
   readonly executors: number;
+  /** Of the module that was opened with them, where there is one. */
+  readonly declaration?: ModuleDeclaration | undefined;
 }
 
 /** All models as they are now. A target is described once to each thread and referred to by the number of its sessions. */
@@ -130,6 +133,8 @@ export interface NewTarget {
   readonly ensemble?: EnsemblePlan | undefined;
   /** Of a model of many steps: each request stays in the thread that received it. */
   readonly steps?: NewSteps | undefined;
+  /** Of a model with a processing module: the spec of the model that the module stands before. */
+  readonly processed?: ModelSpec | undefined;
   readonly rehearsed: readonly RehearsedCost[];
   readonly sample: Batch | undefined;
   readonly config: ReadableVersion['config'];

@@ -39,6 +39,7 @@ export function publicationOf({
     added.push({
       ensemble: target.ensemble,
       steps: stepsOf(target, memories.length),
+      processed: target.processing?.model.spec,
       id,
       spec,
       scheduling,

@@ -3,6 +3,7 @@ import type { ModelCatalog } from '../inference/catalog.ts';
 import { openEnsemble } from '../ensembles/open-ensemble.ts';
 import { ensembleRules } from '../ensembles/rules.ts';
 import type { BatchResult, OpenedModel, OpenModel } from '../inference/executor.ts';
+import type { ModelSpec } from '../inference/model-spec.ts';
 import type { Router, Target } from '../inference/target.ts';
 import { createCatalog } from '../models/catalog.ts';
 import { ModelTable } from '../models/model-table.ts';
@@ -52,7 +53,9 @@ export class ServedModels implements AsyncDisposable {
   async open({ id, plan }: Parameters<ThreadCalls['open']>[0]): Promise<Opened> {
     const opened = await (plan === undefined ? openEnsemble() : this.#options.openModel(plan));
     this.#opened.set(id, opened);
-    return { metadata: opened.metadata, executors: opened.executors.length };
+    const { metadata, executors, processing } = opened;
+    const counted = { metadata, executors: executors.length };
+    return processing === undefined ? counted : { ...counted, declaration: processing.declaration };
   }
 
   async close(id: number): Promise<void> {
@@ -88,6 +91,7 @@ export class ServedModels implements AsyncDisposable {
   #serve({
     ensemble,
     steps,
+    processed,
     id,
     spec,
     scheduling,
@@ -106,8 +110,10 @@ export class ServedModels implements AsyncDisposable {
     counters.setPending(0);
     const { executors } = opened;
     const own: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed, sample };
-    const target = steps === undefined ? own : withSteps(own, steps);
-    if (batchingOffReason !== '') onNotBatchable(target.sequences?.model ?? target, batchingOffReason);
+    const stepped = steps === undefined ? own : withSteps(own, steps);
+    const target = processed === undefined ? stepped : withModule(stepped, processed, opened);
+    const model = target.sequences?.model ?? target.processing?.model ?? target;
+    if (batchingOffReason !== '') onNotBatchable(model, batchingOffReason);
     this.#served.set(id, { target, config, counters });
   }
 
@@ -122,4 +128,10 @@ export class ServedModels implements AsyncDisposable {
 function withSteps(target: Target, { plan, spec }: NewSteps): Target {
   const model = { ...target, spec, statistics: stepStatistics(target.statistics) };
   return { ...target, sequences: { ...plan, model } };
+}
+
+function withModule(target: Target, spec: ModelSpec, { processing }: OpenedModel): Target {
+  if (processing === undefined) throw new Error('bug: a module was published that is not open');
+  const model = { ...target, spec, statistics: stepStatistics(target.statistics) };
+  return { ...target, processing: { ...processing, model } };
 }

@@ -22,6 +22,7 @@ import { FailureCounts } from '../observability/failure-counts.ts';
 import type { ServerLogger } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
 import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
+import { withProcessing } from '../processing/with-processing.ts';
 import { batchSequences } from '../sequences/batch-sequences.ts';
 import { FollowedMemory } from '../shared-memory/followed-memory.ts';
 import type { RegionHandle } from '../shared-memory/region.ts';
@@ -96,7 +97,10 @@ export class ServingThread {
       index,
       clock,
       // The cores are shared among the threads; each divides its own part among the instances of a model.
-      openModel: createModelOpener({ clock, logger, cpuQuota: readCpuQuota() / options.server.ioThreads }),
+      openModel: withProcessing(
+        createModelOpener({ clock, logger, cpuQuota: readCpuQuota() / options.server.ioThreads }),
+        { clock, logger },
+      ),
       onNotBatchable: (target, reason) => this.#batcher.switchBatchingOff(target, reason),
     });
     // The main thread watches the same file and says all there is to say of it.
@@ -215,7 +219,7 @@ export class ServingThread {
     const target = this.#models.target(id);
     if (target === undefined) return;
     await this.#holds.released(target);
-    await this.#batcher.drained(target);
+    await this.#batcher.drained(target.processing?.model ?? target);
   }
 
   async #infer(asked: ForwardedRequest): Promise<InferResponse> {

@@ -6,6 +6,7 @@ import type {
   SessionMetadata,
   SessionPlan,
 } from '../inference/executor.ts';
+import type { OpenedProcessing } from '../inference/processing.ts';
 import type { Opened } from './messages.ts';
 import { threadLost, type ThreadLink } from './thread-link.ts';
 
@@ -48,6 +49,8 @@ export class SpreadModel implements OpenedModel {
   readonly plan: SessionPlan | undefined;
   metadata: SessionMetadata = { inputs: [], outputs: [] };
   executors: readonly Executor[] = [];
+  /** Without processes: requests never come this way. */
+  processing: OpenedProcessing | undefined = undefined;
   /** Why requests of the model must not share a batch; '' when they may. */
   batchingOffReason = '';
   readonly #links: () => readonly ThreadLink[];
@@ -75,7 +78,9 @@ export class SpreadModel implements OpenedModel {
     if (first === undefined) throw threadLost();
     const opened = await first.open(this.id, this.plan);
     const rest = await Promise.all(others.map((link) => link.open(this.id, this.plan)));
+    const { declaration } = opened;
     this.metadata = opened.metadata;
+    this.processing = declaration && { declaration, processor: undefined };
     this.executors = [first, ...others].flatMap(({ index }, at) =>
       executorsOf(this, index, at === 0 ? opened : rest[at - 1]),
     );

@@ -156,7 +156,8 @@ function filled(given: Filled, own: SessionTensor, maxBatchSize: number): Filled
   return { data_type, dims: [1], reshape: { shape: [] } };
 }
 
-function emptyInput(name: string): ModelInputConfig {
+/** An input of which only the name is known. */
+export function emptyInput(name: string): ModelInputConfig {
   return {
     name,
     data_type: 'TYPE_INVALID',
@@ -169,7 +170,8 @@ function emptyInput(name: string): ModelInputConfig {
   };
 }
 
-function emptyOutput(name: string): ModelOutputConfig {
+/** An output of which only the name is known. */
+export function emptyOutput(name: string): ModelOutputConfig {
   return {
     name,
     data_type: 'TYPE_INVALID',

@@ -6,6 +6,7 @@ import type { Target } from '../inference/target.ts';
 import { completeEnsemble, stepCycle } from './ensemble-config.ts';
 import { specOf, type LoadRequest, type LoadTools } from './load-version.ts';
 import type { ModelFiles } from './model-source.ts';
+import { refuseProcessing } from './processing-file.ts';
 import { schedulingOf } from './scheduling.ts';
 import type { ServedVersion } from './version-state.ts';
 
@@ -23,6 +24,7 @@ export async function loadEnsemble(
   tools: LoadTools,
 ): Promise<ServedVersion> {
   const startedAt = tools.clock.now();
+  await refuseProcessing(source);
   const config = completeEnsemble(given, source.name);
   if (config.ensemble_scheduling === undefined) throw new Error('bug: the configuration is no ensemble');
   const ownSpec = await specOf(config, source, version.version, noFiles);

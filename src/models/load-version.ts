@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServingError } from '../errors.ts';
 import type { OpenedModel, OpenModel, SessionPlan } from '../inference/executor.ts';
+import type { OpenedProcessing } from '../inference/processing.ts';
 import type { EnsembleRules } from '../inference/ensemble.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
@@ -28,6 +29,7 @@ import {
   type VersionSource,
 } from './model-source.ts';
 import { isIterative } from './iteration-config.ts';
+import { findProcessing, processedConfig, processedSpec, processingFiles } from './processing-file.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
 import { loadSequences } from './load-sequences.ts';
@@ -56,6 +58,8 @@ export interface LoadTools extends SessionDefaults {
   readonly onNotBatchable: (target: Target, reason: string) => void;
   /** Why models with sequences of many requests cannot be served; left out where they can. */
   readonly sequencesProblem?: string;
+  /** Modules beside models are run; otherwise models that have one are refused. */
+  readonly allowProcessing: boolean;
   readonly ensembles: EnsembleRules;
   /** Stands for the sessions of a version that has none. */
   readonly openEnsemble: () => Promise<OpenedModel>;
@@ -91,7 +95,8 @@ export async function loadVersion(
     throw configError(source.name, 'sequence_batching', tools.sequencesProblem);
   }
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
-  const opened = await openLimited(plan, given, tools);
+  const processing = await findProcessing(source, version.version, given, tools.allowProcessing);
+  const opened = await openLimited({ ...plan, processing }, given, tools);
   try {
     const config = completeConfig(given, opened.metadata, {
       model: source.name,
@@ -102,7 +107,7 @@ export async function loadVersion(
     checkConfig(config, source.name);
     const whole = wholeConfig(config, opened.metadata);
     checkSession(whole, opened.metadata);
-    const spec = await specOf(whole, source, version.version, files);
+    const spec = await (processing === undefined ? specOf : modelSpec)(whole, source, version.version, files);
     const scheduling = sequenceScheduling(config, schedulingOf(config));
     const { costs: rehearsed, sample } = await warmUp(spec, config, opened.executors, {
       clock,
@@ -133,11 +138,29 @@ export async function loadVersion(
             spec: await specOf(config, source, version.version, files),
             sequences: await loadSequences(config, source, target, rowsProblem),
           };
-    return { target: served, config, opened, counters, stamp, loadMs: clock.now() - startedAt };
+    const loaded = { target: served, config, opened, counters, stamp };
+    const result =
+      opened.processing === undefined ? loaded : await behindModule(loaded, opened.processing, source, files);
+    return { ...result, loadMs: clock.now() - startedAt };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The model as clients see it: its requests pass the module, and it takes and gives what the module says. */
+async function behindModule(
+  loaded: Omit<ServedVersion, 'loadMs'>,
+  processing: OpenedProcessing,
+  source: ModelSource,
+  files: ModelFiles,
+): Promise<Omit<ServedVersion, 'loadMs'>> {
+  const { target, counters } = loaded;
+  const config = processedConfig(loaded.config, processing.declaration);
+  const plain = await modelSpec(config, source, target.spec.version, files);
+  const spec = await withFeatures(await processedSpec(plain, processing.declaration, source), source);
+  const model: Target = { ...target, statistics: stepStatistics(counters) };
+  return { ...loaded, config, target: { ...target, spec, processing: { ...processing, model } } };
 }
 
 /** Opens the sessions, counted by the rate limiter as long as they are open. */
@@ -151,6 +174,7 @@ async function openLimited(plan: SessionPlan, config: ModelConfig, tools: LoadTo
   return {
     metadata: opened.metadata,
     executors: opened.executors,
+    processing: opened.processing,
     async [Symbol.asyncDispose]() {
       await opened[Symbol.asyncDispose]();
       admitted[Symbol.dispose]();
@@ -205,14 +229,24 @@ export async function specOf(
   version: string,
   files: ModelFiles,
 ): Promise<ModelSpec> {
+  const spec = await modelSpec(config, source, version, files);
+  // Requests of a sequence need more than features, and its model more inputs than clients send.
+  return config.sequence_batching === undefined ? withFeatures(spec, source) : spec;
+}
+
+async function withFeatures(spec: ModelSpec, source: ModelSource): Promise<ModelSpec> {
+  return { ...spec, features: await readFeatures(source, spec.version, spec) };
+}
+
+async function modelSpec(
+  config: ModelConfig,
+  source: ModelSource,
+  version: string,
+  files: ModelFiles,
+): Promise<ModelSpec> {
   const inputs = config.input.map((input) => inputSpec(input));
   const outputs = await Promise.all(config.output.map((output) => outputSpec(output, source)));
   const content = await contentDigest(files.files);
-  // Requests of a sequence need more than features, and its model more inputs than clients send.
-  const features =
-    config.sequence_batching === undefined
-      ? await readFeatures(source, version, { inputs, outputs })
-      : undefined;
   return {
     name: source.name,
     version,
@@ -224,7 +258,7 @@ export async function specOf(
     outputs,
     inputsByName: new Map(inputs.map((input) => [input.name, input])),
     outputsByName: new Map(outputs.map((output) => [output.name, output])),
-    features,
+    features: undefined,
     caching:
       config.response_cache?.enable === true
         ? { randomOperator: await randomOperator(files.modelPath) }
@@ -279,7 +313,7 @@ export async function versionStamp(
   );
   const featureFile = await featureFilePath(source);
   const more = featureFile === undefined ? labels : [...labels, featureFile];
-  for (const file of [...files, ...more]) {
+  for (const file of [...files, ...more, ...(await processingFiles(source))]) {
     // What is missing is refused when it is read.
     const found = await stat(file).catch(() => undefined);
     hash.update(`\n${file}:${found?.size}:${found?.mtimeMs}:${found?.ino}`);

@@ -26,6 +26,8 @@ export interface ModelSource {
   readonly configText: string | undefined;
   /** In ascending numeric order. */
   readonly versions: ReadonlyMap<string, VersionSource>;
+  /** A load request brought the files: nothing of them is run as code. */
+  readonly fromRequest?: true;
 }
 
 /** What ONNX Runtime will read for a version. */

@@ -49,6 +49,7 @@ export async function writeOverride(
     folder,
     configText: undefined,
     versions: new Map(places),
+    fromRequest: true,
     [Symbol.asyncDispose]: remove,
   };
 }

@@ -42,6 +42,7 @@ export function buildRegistry(
     placement: 'auto',
     isolation: 'thread',
     allowProviderFallback: false,
+    allowProcessing: false,
     defaultMaxBatchSize: 32,
     createRouter,
     compareRows: () => '',

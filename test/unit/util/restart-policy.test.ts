@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultRestartLimits, restartDelayMs } from '../../../src/execution/restart-policy.ts';
+import { defaultRestartLimits, restartDelayMs } from '../../../src/util/restart-policy.ts';
 
 const after = (crashesInRow: number, random = 0) =>
   restartDelayMs(defaultRestartLimits, { crashesInRow, restartedAt: [] }, 0, random);
