@@ -93,10 +93,12 @@ export function costCacheOf({ models }: Options, logger: Logger): CostCache | un
   return models.costCache === undefined ? undefined : new CostCache(models.costCache, logger);
 }
 
-/** Serves on the thread that calls, beside the control plane. */
-export function createMainThreadHost(context: HostContext): ServingHost {
-  const { options, clock, logger } = context;
-  const limiter = createLimiter(options);
+type HostBatcher = ReturnType<typeof cacheAnswers>;
+
+function createHostBatcher(
+  { options, clock, logger }: HostContext,
+  limiter: RateLimiter | undefined,
+): HostBatcher {
   const batcher = cacheAnswers(
     batchSequences(
       createBatcher({
@@ -111,6 +113,14 @@ export function createMainThreadHost(context: HostContext): ServingHost {
     { clock, limits: options.cache, shared: openShared(options.cache.redis, { clock, logger }) },
   );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
+  return batcher;
+}
+
+/** Serves on the thread that calls, beside the control plane. */
+export function createMainThreadHost(context: HostContext): ServingHost {
+  const { options, clock, logger } = context;
+  const limiter = createLimiter(options);
+  const batcher = createHostBatcher(context, limiter);
   const holds = new TargetHolds();
   const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
   let routes: () => RoutingTable = () => new Map();

@@ -124,7 +124,7 @@ export async function loadVersion(
       spec,
       scheduling: await checkSizes(spec, scheduling, opened, tools),
       executors: opened.executors,
-      statistics: isIterative(config) ? stepStatistics(counters) : counters,
+      statistics: isIterative(config) || processing !== undefined ? stepStatistics(counters) : counters,
       rehearsed,
       sample,
     };
@@ -159,8 +159,13 @@ async function behindModule(
   const config = processedConfig(loaded.config, processing.declaration);
   const plain = await modelSpec(config, source, target.spec.version, files);
   const spec = await withFeatures(await processedSpec(plain, processing.declaration, source), source);
-  const model: Target = { ...target, statistics: stepStatistics(counters) };
-  return { ...loaded, config, target: { ...target, spec, processing: { ...processing, model } } };
+  const outer: Target = {
+    ...target,
+    spec,
+    statistics: counters,
+    processing: { ...processing, model: target },
+  };
+  return { ...loaded, config, target: outer };
 }
 
 /** Opens the sessions, counted by the rate limiter as long as they are open. */
