@@ -93,12 +93,7 @@ export function costCacheOf({ models }: Options, logger: Logger): CostCache | un
   return models.costCache === undefined ? undefined : new CostCache(models.costCache, logger);
 }
 
-type HostBatcher = ReturnType<typeof cacheAnswers>;
-
-function createHostBatcher(
-  { options, clock, logger }: HostContext,
-  limiter: RateLimiter | undefined,
-): HostBatcher {
+function createHostBatcher({ options, clock, logger }: HostContext, limiter: RateLimiter | undefined) {
   const batcher = cacheAnswers(
     batchSequences(
       createBatcher({
