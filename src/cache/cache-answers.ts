@@ -4,7 +4,8 @@ import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
-import { ResultCache, type CacheLimits } from './result-cache.ts';
+import type { CacheLimits } from './cache-limits.ts';
+import { ResultCache } from './result-cache.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
 interface Inspected {

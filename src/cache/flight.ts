@@ -2,6 +2,7 @@ import { CallContext } from '../inference/call-context.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { ModelCache } from './model-cache.ts';
+import type { RowLook } from './row-look.ts';
 
 /** A caller that waits for an execution, whether it caused it or not. */
 export interface Waiter {
@@ -11,6 +12,13 @@ export interface Waiter {
   readonly reject: (error: unknown) => void;
   /** Ends the wait when the caller has less time than the execution. */
   timer: Disposable | undefined;
+}
+
+/** It waits no longer. */
+export function letGo(waiter: Waiter): void {
+  waiter.timer?.[Symbol.dispose]();
+  waiter.timer = undefined;
+  waiter.call.onCancelled(undefined);
 }
 
 /**
@@ -28,16 +36,19 @@ export class Flight {
   readonly startedAt: number;
   /** ModelCache.era when it began. */
   readonly era: number;
+  /** Which rows are computed, where they have answers of their own; undefined for all. */
+  rows: RowLook | undefined;
   /** Of the look-up that came before it; undefined where a request has been counted before. */
   readonly lookupMs: number | undefined;
 
-  constructor({ model, key, request, first, deadline, startedAt, lookupMs }: FlightOptions) {
+  constructor({ model, key, request, first, deadline, startedAt, lookupMs, rows }: FlightOptions) {
     this.model = model;
     this.key = key;
     this.request = request;
     this.era = model.era;
     this.startedAt = startedAt;
     this.lookupMs = lookupMs;
+    this.rows = rows;
     this.call = new CallContext(first.receivedAt, deadline, first.principal, first.sizeBytes);
     this.call.streaming = first.streaming;
     this.call.front = first.front;
@@ -55,4 +66,26 @@ export interface FlightOptions {
   readonly deadline: number;
   readonly startedAt: number;
   readonly lookupMs: number | undefined;
+  readonly rows: RowLook | undefined;
+}
+
+/** A request that has been looked up. */
+export interface Asked {
+  readonly key: string;
+  readonly request: InferRequest;
+  readonly call: CallContext;
+  readonly nowMs: number;
+  readonly lookupMs: number;
+}
+
+/** What an execution is to be begun for. */
+export interface Launch {
+  readonly key: string;
+  readonly joinable: boolean;
+  readonly waiters: readonly Waiter[];
+  readonly first: CallContext;
+  readonly request: InferRequest;
+  readonly nowMs: number;
+  readonly lookupMs: number | undefined;
+  readonly rows: RowLook | undefined;
 }

@@ -1,7 +1,14 @@
-import type { CacheBypassReason, CacheOutcome, CacheReading, CachingPlan } from '../inference/caching.ts';
+import type {
+  CacheBypassReason,
+  CachedRows,
+  CacheOutcome,
+  CacheReading,
+  CachingPlan,
+} from '../inference/caching.ts';
 import type { Target } from '../inference/target.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { PayRule } from './pay-rule.ts';
+import { hasRowAnswers } from './rows.ts';
 import type { SharedAnswers, SharedEvents } from './shared-answers.ts';
 
 /** Callers come and go; beyond so many their owners' texts are made anew. */
@@ -14,6 +21,9 @@ export class ModelCache {
   readonly digest: string;
   readonly rule: PayRule;
   readonly random: boolean;
+  /** Rows have answers of their own; false too once the model has shown that they have not. */
+  rowwise: boolean;
+  readonly rows: Record<CachedRows, number> = { found: 0, repeated: 0, computed: 0 };
   readonly requests: Record<CacheOutcome, number> = { hit: 0, stale: 0, joined: 0, shared: 0, miss: 0 };
   readonly bypassed: Record<CacheBypassReason, number> = {
     random_operators: 0,
@@ -32,6 +42,7 @@ export class ModelCache {
     this.name = target.spec.name;
     this.digest = target.spec.digest;
     this.random = plan.randomOperator !== '';
+    this.rowwise = hasRowAnswers(target);
     this.rule = new PayRule(target.rehearsed?.find(({ rows }) => rows === 1)?.ms ?? 0);
   }
 
@@ -68,6 +79,7 @@ export class ModelCache {
       offReason: this.random ? 'random_operators' : rule.pays ? '' : 'does_not_pay',
       requests: { ...requests },
       bypassed: { ...bypassed },
+      rows: { ...this.rows },
       entries,
       sizeBytes,
       hitRatio: rule.hitRatio,

@@ -49,10 +49,11 @@ export class PayRule {
     return this.#restLeft === 0;
   }
 
-  looked(costMs: number, found: 'hit' | 'miss'): void {
+  /** @param found the part of the request that was found: 1 for a hit, 0 for a miss. */
+  looked(costMs: number, found: number): void {
     this.lookupMs = smoothed(this.lookupMs, costMs);
     this.#looks += 1;
-    if (found === 'hit') this.#hits += 1;
+    this.#hits += found;
     if (!this.#tried) this.hitRatio = this.#hits / this.#looks;
     if (!this.#checked && this.#looks >= firstLooks && this.#computed >= firstComputed) {
       this.#checked = true;

@@ -24,22 +24,11 @@ export class RequestKeys {
    * @param request as admitted: inputs in the model's order.
    * @returns 16 characters, one a byte.
    */
-  of(owner: string, { inputs, outputs, parameters }: InferRequest): string {
-    // Every part says how long it is, so that no two requests have one text.
-    let head = owner;
+  of(owner: string, request: InferRequest): string {
+    const { inputs } = request;
+    const head = headOf(owner, request, 0);
     let dataBytes = 0;
-    for (let index = 0; index < inputs.length; index++) {
-      const input = inputs[index];
-      if (input === undefined) continue;
-      const { name, datatype, shape, data } = input;
-      head += `\n${name.length}:${name}${datatype}[${shape.join()}]${data.length}`;
-      dataBytes += data.length;
-    }
-    for (let index = 0; index < outputs.length; index++) {
-      const name = outputs[index]?.name ?? '';
-      head += `\n>${name.length}:${name}`;
-    }
-    if (parameters.size > 0) head += parameterText(parameters);
+    for (let index = 0; index < inputs.length; index++) dataBytes += inputs[index]?.data.length ?? 0;
     // At most three bytes for each UTF-16 unit.
     if (head.length * 3 + dataBytes > scratchBytes) return hashPieces(head, inputs);
     const scratch = this.#scratch;
@@ -50,8 +39,63 @@ export class RequestKeys {
       scratch.set(data, end);
       end += data.length;
     }
-    return hash('sha256', scratch.subarray(0, end), 'latin1').slice(0, keyLength);
+    return keyOf(scratch.subarray(0, end));
   }
+
+  /**
+   * A key for each row: that of a request with this row alone.
+   *
+   * @param rows that each input has; the bytes of each are as many.
+   */
+  ofRows(owner: string, request: InferRequest, rows: number): readonly string[] {
+    const { inputs } = request;
+    const head = headOf(owner, request, rows);
+    let rowBytes = 0;
+    for (const { data } of inputs) rowBytes += data.length / rows;
+    const small = head.length * 3 + rowBytes <= scratchBytes;
+    const scratch = small ? this.#scratch : Buffer.allocUnsafe(head.length * 3 + rowBytes);
+    const headEnd = scratch.write(head);
+    const keys: string[] = [];
+    for (let row = 0; row < rows; row++) {
+      let end = headEnd;
+      for (let index = 0; index < inputs.length; index++) {
+        const data = inputs[index]?.data;
+        if (data === undefined) continue;
+        const bytes = data.length / rows;
+        scratch.set(data.subarray(row * bytes, (row + 1) * bytes), end);
+        end += bytes;
+      }
+      keys.push(keyOf(scratch.subarray(0, end)));
+    }
+    return keys;
+  }
+}
+
+/** Of a request of many rows, by the keys of its rows. */
+export function keyOfRows(keys: readonly string[]): string {
+  return keyOf(Buffer.from(keys.join(''), 'latin1'));
+}
+
+function keyOf(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'latin1').slice(0, keyLength);
+}
+
+/** All but the bytes of inputs. @param rows above 0: as if there were only one of so many rows. */
+function headOf(owner: string, { inputs, outputs, parameters }: InferRequest, rows: number): string {
+  // Every part says how long it is, so that no two requests have one text.
+  let head = owner;
+  for (let index = 0; index < inputs.length; index++) {
+    const input = inputs[index];
+    if (input === undefined) continue;
+    const { name, datatype, shape, data } = input;
+    const sizes = rows === 0 ? shape.join() : [1, ...shape.slice(1)].join();
+    head += `\n${name.length}:${name}${datatype}[${sizes}]${rows === 0 ? data.length : data.length / rows}`;
+  }
+  for (let index = 0; index < outputs.length; index++) {
+    const name = outputs[index]?.name ?? '';
+    head += `\n>${name.length}:${name}`;
+  }
+  return parameters.size > 0 ? head + parameterText(parameters) : head;
 }
 
 function hashPieces(head: string, inputs: InferRequest['inputs']): string {

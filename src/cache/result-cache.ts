@@ -1,39 +1,22 @@
 import { ServingError } from '../errors.ts';
 import type { CallContext } from '../inference/call-context.ts';
-import type { CacheReading, CachingPlan } from '../inference/caching.ts';
+import { cachedRows, type CacheReading, type CachingPlan } from '../inference/caching.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
 import { AnswerStore, type StoredAnswer } from './answer-store.ts';
-import { Flight, type Waiter } from './flight.ts';
-import { ModelCache } from './model-cache.ts';
+import type { ResultCacheOptions } from './cache-limits.ts';
+import { Flight, letGo, type Asked, type Launch, type Waiter } from './flight.ts';
+import type { ModelCache } from './model-cache.ts';
+import { ModelCaches } from './model-caches.ts';
 import { cancelledError, deadlineError, failureReason, isAboutTime, isDeterministic } from './refusals.ts';
-import { RequestKeys } from './request-key.ts';
+import { keyOfRows, RequestKeys } from './request-key.ts';
+import { RowLook } from './row-look.ts';
+import { countRows, requestForRows, splitRows } from './rows.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 import { cachedParameters, storedError, storedOutputs } from './stored-answer.ts';
-
-/** Hands a request, valid for its target, to whoever executes it. */
-export type Submit = (target: Target, request: InferRequest, call: CallContext) => Promise<InferResponse>;
-
-export interface CacheLimits {
-  /** Of the answers kept, and of what keeping them costs. */
-  readonly maxBytes: number;
-  /** How long an answer may be given; 0: as long as it is kept. */
-  readonly ttlMs: number;
-  /** How much longer it may be given while a new one is computed. */
-  readonly staleMs: number;
-}
-
-export interface ResultCacheOptions extends CacheLimits {
-  readonly submit: Submit;
-  readonly clock: Clock;
-  /** Where answers are shared with other servers; undefined for nowhere. */
-  readonly shared: SharedAnswers | undefined;
-  /** From 0 to 1, never 0. */
-  readonly random: () => number;
-}
 
 /**
  * Answers of the models that ask for it, kept by what was asked. Equal requests that come together are executed once.
@@ -44,7 +27,7 @@ export class ResultCache {
   readonly #clock: Clock;
   readonly #store: AnswerStore;
   readonly #keys = new RequestKeys();
-  readonly #models = new Map<Target, ModelCache>();
+  readonly #models = new ModelCaches();
   readonly #flights = new Map<string, Flight>();
 
   constructor(options: ResultCacheOptions) {
@@ -61,18 +44,24 @@ export class ResultCache {
     request: InferRequest,
     call: CallContext,
   ): Promise<InferResponse> {
-    const model = this.#modelOf(target, plan);
+    const model = this.#models.of(target, plan);
     if (model.random || !model.rule.worthLooking()) {
       model.bypassed[model.random ? 'random_operators' : 'does_not_pay'] += 1;
       return this.#options.submit(target, request, call);
     }
     const startedAt = this.#clock.now();
-    const key = this.#keys.of(model.ownerFor(call.principal.name), request);
-    const found = this.#store.get(key);
+    const owner = model.ownerFor(call.principal.name);
+    const rowKeys = model.rowwise ? this.#rowKeys(owner, request) : undefined;
+    const key = rowKeys === undefined ? this.#keys.of(owner, request) : keyOfRows(rowKeys);
+    const look = rowKeys && new RowLook(rowKeys, this.#store, startedAt);
+    const found = look?.found() ?? this.#store.get(key);
+    // Rows that are all there and cannot be joined are no help.
+    const rows = look?.missing.length === 0 ? undefined : look;
     const nowMs = this.#clock.now();
     const lookupMs = nowMs - startedAt;
+    if (look !== undefined) for (const word of cachedRows) model.rows[word] += look.rows[word];
     if (found !== undefined && nowMs < found.expiresAt + this.#staleMs(found)) {
-      model.rule.looked(lookupMs, 'hit');
+      model.rule.looked(lookupMs, 1);
       return this.#give(model, found, { key, request, call, nowMs, lookupMs });
     }
     const own = hasTermsOfItsOwn(request);
@@ -81,11 +70,12 @@ export class ResultCache {
     const waiter: Waiter = { request, call, resolve, reject, timer: undefined };
     if (running !== undefined && !running.call.cancelled) {
       model.requests.joined += 1;
-      model.rule.looked(lookupMs, 'hit');
+      model.rule.looked(lookupMs, 1);
       this.#board(running, waiter, nowMs);
     } else {
-      model.rule.looked(lookupMs, 'miss');
-      this.#launch(model, { key, joinable: !own, waiters: [waiter], first: call, request, nowMs, lookupMs });
+      model.rule.looked(lookupMs, rows === undefined ? 0 : 1 - rows.share);
+      const launch = { key, joinable: !own, waiters: [waiter], first: call, request, nowMs, lookupMs, rows };
+      this.#launch(model, launch);
     }
     return promise;
   }
@@ -96,7 +86,7 @@ export class ResultCache {
   }
 
   targets(): Iterable<Target> {
-    return this.#models.keys();
+    return this.#models.targets();
   }
 
   /** Resolves when nothing runs on behalf of callers that wait here. */
@@ -111,10 +101,7 @@ export class ResultCache {
 
   /** The target will not come back: its answers go, unless another of the same content has them too. */
   forget(target: Target): void {
-    if (!this.#models.delete(target)) return;
-    const { digest } = target.spec;
-    for (const other of this.#models.values()) if (other.digest === digest) return;
-    this.#store.deleteAll(digest);
+    if (this.#models.delete(target)) this.#store.deleteAll(target.spec.digest);
   }
 
   /**
@@ -133,8 +120,7 @@ export class ResultCache {
 
   #drop(model: string): number {
     const before = this.#store.entries;
-    for (const each of this.#models.values()) {
-      if (model !== '' && each.name !== model) continue;
+    for (const each of this.#models.named(model)) {
       each.era += 1;
       this.#store.deleteAll(each.digest);
     }
@@ -145,13 +131,9 @@ export class ResultCache {
     return before - this.#store.entries;
   }
 
-  #modelOf(target: Target, plan: CachingPlan): ModelCache {
-    let model = this.#models.get(target);
-    if (model === undefined) {
-      model = new ModelCache(target, plan);
-      this.#models.set(target, model);
-    }
-    return model;
+  #rowKeys(owner: string, request: InferRequest): readonly string[] | undefined {
+    const rows = countRows(request);
+    return rows < 2 ? undefined : this.#keys.ofRows(owner, request, rows);
   }
 
   /** A failure is not told beyond its time. */
@@ -161,7 +143,7 @@ export class ResultCache {
 
   #give(model: ModelCache, found: StoredAnswer, asked: Asked): Promise<InferResponse> {
     const { request, call, nowMs, lookupMs } = asked;
-    const { spec, statistics } = model.target;
+    const { statistics } = model.target;
     if (found.error !== undefined) {
       model.requests.hit += 1;
       statistics.recordFailure(nowMs - call.receivedAt, failureReason(found.error), call.front);
@@ -172,13 +154,7 @@ export class ResultCache {
     if (stale || this.#isDue(found, nowMs)) this.#refresh(model, asked);
     statistics.recordCacheHit(0, lookupMs);
     statistics.recordSuccess(nowMs - call.receivedAt, call.front);
-    return Promise.resolve({
-      model: spec.name,
-      version: spec.version,
-      id: request.id,
-      outputs: found.outputs,
-      parameters: cachedParameters,
-    });
+    return Promise.resolve(answerTo(request, model, found.outputs));
   }
 
   /**
@@ -200,11 +176,14 @@ export class ResultCache {
       request,
       nowMs,
       lookupMs: undefined,
+      rows: undefined,
     });
   }
 
-  #launch(model: ModelCache, { key, joinable, waiters, first, request, nowMs, lookupMs }: Launch): void {
+  #launch(model: ModelCache, launch: Launch): void {
+    const { key, joinable, waiters, first, request, nowMs, lookupMs, rows } = launch;
     const flight = new Flight({
+      rows,
       model,
       key: joinable ? key : '',
       request,
@@ -217,7 +196,11 @@ export class ResultCache {
     if (joinable) this.#flights.set(key, flight);
     for (const waiter of waiters) this.#board(flight, waiter, nowMs);
     const { shared } = this.#options;
-    const asks = joinable && waiters.length > 0 && shared?.worthAsking(model.rule.computeMs) === true;
+    const asks =
+      joinable &&
+      waiters.length > 0 &&
+      rows === undefined &&
+      shared?.worthAsking(model.rule.computeMs) === true;
     if (shared === undefined || !asks) this.#execute(flight, key);
     else void this.#ask(shared, flight, key, first.deadline - nowMs);
   }
@@ -230,18 +213,30 @@ export class ResultCache {
   }
 
   #execute(flight: Flight, key: string): void {
-    const { model, request, call, lookupMs } = flight;
+    const { model, lookupMs } = flight;
     if (lookupMs !== undefined) model.requests.miss += 1;
-    this.#options.submit(model.target, request, call).then(
-      (response) => this.#landed(flight, key, response),
+    this.#submit(flight, key);
+  }
+
+  #submit(flight: Flight, key: string): void {
+    const { model, request, call, rows } = flight;
+    const asked = rows === undefined || rows.isWhole ? request : requestForRows(request, rows.missing);
+    this.#options.submit(model.target, asked, call).then(
+      (response) => this.#arrived(flight, key, response),
       (error: unknown) => this.#crashed(flight, key, ServingError.from(error)),
     );
+  }
+
+  #arrived(flight: Flight, key: string, response: InferResponse): void {
+    const outputs = this.#keepRows(flight, response.outputs);
+    if (outputs === undefined) this.#submit(flight, key);
+    else this.#landed(flight, key, { ...response, outputs });
   }
 
   /** Another server has computed it. */
   #fetched(flight: Flight, key: string, outputs: readonly Tensor[]): void {
     const { model, call, waiters, lookupMs = 0 } = flight;
-    const { statistics, spec } = model.target;
+    const { statistics } = model.target;
     const stored = this.#keep(flight, key, outputs);
     const nowMs = this.#clock.now();
     model.rule.foundElsewhere();
@@ -251,15 +246,30 @@ export class ResultCache {
       letGo(waiter);
       statistics.recordCacheHit(0, waiter.call.receivedAt === call.receivedAt ? lookupMs : 0);
       statistics.recordSuccess(nowMs - waiter.call.receivedAt, waiter.call.front);
-      waiter.resolve({
-        model: spec.name,
-        version: spec.version,
-        id: waiter.request.id,
-        outputs: stored.outputs,
-        parameters: cachedParameters,
-      });
+      waiter.resolve(answerTo(waiter.request, model, stored.outputs));
     }
     this.#end(flight);
+  }
+
+  /**
+   * Keeps the rows that were computed, where rows have answers of their own.
+   *
+   * @returns all outputs; undefined when rows turn out to have none of their own, and all have to be computed.
+   */
+  #keepRows(flight: Flight, outputs: readonly Tensor[]): readonly Tensor[] | undefined {
+    const { model, rows } = flight;
+    if (rows === undefined) return outputs;
+    const computed = splitRows(outputs, rows.missing.length);
+    const joined = computed && (rows.isWhole ? outputs : rows.completed(computed));
+    if (computed === undefined || joined === undefined) {
+      model.rowwise = false;
+      flight.rows = undefined;
+      return rows.isWhole ? outputs : undefined;
+    }
+    for (const [index, row] of rows.missing.entries()) {
+      this.#keep(flight, rows.keys[row] ?? '', computed[index] ?? []);
+    }
+    return joined;
   }
 
   #keep(flight: Flight, key: string, outputs: readonly Tensor[]): StoredAnswer {
@@ -294,12 +304,15 @@ export class ResultCache {
 
   #landed(flight: Flight, key: string, response: InferResponse): void {
     const { model, call, lookupMs = 0 } = flight;
-    const { statistics, spec } = model.target;
+    const { statistics } = model.target;
     const landedAt = this.#clock.now();
-    const stored = this.#keep(flight, key, response.outputs);
+    const { rows } = flight;
+    const stored = rows === undefined ? this.#keep(flight, key, response.outputs) : undefined;
     const nowMs = this.#clock.now();
     const times = call.times;
-    if (times !== undefined && times.shareMs > 0) model.rule.computed(times.shareMs);
+    if (times !== undefined && times.shareMs > 0) {
+      model.rule.computed(times.shareMs / (rows?.share ?? 1));
+    }
     model.rule.kept(nowMs - landedAt);
     statistics.recordCacheMiss(lookupMs + nowMs - landedAt);
     // What the batcher has counted for the execution stands for the first of them.
@@ -316,18 +329,12 @@ export class ResultCache {
         own.times.outputMs += times.outputMs;
         own.times.shareMs += times.shareMs;
       }
-      waiter.resolve({
-        model: spec.name,
-        version: spec.version,
-        id: request.id,
-        outputs: response.outputs,
-        parameters: counted ? cachedParameters : response.parameters,
-      });
+      waiter.resolve(counted ? answerTo(request, model, response.outputs) : { ...response, id: request.id });
       counted = true;
     }
     const { shared } = this.#options;
-    const keep = flight.key !== '' && flight.era === model.era;
-    if (keep && shared?.worthKeeping(model.rule.computeMs) === true) {
+    const offered = stored !== undefined && flight.key !== '' && flight.era === model.era;
+    if (offered && shared?.worthKeeping(model.rule.computeMs) === true) {
       shared.offer(key, stored.outputs, model);
     }
     this.#end(flight);
@@ -363,6 +370,7 @@ export class ResultCache {
       request,
       nowMs,
       lookupMs: undefined,
+      rows: flight.rows,
     };
     this.#launch(model, launch);
   }
@@ -379,28 +387,9 @@ export class ResultCache {
   }
 }
 
-interface Asked {
-  readonly key: string;
-  readonly request: InferRequest;
-  readonly call: CallContext;
-  readonly nowMs: number;
-  readonly lookupMs: number;
-}
-
-interface Launch {
-  readonly key: string;
-  readonly joinable: boolean;
-  readonly waiters: readonly Waiter[];
-  readonly first: CallContext;
-  readonly request: InferRequest;
-  readonly nowMs: number;
-  readonly lookupMs: number | undefined;
-}
-
-function letGo(waiter: Waiter): void {
-  waiter.timer?.[Symbol.dispose]();
-  waiter.timer = undefined;
-  waiter.call.onCancelled(undefined);
+function answerTo({ id }: InferRequest, { target }: ModelCache, outputs: readonly Tensor[]): InferResponse {
+  const { name, version } = target.spec;
+  return { model: name, version, id, outputs, parameters: cachedParameters };
 }
 
 /** Who asks to go first, or not to wait for long, shares no execution with who does not. */

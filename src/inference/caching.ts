@@ -14,6 +14,11 @@ export const cacheOutcomes = ['hit', 'stale', 'joined', 'shared', 'miss'] as con
 
 export type CacheOutcome = (typeof cacheOutcomes)[number];
 
+/** What became of rows of requests, where rows have answers of their own. `repeated`: equal to another one of its request. */
+export const cachedRows = ['found', 'repeated', 'computed'] as const;
+
+export type CachedRows = (typeof cachedRows)[number];
+
 /** What happened to a model's answers in the shared cache, besides being found there. `invalid`: what was kept is no answer. */
 export const sharedEvents = ['timeout', 'error', 'invalid', 'written', 'unwritten'] as const;
 
@@ -44,6 +49,8 @@ export interface CacheReading {
   readonly offReason: CacheBypassReason | '';
   readonly requests: Readonly<Record<CacheOutcome, number>>;
   readonly bypassed: Readonly<Record<CacheBypassReason, number>>;
+  /** Of requests of several rows that were looked up. */
+  readonly rows: Readonly<Record<CachedRows, number>>;
   readonly entries: number;
   readonly sizeBytes: number;
   /** Of the requests that were looked up of late: 0 to 1. */

@@ -1,5 +1,6 @@
 import {
   cacheBypassReasons,
+  cachedRows,
   cacheOutcomes,
   sharedEvents,
   type CacheReading,
@@ -16,6 +17,8 @@ export function mergeCacheReadings(
   for (const outcome of cacheOutcomes) requests[outcome] += b.requests[outcome];
   const bypassed = { ...a.bypassed };
   for (const reason of cacheBypassReasons) bypassed[reason] += b.bypassed[reason];
+  const rows = { ...a.rows };
+  for (const word of cachedRows) rows[word] += b.rows[word];
   const weightOfA = looks(a);
   const weightOfB = looks(b);
   const mean = (one: number, other: number): number =>
@@ -24,6 +27,7 @@ export function mergeCacheReadings(
     offReason: a.offReason || b.offReason,
     requests,
     bypassed,
+    rows,
     entries: a.entries + b.entries,
     sizeBytes: a.sizeBytes + b.sizeBytes,
     hitRatio: mean(a.hitRatio, b.hitRatio),

@@ -41,6 +41,25 @@ test('a thousand equal requests at once are exactly one execution', { timeout },
   assert.equal(counted?.cacheHit.count, 999);
 });
 
+test(
+  'rows of a model with row_independent are computed once, whatever request they come in',
+  { timeout },
+  async () => {
+    const rows = `${cached} parameters { key: "row_independent" value: { string_value: "true" } }`;
+    await using models = await HeldModels.start({ cached: rows });
+    assert.deepEqual(valuesOf(await models.infer('cached', { values: [3, 4, 3] })), [3, 4, 3]);
+    assert.equal(await models.executedRows('cached'), 2);
+    assert.deepEqual(valuesOf(await models.infer('cached', { values: [4, 5] })), [4, 5]);
+    assert.equal(await models.executedRows('cached'), 3);
+    const many = Array.from({ length: 20 }, (_, index) => 3 + (index % 4));
+    assert.deepEqual(valuesOf(await models.infer('cached', { values: many })), many);
+    assert.equal(await models.executedRows('cached'), 4);
+    const found = await models.infer('cached', { values: [6, 5] });
+    assert.equal(found.parameters['cache_hit'], true);
+    assert.equal(await models.reading('cached', 'tensorgate_cache_rows_total', 'outcome="computed"'), 4);
+  },
+);
+
 test('the first of many that gives up does not take the others along', { timeout }, async () => {
   await using models = await HeldModels.start({ cached });
   const { answer: held } = await models.hold('cached');

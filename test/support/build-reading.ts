@@ -69,6 +69,7 @@ export function buildCacheReading(overrides: Partial<CacheReading> = {}): CacheR
     offReason: '',
     requests: { hit: 1, stale: 1, joined: 1, shared: 1, miss: 1 },
     bypassed: { random_operators: 0, does_not_pay: 0 },
+    rows: { found: 2, repeated: 1, computed: 3 },
     entries: 1,
     sizeBytes: 500,
     hitRatio: 0.75,

@@ -1,6 +1,6 @@
 import { cacheAnswers } from '../../src/cache/cache-answers.ts';
 import type { ByteStore } from '../../src/cache/byte-store.ts';
-import type { CacheLimits } from '../../src/cache/result-cache.ts';
+import type { CacheLimits } from '../../src/cache/cache-limits.ts';
 import { SharedAnswers } from '../../src/cache/shared-answers.ts';
 import { ServingError } from '../../src/errors.ts';
 import type { CallContext } from '../../src/inference/call-context.ts';
@@ -8,6 +8,7 @@ import type { CacheReading } from '../../src/inference/caching.ts';
 import { silentLogger } from '../../src/inference/logger.ts';
 import type { InferRequest } from '../../src/inference/request.ts';
 import type { InferResponse } from '../../src/inference/response.ts';
+import type { Tensor } from '../../src/inference/tensor.ts';
 import type { Target } from '../../src/inference/target.ts';
 import { buildTarget, StatisticsNotebook, type NotedTarget } from './build-target.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -43,6 +44,9 @@ export class CacheNotebook extends StatisticsNotebook {
 
 export interface CachedModelOptions extends Partial<CacheLimits> {
   readonly spec?: Partial<Target['spec']>;
+  readonly scheduling?: Partial<Target['scheduling']>;
+  /** The output for an input; a copy of it when left out. */
+  readonly compute?: (input: Tensor) => Tensor;
   readonly random?: () => number;
   readonly store?: ByteStore;
 }
@@ -62,10 +66,15 @@ export class CachedModel {
   readonly target: NotedTarget & { readonly statistics: CacheNotebook };
   readonly runs: PendingRun[] = [];
   readonly #batcher;
+  readonly #compute: (input: Tensor) => Tensor;
 
-  constructor({ spec, random, store, ...limits }: CachedModelOptions = {}) {
+  constructor({ spec, scheduling, compute, random, store, ...limits }: CachedModelOptions = {}) {
+    this.#compute = compute ?? ((input) => ({ ...input, name: 'y', data: new Uint8Array(input.data) }));
     this.target = {
-      ...buildTarget([], { spec: { caching: { randomOperator: '' }, ...spec } }),
+      ...buildTarget([], {
+        spec: { caching: { randomOperator: '' }, ...spec },
+        ...(scheduling && { scheduling }),
+      }),
       statistics: this.statistics,
     };
     this.#batcher = cacheAnswers(
@@ -126,7 +135,7 @@ export class CachedModel {
       succeed: () => {
         if (call.times !== undefined) call.times.shareMs += 1;
         this.statistics.recordSuccess(this.clock.now() - call.receivedAt);
-        const outputs = [{ ...input, name: 'y', data: new Uint8Array(input.data) }];
+        const outputs = [this.#compute(input)];
         resolve({ model, version, id: request.id, outputs, parameters: new Map() });
       },
       fail: (error) => {

@@ -63,6 +63,12 @@ export const cacheMetrics: readonly Metric[] = [
     label: 'reason',
     counts: ({ bypassed }) => bypassed,
   }),
+  counter({
+    name: 'tensorgate_cache_rows_total',
+    help: 'Rows of requests with several, of models with row_independent: found, equal to another one of their request, or computed.',
+    label: 'outcome',
+    counts: ({ rows }) => rows,
+  }),
   gauge(
     'tensorgate_cache_off',
     '1 while requests go past the cache, because the model is random or looking up does not pay.',

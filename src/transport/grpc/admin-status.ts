@@ -77,6 +77,7 @@ function cacheStatus(cache: CacheReading): object {
     off_reason: cache.offReason,
     requests: cache.requests,
     bypassed: cache.bypassed,
+    rows: cache.rows,
     entries: cache.entries,
     size_bytes: cache.sizeBytes,
     hit_ratio: cache.hitRatio,

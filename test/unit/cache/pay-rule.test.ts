@@ -18,7 +18,7 @@ function serve(rule: PayRule, requests: number, { computeMs, hitEvery }: Load): 
     if (!rule.worthLooking()) continue;
     looks += 1;
     const hit = hitEvery > 0 && number % hitEvery === 0;
-    rule.looked(lookupMs, hit ? 'hit' : 'miss');
+    rule.looked(lookupMs, hit ? 1 : 0);
     if (hit) continue;
     rule.kept(insertMs);
     rule.computed(computeMs);
@@ -70,7 +70,7 @@ test('what was given up pays again once its requests repeat', () => {
 
 test('while nothing is known of what computing costs, requests are looked up', () => {
   const rule = new PayRule(0);
-  for (let look = 0; look < 10_000; look++) rule.looked(lookupMs, 'miss');
+  for (let look = 0; look < 10_000; look++) rule.looked(lookupMs, 0);
   assert.equal(rule.pays, true);
 });
 
@@ -82,13 +82,13 @@ test('what real requests cost counts for more than what zeros did', () => {
 
 test('nothing is given up before some requests were computed', () => {
   const rule = new PayRule(0.001);
-  for (let look = 0; look < 1000; look++) rule.looked(lookupMs, 'hit');
+  for (let look = 0; look < 1000; look++) rule.looked(lookupMs, 1);
   assert.equal(rule.pays, true);
 });
 
 test('one interrupted look-up does not decide', () => {
   const rule = new PayRule(1);
   serve(rule, 63, { computeMs: 1, hitEvery: 2 });
-  rule.looked(500, 'hit');
+  rule.looked(500, 1);
   assert.equal(rule.pays, true);
 });
