@@ -1,5 +1,7 @@
 import type { ModelCatalog } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
+import type { InferResponse } from '../../inference/response.ts';
+import { answerAsEvents, eventOf } from './answer-as-events.ts';
 import { createGenerateEndpoints } from './generate-endpoints.ts';
 import { takes, type Endpoint, type HttpCall } from './http-call.ts';
 import { decodeInferRequest, type DecodedInfer } from './infer-request.ts';
@@ -15,12 +17,13 @@ export interface InferEndpointsOptions {
   readonly maxBodyBytes: number;
 }
 
-/** infer, generate and generate_stream. */
+/** infer, infer_stream, generate and generate_stream. */
 export function createInferEndpoints(
   options: InferEndpointsOptions,
 ): readonly (readonly [string, Endpoint])[] {
   return [
     ['models/{model}/infer', takes('infer', (call) => answerInfer(options, call))],
+    ['models/{model}/infer_stream', takes('infer', (call) => answerInferStream(options, call))],
     ...createGenerateEndpoints(options),
   ];
 }
@@ -29,6 +32,19 @@ async function answerInfer(options: InferEndpointsOptions, call: HttpCall): Prom
   const { request, binaryOutputs } = decode(options, call);
   return encodeInferResponse(await options.infer(request, call.context), binaryOutputs);
 }
+
+/** MLServer's form of a stream: an event for each answer, with the reply that infer gives. */
+function answerInferStream(options: InferEndpointsOptions, call: HttpCall): Promise<HttpReply> {
+  const { request, binaryOutputs } = decode(options, call);
+  if (binaryOutputs === 'all' || binaryOutputs.size > 0) throw refuse.binaryEvents();
+  return answerAsEvents({ infer: options.infer, eventOf: inferEvent }, request, call);
+}
+
+function inferEvent(response: InferResponse): Buffer {
+  return eventOf(encodeInferResponse(response, noNames).pieces);
+}
+
+const noNames: ReadonlySet<string> = new Set<string>();
 
 const jsonLengthName = jsonLengthHeader.toLowerCase();
 

@@ -86,6 +86,8 @@ export const refuse = {
       'MISSING_DATA',
       `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But got ${got} for input ${shown(input)}`,
     ),
+  binaryEvents: () =>
+    invalid('INVALID_PARAMETER', 'events are JSON: infer_stream gives no output as binary data'),
   binaryPlace: () =>
     invalid('INVALID_PARAMETER', "Output can't set both 'shared_memory_region' and 'binary_data'"),
   missingBinary: (input: string, wantedBytes: number, leftBytes: number) =>
