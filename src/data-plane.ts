@@ -92,7 +92,8 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
-  const front = publicFront(parts, infer);
+  const ports: ListenPorts = { grpc: undefined };
+  const front = publicFront(parts, infer, ports);
   const tracing = await startTracing(parts);
   if (tracing !== undefined) undo.use(tracing);
   const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
@@ -112,6 +113,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   });
   undo.move();
   const [first] = listeners;
+  ports.grpc = first?.port;
   return {
     infer,
     addresses: listeners.map(({ address }) => address),
@@ -186,6 +188,7 @@ async function openPredictions(parts: DataPlaneParts): Promise<Predictions | und
 function publicFront(
   { options, catalog, control, settings, sharedMemory }: DataPlaneParts,
   infer: Infer,
+  ports: ListenPorts,
 ): HttpFront {
   return {
     infer,
@@ -193,6 +196,7 @@ function publicFront(
     control: options.models.controlMode === 'explicit' ? control : undefined,
     settings,
     sharedMemory,
+    grpc: () => grpcPlace(options, ports),
     serverName: options.server.id,
     serverVersion: packageVersion(),
     extensions: [
@@ -209,6 +213,17 @@ function publicFront(
       ...(sharedMemory === undefined ? [] : ['system_shared_memory', 'cuda_shared_memory']),
     ],
   };
+}
+
+/** Filled in as listeners open: HTTP does before gRPC. */
+interface ListenPorts {
+  grpc: number | undefined;
+}
+
+/** Where clients find gRPC who know where HTTP is. */
+function grpcPlace({ grpc, http }: Options, { grpc: port }: ListenPorts): ReturnType<HttpFront['grpc']> {
+  if (!grpc.enabled || port === undefined) return undefined;
+  return { port: http.onGrpcPort ? 0 : port, tls: grpc.tls.enabled };
 }
 
 /** Everything on the main gRPC port. */

@@ -3,6 +3,7 @@ import { tlsFiles, type ListenContext } from './grpc-listeners.ts';
 import { openTlsSource } from './transport/grpc/tls.ts';
 import type { HttpLimits, HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
 import type { HttpFront as Front } from './transport/http/http-server.ts';
+import type { createPages as CreatePages, PagedFront } from './transport/http/pages/create-pages.ts';
 
 /** What the HTTP front serves; the same as the gRPC front. */
 export type HttpFront = Pick<
@@ -16,7 +17,10 @@ export type HttpFront = Pick<
   | 'serverVersion'
   | 'extensions'
   | 'around'
->;
+> & {
+  /** Where gRPC is; undefined when it is off, or not open yet. */
+  readonly grpc: PagedFront['grpc'];
+};
 
 /** HTTP of one thread. */
 export interface HttpListener extends Pick<HttpServer, 'drain'> {
@@ -40,14 +44,15 @@ export async function listenHttp(
   const { createHttpServer } = await import('./transport/http/http-server.ts');
   const { loadDialects } = await import('./transport/http/dialects/load-dialects.ts');
   const createDialects = await loadDialects(server.dialects);
+  const createPages = await loadPages(http.docs);
   const limits = { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget };
   const front = createHttpServer({
     ...served,
     authenticate: context.authenticate,
     clock: context.clock,
     corsOrigins: http.corsOrigins,
-    createDialects: ({ maxBodyBytes }) =>
-      createDialects({
+    createDialects: ({ maxBodyBytes }) => {
+      const dialects = createDialects({
         ...served,
         maxBodyBytes,
         defaultModel: models.defaultModel ?? '',
@@ -55,7 +60,9 @@ export async function listenHttp(
         clock: context.clock,
         predictRoute: http.predictRoute,
         healthRoute: http.healthRoute,
-      }),
+      });
+      return createPages?.({ ...served, dialects, abilities: abilitiesOf(served) }) ?? dialects;
+    },
     limits,
   });
   const servers: HttpServer[] = [];
@@ -77,6 +84,19 @@ export async function listenHttp(
     guest: http.onGrpcPort ? front : undefined,
     drain,
     [Symbol.dispose]: () => front[Symbol.dispose](),
+  };
+}
+
+/** Pages and the description of the front; their code is not loaded where they are off. */
+async function loadPages(wanted: boolean): Promise<typeof CreatePages | undefined> {
+  return wanted ? (await import('./transport/http/pages/create-pages.ts')).createPages : undefined;
+}
+
+function abilitiesOf({ control, settings, sharedMemory }: HttpFront): PagedFront['abilities'] {
+  return {
+    controls: control !== undefined,
+    changesSettings: settings.mayChange,
+    sharesMemory: sharedMemory !== undefined,
   };
 }
 

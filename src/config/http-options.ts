@@ -61,6 +61,11 @@ export const http = z
       value: 'path',
       about: 'Where the dialect vertex-ai tells whether a model is ready.',
     }),
+    docs: toggle(true, {
+      flag: 'http-docs',
+      about:
+        'Pages for people: / for browsers, with the models and how to call each, and /docs, to try the API; and /openapi.json.',
+    }),
     corsOrigins: list({
       flag: 'http-cors-origin',
       value: 'origin',

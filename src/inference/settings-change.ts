@@ -32,7 +32,11 @@ export function requireTraced(catalog: ModelCatalog, model: string): void {
   throw new ServingError('not_found', `Request for unknown model : ${model}`, { reason: 'MODEL_NOT_FOUND' });
 }
 
-const traceLevels: readonly string[] = ['OFF', 'TIMESTAMPS', 'TENSORS'];
+/** Values that settings take. */
+export const traceLevels: readonly string[] = ['OFF', 'TIMESTAMPS', 'TENSORS'];
+export const traceModes: readonly string[] = ['triton', 'opentelemetry'];
+export const logFormats: readonly string[] = ['default', 'ISO8601'];
+export const maxVerboseLevel = 9;
 const wholeNumber = /^(?:0|[1-9]\d{0,9})$/;
 
 /** What each trace setting takes; trace_file cannot be set, as in Triton. */
@@ -41,10 +45,7 @@ const traceChecks: ReadonlyMap<string, (values: readonly string[]) => boolean> =
   ['trace_rate', ([value, ...more]) => more.length === 0 && wholeNumber.test(value ?? '') && value !== '0'],
   ['trace_count', ([value, ...more]) => more.length === 0 && /^-1$|^\d{1,10}$/.test(value ?? '')],
   ['log_frequency', ([value, ...more]) => more.length === 0 && wholeNumber.test(value ?? '')],
-  [
-    'trace_mode',
-    ([value, ...more]) => more.length === 0 && (value === 'triton' || value === 'opentelemetry'),
-  ],
+  ['trace_mode', ([value, ...more]) => more.length === 0 && traceModes.includes(value ?? '')],
 ]);
 
 /** @param values none to clear the setting. @throws invalid_argument, or unimplemented for what only the operator sets. */
@@ -56,8 +57,6 @@ export function checkTraceSetting(name: string, values: readonly string[]): void
     throw invalidSetting(`invalid value '${values.join(',')}' of trace setting '${name}'`);
   }
 }
-
-const maxVerboseLevel = 9;
 
 /** Adds a setting to a change. @throws invalid_argument, or unimplemented for what only the operator sets. */
 export function setLogSetting(change: LogChange, name: string, value: unknown): void {
@@ -75,7 +74,7 @@ export function setLogSetting(change: LogChange, name: string, value: unknown): 
       change.log_verbose_level = value;
       break;
     case 'log_format':
-      if (value !== 'default' && value !== 'ISO8601') {
+      if (typeof value !== 'string' || !logFormats.includes(value)) {
         throw invalidSetting(`log setting '${name}' takes a string: default or ISO8601`);
       }
       change.log_format = value;

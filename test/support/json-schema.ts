@@ -42,9 +42,17 @@ const checks: Readonly<Record<string, (asked: Asked) => boolean>> = {
   required: ({ wanted, value }) =>
     typeOf(value) !== 'object' ||
     (isList(wanted) && wanted.every((name) => Object.hasOwn(Object(value), String(name)))),
-  additionalProperties: ({ schema, value }) =>
+  maxProperties: ({ wanted, value }) =>
+    typeOf(value) !== 'object' || Object.keys(Object(value)).length <= Number(wanted),
+  additionalProperties: ({ root, schema, wanted, value }) =>
     typeOf(value) !== 'object' ||
-    Object.keys(Object(value)).every((name) => Object.hasOwn(Object(Object(schema).properties), name)),
+    Object.entries(Object(value)).every(
+      ([name, field]) =>
+        Object.hasOwn(Object(Object(schema).properties), name) ||
+        (wanted !== false && matchesSchema(root, wanted, field)),
+    ),
+  pattern: ({ wanted, value }) => typeof value !== 'string' || new RegExp(String(wanted)).test(value),
+  minLength: ({ wanted, value }) => typeof value !== 'string' || value.length >= Number(wanted),
   description: () => true,
   default: () => true,
   examples: () => true,

@@ -1,5 +1,7 @@
 import { decodeSegment, noNames, pathOf, type Endpoints, type FoundEndpoint } from './endpoint-table.ts';
 import type { PathNames } from './http-call.ts';
+import type { ApiPart } from './open-api/api-part.ts';
+import type { DescribedModel } from './open-api/described-model.ts';
 import type { HttpReply } from './reply.ts';
 
 /** The REST form of another server, at paths outside `/v2`. */
@@ -11,6 +13,8 @@ export interface Dialect {
   readonly endpoints: Endpoints;
   /** The reply to anything thrown, in the form that the dialect's clients read. */
   readonly errorReply: (thrown: unknown) => HttpReply;
+  /** All of its endpoints in OpenAPI. Called for whoever reads the description, so its code is loaded only then. */
+  readonly describe: (models: readonly DescribedModel[]) => Promise<ApiPart>;
 }
 
 export interface FoundInDialect extends FoundEndpoint {

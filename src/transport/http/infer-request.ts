@@ -13,9 +13,9 @@ import { char, JsonReader } from './json-reader.ts';
 import { refuse } from './refuse.ts';
 
 /** More inputs or outputs, dimensions, and parameters on one of them than these are refused, as over gRPC. */
-const maxTensors = 1024;
-const maxDimensions = 64;
-const maxParameters = 256;
+export const maxTensors = 1024;
+export const maxDimensions = 64;
+export const maxParameters = 256;
 
 /** Which outputs leave as bytes behind the JSON instead of inside it. */
 export type BinaryOutputs = 'all' | ReadonlySet<string>;

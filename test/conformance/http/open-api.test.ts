@@ -4,19 +4,27 @@ import { matchesSchema } from '../../support/json-schema.ts';
 import { models } from '../protocol/support/models.ts';
 import { Serving, type ServedModel } from '../protocol/support/serving.ts';
 
+interface Media {
+  readonly schema?: unknown;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
+
+type Content = Readonly<Record<string, Media>>;
+
 interface Operation {
-  readonly requestBody?: {
-    readonly content: { readonly 'application/json': { schema: unknown; example?: unknown } };
-  };
-  readonly responses: Readonly<
-    Record<string, { readonly content: { readonly 'application/json': { schema: unknown } } }>
-  >;
+  readonly operationId: string;
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, { readonly content?: Content; readonly $ref?: string }>>;
 }
 
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly responses: Readonly<Record<string, { readonly content?: Content }>> };
 }
+
+const methods = ['get', 'post', 'put', 'delete'];
 
 const described: ServedModel = {
   fixture: 'mlp16',
@@ -33,7 +41,7 @@ classes: [red, green, blue, white]`,
   },
 };
 
-describe('the description of the plain prediction API', () => {
+describe('the description of the front', () => {
   let serving: Serving;
   let base: string;
   let document: Document;
@@ -73,9 +81,15 @@ describe('the description of the plain prediction API', () => {
     { responses }: Operation,
     { status, told }: { status: number; told: unknown },
   ): void {
-    const schema = responses[String(status)]?.content['application/json'].schema;
-    assert.ok(schema !== undefined, `${status} is not described`);
-    assert.ok(matchesSchema(document, schema, told), JSON.stringify(told));
+    const reply = responses[String(status)];
+    assert.ok(reply !== undefined, `${status} is not described`);
+    const { content } = reply.$ref === undefined ? reply : (refusal(reply.$ref) ?? {});
+    const schema = content?.['application/json']?.schema;
+    assert.ok(matchesSchema(document, schema, told), `${JSON.stringify(schema)}: ${JSON.stringify(told)}`);
+  }
+
+  function refusal(reference: string): { readonly content?: Content } | undefined {
+    return document.components.responses[reference.split('/').at(-1) ?? ''];
   }
 
   it('is of OpenAPI 3.1, and has the paths of every model', () => {
@@ -88,17 +102,85 @@ describe('the description of the plain prediction API', () => {
   });
 
   it('has examples that are as it says, and are answered as it says', async () => {
+    const tried = new Set<string>();
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const [method, described] of Object.entries(methods)) {
         if (path.includes('{') || (method !== 'get' && method !== 'post')) continue;
         const content = described.requestBody?.content['application/json'];
+        // A model whose input is no JSON, and whatever means a model without naming it.
+        if (described.requestBody !== undefined && content?.example === undefined) continue;
+        if (path === '/' || path === '/v1/model/info' || path === '/model/info') continue;
         if (content !== undefined) assert.ok(matchesSchema(document, content.schema, content.example), path);
         const answer = await ask(path, content?.example);
         assert.ok(answer.status === 200 || answer.status === 202, `${path}: ${JSON.stringify(answer.told)}`);
         assertDescribed(described, answer);
+        tried.add(path);
+      }
+    }
+    for (const path of ['/v2/models/mlp/infer', '/v2/models/text/generate', '/v1/models/od%20d/predict']) {
+      assert.ok(tried.has(path), path);
+    }
+  });
+
+  it('has examples of replies that are as it says', () => {
+    for (const [path, item] of Object.entries(document.paths)) {
+      for (const [method, { responses }] of Object.entries(item)) {
+        if (!methods.includes(method)) continue;
+        for (const { content = {} } of Object.values(responses)) {
+          for (const { schema, example } of Object.values(content)) {
+            if (example !== undefined) assert.ok(matchesSchema(document, schema, example), path);
+          }
+        }
       }
     }
   });
+
+  it('has an example of rows for each model in the paths of all models', async () => {
+    const { requestBody, ...predict } = operation('/v1/models/{model}:predict', 'post');
+    const examples = requestBody?.content['application/json']?.examples ?? {};
+    assert.ok(Object.keys(examples).length >= 3);
+    for (const [name, { value }] of Object.entries(examples)) {
+      const answer = await ask(`/v1/models/${encodeURIComponent(name)}:predict`, value);
+      assert.equal(answer.status, 200, JSON.stringify(answer.told));
+      assertDescribed(predict, answer);
+    }
+  });
+
+  it('names every operation differently', () => {
+    const ids = Object.values(document.paths).flatMap((item) =>
+      methods.flatMap((method) => item[method]?.operationId ?? []),
+    );
+    assert.ok(ids.length > 100);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  const inferBodies: readonly (readonly [string, object])[] = [
+    ['a tensor', {}],
+    ['rows as lists', { shape: [2, 16], data: [Array(16).fill(1), Array(16).fill(2)] }],
+    ['another name', { name: 'q' }],
+    ['another datatype', { datatype: 'INT32' }],
+    ['another shape', { shape: [1, 8], data: Array(8).fill(1) }],
+    ['another rank', { shape: [16] }],
+    ['too many rows', { shape: [9, 16], data: Array(144).fill(1) }],
+    ['no rows', { shape: [0, 16], data: [] }],
+    ['texts', { data: Array(16).fill('x') }],
+    ['a number for a list', { data: 1 }],
+    ['a number that no float holds', { data: Array(16).fill(1e39) }],
+    ['parameters that are no object', { parameters: [] }],
+    ['parameters that are objects', { parameters: { a: {} } }],
+  ];
+  for (const [title, change] of inferBodies) {
+    it(`says as the server does whether ${title} can be inferred from`, async () => {
+      const described = operation('/v2/models/mlp/infer', 'post');
+      const input = { name: 'x', datatype: 'FP32', shape: [1, 16], data: Array(16).fill(1), ...change };
+      const says = matchesSchema(document, described.requestBody?.content['application/json']?.schema, {
+        inputs: [input],
+      });
+      const answer = await ask('/v2/models/mlp/infer', { inputs: [input] });
+      assert.equal(answer.status, says ? 200 : 400, JSON.stringify(answer.told));
+      assertDescribed(described, answer);
+    });
+  }
 
   const row = [...Array.from({ length: 13 }, (_, index) => index), 0.5, 3, false];
   const named = Object.fromEntries(
@@ -135,7 +217,7 @@ describe('the description of the plain prediction API', () => {
       const path = '/v1/models/described/predict';
       const described = operation(path, 'post');
       const body: unknown = JSON.parse(JSON.stringify({ features }));
-      const says = matchesSchema(document, described.requestBody?.content['application/json'].schema, body);
+      const says = matchesSchema(document, described.requestBody?.content['application/json']?.schema, body);
       const answer = await ask(path, body);
       assert.equal(answer.status, says ? 200 : 400, JSON.stringify(answer.told));
       assertDescribed(described, answer);
@@ -160,6 +242,10 @@ describe('the description of the plain prediction API', () => {
   it('follows the models that are ready', async () => {
     await using empty = await Serving.start('h2', { broken: { fixture: undefined } });
     const told = (await (await fetch(`http://${empty.server.httpAddress}/openapi.json`)).json()) as Document;
-    assert.deepEqual(Object.keys(told.paths), ['/v1/tasks/{task_id}', '/v1/health']);
+    assert.ok(Object.hasOwn(told.paths, '/v2/models/{model}/infer'));
+    assert.deepEqual(
+      Object.keys(told.paths).filter((path) => path.includes('broken')),
+      [],
+    );
   });
 });

@@ -43,7 +43,6 @@ describe('plain predictions of a server with API keys', () => {
     ['/v1/predict', body],
     ['/predict/async', body],
     ['/model/info', {}],
-    ['/openapi.json', {}],
     ['/v1/tasks/7', {}],
   ] as const) {
     it(`${path} needs one`, async () => {

@@ -10,6 +10,7 @@ function dialectOf(...routes: readonly string[]): Dialect {
   return {
     endpoints: new Map(routes.map((route) => [route, reads('infer', () => emptyReply())])),
     errorReply,
+    describe: () => Promise.resolve({ paths: {}, schemas: {} }),
   };
 }
 

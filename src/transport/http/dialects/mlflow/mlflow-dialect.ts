@@ -19,7 +19,11 @@ export function createMlflowDialect(services: DialectServices): Dialect {
     ['/version', reads('none', () => textReply(serverVersion, 200))],
     ['/invocations', takes('infer', createInvocations(services))],
   ]);
-  return { endpoints, errorReply: mlflowErrorReply };
+  return {
+    endpoints,
+    errorReply: mlflowErrorReply,
+    describe: async () => (await import('./mlflow-part.ts')).mlflowPart,
+  };
 }
 
 /** Texts that MLflow sends as JSON. */

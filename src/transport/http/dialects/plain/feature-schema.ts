@@ -1,9 +1,7 @@
 import type { Datatype } from '../../../../inference/datatype.ts';
 import { numberBounds, type Feature, type FeatureValue } from '../../../../inference/features.ts';
+import { exact, type Schema } from '../../open-api/schema.ts';
 import type { PlainInput, PlainModel } from './plain-model.ts';
-
-/** A schema of JSON Schema 2020-12, which OpenAPI 3.1 uses. */
-export type Schema = Readonly<Record<string, unknown>>;
 
 const typeNames = {
   number: 'number',
@@ -30,13 +28,6 @@ function featureSchema(feature: Feature, datatype: Datatype): Schema {
       ? {}
       : { default: feature.default }),
   };
-}
-
-/** A number that JSON.stringify writes with all its digits. */
-function exact(value: number | bigint): unknown {
-  if (typeof value === 'number') return value;
-  const rawJson: unknown = Reflect.get(JSON, 'rawJSON');
-  return typeof rawJson === 'function' ? Reflect.apply(rawJson, JSON, [String(value)]) : Number(value);
 }
 
 /** One row of features. */

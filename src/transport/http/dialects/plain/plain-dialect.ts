@@ -3,7 +3,6 @@ import { reads, takes, type Endpoint } from '../../http-call.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { plainErrorReply } from './invalid-features.ts';
 import { createHealth, createModelInfo } from './model-info.ts';
-import { createOpenApi } from './open-api.ts';
 import { createPredictAsync, createTasks } from './predict-async.ts';
 import { createPredict } from './predict.ts';
 import { TaskStore } from './task-store.ts';
@@ -28,9 +27,12 @@ export function createPlainDialect(services: DialectServices): Dialect {
     endpoints.set(`${path}/predict/batch/async`, batchAsync);
     endpoints.set(path.endsWith('}') ? `${path}/info` : `${path}/model/info`, info);
   }
-  endpoints.set('/openapi.json', reads('infer', createOpenApi(services)));
   endpoints.set('/v1/tasks/{task}', createTasks(tasks));
   endpoints.set('/v1/health', health);
   endpoints.set('/health', health);
-  return { endpoints, errorReply: plainErrorReply };
+  return {
+    endpoints,
+    errorReply: plainErrorReply,
+    describe: async (models) => (await import('./plain-part.ts')).plainPart(models, services.catalog),
+  };
 }

@@ -1,7 +1,8 @@
-import type { ModelCatalog, ModelConfigMessage, TensorMetadata } from '../../../../inference/catalog.ts';
+import type { ModelCatalog, TensorMetadata } from '../../../../inference/catalog.ts';
 import { isDatatype, type Datatype } from '../../../../inference/datatype.ts';
 import { featureTypeOf, type Feature, type NonFinitePolicy } from '../../../../inference/features.ts';
 import { elementCount } from '../../../../inference/tensor.ts';
+import { optionalInputs } from '../../open-api/described-model.ts';
 import { refuse } from '../../refuse.ts';
 import { planPrediction, type PredictionPlan } from '../../../../inference/plan-prediction.ts';
 
@@ -46,7 +47,7 @@ export function plainModel(
   const maxBatchSize = Number(config['max_batch_size'] ?? 0);
   const common = {
     batched: maxBatchSize > 0,
-    optional: optionalInputs(config),
+    optional: optionalInputs(config['input']),
     nonFinite: file?.nonFinite ?? unsaid,
   };
   const inputs = metadata.inputs.map((input) => plainInput(input, common));
@@ -71,7 +72,7 @@ function featuresOf(inputs: readonly PlainInput[], listed: readonly Feature[]): 
 
 interface Common {
   readonly batched: boolean;
-  readonly optional: ReadonlySet<unknown>;
+  readonly optional: ReadonlySet<string>;
   readonly nonFinite: NonFinitePolicy;
 }
 
@@ -98,16 +99,4 @@ function plainInput(
       nonFinite: type === 'number' ? nonFinite : 'refuse',
     },
   };
-}
-
-/** Names of inputs that the configuration calls optional. */
-function optionalInputs(config: ModelConfigMessage): ReadonlySet<unknown> {
-  const inputs: unknown = config['input'];
-  const optional = new Set<unknown>();
-  if (!Array.isArray(inputs)) return optional;
-  for (const input of inputs) {
-    const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(Object(input)));
-    if (fields.get('optional') === true) optional.add(fields.get('name'));
-  }
-  return optional;
 }

@@ -20,7 +20,11 @@ export function createAzureDialect(services: DialectServices): Dialect {
     ['/ready', ready],
     ['/score', takes('infer', createScore(services))],
   ]);
-  return { endpoints, errorReply };
+  return {
+    endpoints,
+    errorReply,
+    describe: async () => (await import('./platform-parts.ts')).azurePart,
+  };
 }
 
 function textReply(text: string, status: number): HttpReply {

@@ -35,7 +35,11 @@ export function createSagemakerDialect(services: DialectServices): Dialect {
       ),
     ],
   ]);
-  return { endpoints, errorReply };
+  return {
+    endpoints,
+    errorReply,
+    describe: async () => (await import('./platform-parts.ts')).sagemakerPart,
+  };
 }
 
 /** Attributes that the client sends for the container come back with the reply. */

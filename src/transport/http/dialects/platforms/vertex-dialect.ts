@@ -19,5 +19,9 @@ export function createVertexDialect(services: DialectServices): Dialect {
     ],
     [predictRoute, takes('infer', createScore(services))],
   ]);
-  return { endpoints, errorReply };
+  return {
+    endpoints,
+    errorReply,
+    describe: async () => (await import('./platform-parts.ts')).vertexPart(predictRoute, healthRoute),
+  };
 }

@@ -25,7 +25,12 @@ export function createTorchserveDialect(services: DialectServices): Dialect {
     ['/models/{model}/all', reads('infer', createDescribe(services, 'all'))],
     ['/models/{model}/{label}', manages({ get: createDescribe(services, 'one'), delete: unregister })],
   ];
-  return { endpoints: new Map(endpoints), errorReply: torchserveErrorReply };
+  return {
+    endpoints: new Map(endpoints),
+    errorReply: torchserveErrorReply,
+    describe: async () =>
+      (await import('./torchserve-part.ts')).torchservePart(services.control !== undefined),
+  };
 }
 
 interface Managing {

@@ -41,7 +41,14 @@ export function createV1Dialect(names: readonly DialectName[], services: Dialect
       reads('none', () => jsonReply({ status: 'alive' })),
     );
   }
-  return { endpoints, errorReply };
+  return {
+    endpoints,
+    errorReply,
+    async describe(models) {
+      const { v1Part } = await import('./v1-part.ts');
+      return v1Part(models, { kserve: names.includes('kserve-v1'), tensorflow: withTensorflow });
+    },
+  };
 }
 
 function readyModels({ catalog }: DialectServices): readonly string[] {
