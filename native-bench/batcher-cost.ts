@@ -42,6 +42,7 @@ const noStatistics: StatisticsRecorder = {
   recordFailure() {},
   recordCacheHit() {},
   recordFirstAnswer() {},
+  recordResponse() {},
   recordCacheMiss() {},
   setPending() {},
 };

@@ -3,6 +3,9 @@ import type { Front } from './front.ts';
 /** Why a request failed, in Triton's words (label `reason` of nv_inference_request_failure). */
 export type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 
+/** What became of one of the answers of a request that has several: an empty one only says that it was the last. */
+export type ResponseEnding = 'success' | 'fail' | 'empty' | 'cancel';
+
 /** Where the stages report what happened to the requests of one model version. Durations are milliseconds. */
 export interface StatisticsRecorder {
   /** Once per executed batch. `queueMs` is the sum over the batch's requests; the compute parts are the batch's own. */
@@ -19,6 +22,16 @@ export interface StatisticsRecorder {
   recordSuccess(totalMs: number, front: Front): void;
   /** Beside `recordSuccess`, once per request of many steps that was answered at all: when its first answer was there. */
   recordFirstAnswer(totalMs: number): void;
+  /**
+   * Once per answer of a request that may have several.
+   *
+   * @param index 0 for its first answer. @param inferMs From the answer before it. @param outputMs Until it was taken.
+   */
+  recordResponse(
+    index: number,
+    ending: ResponseEnding,
+    times: { readonly inferMs: number; readonly outputMs: number },
+  ): void;
   recordFailure(totalMs: number, reason: FailureReason, front: Front): void;
   recordCacheHit(queueMs: number, lookupMs: number): void;
   recordCacheMiss(lookupAndInsertMs: number): void;
@@ -36,6 +49,17 @@ export interface BatchStatistics {
   readonly computeInput: StatisticDuration;
   readonly computeInfer: StatisticDuration;
   readonly computeOutput: StatisticDuration;
+}
+
+/** The answers with one place among those of their requests: Triton's InferResponseStatistics. */
+export interface ResponseStatistics {
+  readonly index: number;
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+  readonly success: StatisticDuration;
+  readonly fail: StatisticDuration;
+  readonly emptyResponse: StatisticDuration;
+  readonly cancel: StatisticDuration;
 }
 
 /** Counts of values by size. */
@@ -85,4 +109,6 @@ export interface StatisticsSnapshot {
   readonly cacheMiss: StatisticDuration;
   readonly pending: number;
   readonly batches: readonly BatchStatistics[];
+  /** Of models that answer several times; by index. */
+  readonly responses: readonly ResponseStatistics[];
 }

@@ -21,6 +21,7 @@ const uncounted: StatisticsRecorder = {
   recordQueueWait: nothing,
   recordSuccess: nothing,
   recordFirstAnswer: nothing,
+  recordResponse: nothing,
   recordFailure: nothing,
   recordCacheHit: nothing,
   recordCacheMiss: nothing,

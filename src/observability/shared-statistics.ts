@@ -2,6 +2,7 @@ import type {
   BatchStatistics,
   FrontStatistics,
   LatencySnapshot,
+  ResponseStatistics,
   StatisticDuration,
   StatisticsRecorder,
   StatisticsSnapshot,
@@ -41,6 +42,7 @@ export function createSharedStatistics({
     recordQueueWait: (queueMs) => recorder.recordQueueWait(queueMs),
     recordSuccess: (totalMs, front) => recorder.recordSuccess(totalMs, front),
     recordFirstAnswer: (totalMs) => recorder.recordFirstAnswer(totalMs),
+    recordResponse: (index, ending, times) => recorder.recordResponse(index, ending, times),
     recordFailure: (totalMs, reason, front) => recorder.recordFailure(totalMs, reason, front),
     recordCacheHit: (queueMs, lookupMs) => recorder.recordCacheHit(queueMs, lookupMs),
     recordCacheMiss: (lookupAndInsertMs) => recorder.recordCacheMiss(lookupAndInsertMs),
@@ -102,11 +104,37 @@ function sum(a: StatisticsSnapshot, b: StatisticsSnapshot): StatisticsSnapshot {
     cacheMiss: durations(a.cacheMiss, b.cacheMiss),
     pending: a.pending + b.pending,
     batches: batches(a.batches, b.batches),
+    responses: responses(a.responses, b.responses),
   };
 }
 
 function durations(a: StatisticDuration, b: StatisticDuration): StatisticDuration {
   return { count: a.count + b.count, ns: a.ns + b.ns };
+}
+
+/** In the order of their indices. */
+function responses(
+  a: readonly ResponseStatistics[],
+  b: readonly ResponseStatistics[],
+): readonly ResponseStatistics[] {
+  const byIndex = new Map(a.map((response) => [response.index, response]));
+  for (const response of b) {
+    const other = byIndex.get(response.index);
+    byIndex.set(response.index, other === undefined ? response : sumResponses(other, response));
+  }
+  return [...byIndex.values()].sort((x, y) => x.index - y.index);
+}
+
+function sumResponses(a: ResponseStatistics, b: ResponseStatistics): ResponseStatistics {
+  return {
+    index: a.index,
+    computeInfer: durations(a.computeInfer, b.computeInfer),
+    computeOutput: durations(a.computeOutput, b.computeOutput),
+    success: durations(a.success, b.success),
+    fail: durations(a.fail, b.fail),
+    emptyResponse: durations(a.emptyResponse, b.emptyResponse),
+    cancel: durations(a.cancel, b.cancel),
+  };
 }
 
 /** In the order of their sizes. */

@@ -4,12 +4,14 @@ import type {
   FailureReason,
   FrontStatistics,
   LatencySnapshot,
+  ResponseEnding,
   StatisticDuration,
   StatisticsRecorder,
   StatisticsSnapshot,
 } from '../inference/statistics.ts';
 import type { Clock } from '../util/clock.ts';
 import { HistogramCells } from './histogram-cells.ts';
+import { ResponseCells } from './response-cells.ts';
 
 /** Where each number stands in the shared memory. Times are sums in milliseconds. */
 const at = {
@@ -75,7 +77,9 @@ const frontFailuresAt = {
   embedded: firstAnswerCells.end + 2 * failureReasons.length,
 } as const satisfies Record<Front, number>;
 
-const batchesAt = firstAnswerCells.end + fronts.length * failureReasons.length;
+const responseCells = new ResponseCells(firstAnswerCells.end + fronts.length * failureReasons.length);
+
+const batchesAt = responseCells.end;
 
 /** Of each executed batch size: the size, executions, and the sums of the three compute times. */
 const batchFields = 5;
@@ -165,6 +169,14 @@ export class ModelStatistics implements StatisticsRecorder {
     firstAnswerCells.add(this.#numbers, totalMs);
   }
 
+  recordResponse(
+    index: number,
+    ending: ResponseEnding,
+    times: { readonly inferMs: number; readonly outputMs: number },
+  ): void {
+    responseCells.add(this.#numbers, index, ending, times);
+  }
+
   recordFailure(totalMs: number, reason: FailureReason, front: Front): void {
     this.#add(at.failures, 1);
     this.#add(at.failureMs, totalMs);
@@ -215,6 +227,7 @@ export class ModelStatistics implements StatisticsRecorder {
       cacheMiss: duration(this.#get(at.cacheMisses), this.#get(at.cacheMissMs)),
       pending: this.#get(at.pending),
       batches: this.#batches(),
+      responses: responseCells.read(this.#numbers),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { ServingError } from '../errors.ts';
+import { ServingError } from '../errors.ts';
 import type { CallContext, TakeAnswer } from '../inference/call-context.ts';
 import {
   noParameters,
@@ -11,6 +11,7 @@ import type { IterationPlan, SequencePlan } from '../inference/sequence.ts';
 import type { Target } from '../inference/target.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
+import { AnswerTimes } from './answer-times.ts';
 import { refuse } from './refusals.ts';
 import { answerTo, nextStates, wholeInputs, wholeOutputs } from './whole-request.ts';
 
@@ -109,6 +110,21 @@ export class IterativeRun {
 
   /** All steps, one after the other. @returns the last answer, without outputs where the last step makes none. */
   async run(): Promise<InferResponse> {
+    const { target, clock } = this.#tools;
+    if (this.#take === undefined) return this.#runSteps(undefined);
+    const times = new AnswerTimes(target.statistics, clock);
+    try {
+      const last = await this.#runSteps(times);
+      times.ended(last.outputs.length > 0 ? 'success' : 'empty');
+      return last;
+    } catch (thrown) {
+      const error = ServingError.from(thrown);
+      times.failed(error);
+      throw error;
+    }
+  }
+
+  async #runSteps(times: AnswerTimes | undefined): Promise<InferResponse> {
     const { plan, iteration, target } = this.#tools;
     let states = this.begin;
     for (let step = 1; ; step++) {
@@ -123,7 +139,10 @@ export class IterativeRun {
       const next = nextStates(plan, outputs);
       if (typeof next === 'string') throw refuse.badState(target.spec, next);
       states = next;
-      if (answers && this.#take !== undefined) await this.#send(this.#take(answer()));
+      if (!answers || this.#take === undefined) continue;
+      times?.computed();
+      await this.#send(this.#take(answer()));
+      times?.ended('success');
     }
   }
 

@@ -3,7 +3,7 @@ import type { Executor } from '../../src/inference/executor.ts';
 import type { ModelSpec, TensorSpec } from '../../src/inference/model-spec.ts';
 import { anonymous, type Principal } from '../../src/inference/principal.ts';
 import { noParameters, type InferRequest, type Parameter } from '../../src/inference/request.ts';
-import type { FailureReason, StatisticsRecorder } from '../../src/inference/statistics.ts';
+import type { FailureReason, ResponseEnding, StatisticsRecorder } from '../../src/inference/statistics.ts';
 import type { QueuePolicy, Scheduling, Target } from '../../src/inference/target.ts';
 
 /** Remembers what it was told, in order where order matters. */
@@ -12,6 +12,7 @@ export class StatisticsNotebook implements StatisticsRecorder {
   readonly queueWaits: number[] = [];
   readonly successes: number[] = [];
   readonly firstAnswers: number[] = [];
+  readonly responses: string[] = [];
   readonly failures: { totalMs: number; reason: FailureReason }[] = [];
   pending = 0;
   mostPending = 0;
@@ -30,6 +31,14 @@ export class StatisticsNotebook implements StatisticsRecorder {
 
   recordFirstAnswer(totalMs: number): void {
     this.firstAnswers.push(totalMs);
+  }
+
+  recordResponse(
+    index: number,
+    ending: ResponseEnding,
+    { inferMs, outputMs }: { readonly inferMs: number; readonly outputMs: number },
+  ): void {
+    this.responses.push(`${index} ${ending} ${inferMs}+${outputMs}`);
   }
 
   recordFailure(totalMs: number, reason: FailureReason): void {

@@ -37,6 +37,19 @@ function toMessage(snapshot: StatisticsSnapshot): object {
       compute_infer: duration(batch.computeInfer),
       compute_output: duration(batch.computeOutput),
     })),
+    response_stats: Object.fromEntries(
+      snapshot.responses.map((response) => [
+        String(response.index),
+        {
+          compute_infer: duration(response.computeInfer),
+          compute_output: duration(response.computeOutput),
+          success: duration(response.success),
+          fail: duration(response.fail),
+          empty_response: duration(response.emptyResponse),
+          cancel: duration(response.cancel),
+        },
+      ]),
+    ),
   };
 }
 

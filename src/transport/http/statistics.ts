@@ -32,7 +32,19 @@ function toJson(snapshot: StatisticsSnapshot): object {
       cache_hit: duration(snapshot.cacheHit),
       cache_miss: duration(snapshot.cacheMiss),
     },
-    response_stats: {},
+    response_stats: Object.fromEntries(
+      snapshot.responses.map((response) => [
+        String(response.index),
+        {
+          compute_infer: duration(response.computeInfer),
+          compute_output: duration(response.computeOutput),
+          success: duration(response.success),
+          fail: duration(response.fail),
+          empty_response: duration(response.emptyResponse),
+          cancel: duration(response.cancel),
+        },
+      ]),
+    ),
     batch_stats: snapshot.batches.map((batch) => ({
       batch_size: batch.batchSize,
       compute_input: duration(batch.computeInput),

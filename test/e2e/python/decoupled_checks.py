@@ -213,6 +213,24 @@ def events() -> None:
     checks.equal([json.loads(line[6:])["next_token"] for line in lines], [token for token, _ in wanted(5)])
 
 
+def answers_counted() -> None:
+    """statistics count the first, the second and each further answer, on both fronts"""
+    before = counted("writer").response_stats["0"].success.count
+    tokens = wanted(5)
+    stream = Stream()
+    stream.send(5)
+    checks.equal(len(stream.take_all()), len(tokens))
+    stream.stop()
+    answers = counted("writer").response_stats
+    checks.equal(answers["0"].success.count, before + 1)
+    checks.equal(answers["0"].compute_infer.ns > 0, True)
+    checks.equal(answers[str(len(tokens) - 1)].success.count > 0, True)
+    with urllib.request.urlopen(f"http://{HTTP_ADDRESS}/v2/models/writer/stats", timeout=20) as reply:
+        [model] = json.load(reply)["model_stats"]
+    checks.equal(model["response_stats"]["0"]["success"]["count"], before + 1)
+    checks.equal(len(counted("last_letter").response_stats), 0)
+
+
 checks.run(
     same_steps,
     own_limit,
@@ -224,4 +242,5 @@ checks.run(
     unary,
     asynchronous,
     events,
+    answers_counted,
 )

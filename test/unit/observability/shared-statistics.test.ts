@@ -59,6 +59,39 @@ test('a writer that takes over goes on where the last one stopped, also with bat
   );
 });
 
+test('answers are counted by their place among those of their request, as far as there are places', () => {
+  const of = share(2);
+  const [first, second, reader] = [of(0), of(1), of(undefined)];
+  first.recordResponse(0, 'success', { inferMs: 3, outputMs: 1 });
+  second.recordResponse(0, 'fail', { inferMs: 5, outputMs: 0 });
+  second.recordResponse(2, 'empty', { inferMs: 2, outputMs: 0 });
+  second.recordResponse(2, 'cancel', { inferMs: 4, outputMs: 2 });
+  second.recordResponse(1_000_000, 'success', { inferMs: 3, outputMs: 1 });
+  const none = { count: 0, ns: 0 };
+  const expected = [
+    {
+      index: 0,
+      computeInfer: { count: 2, ns: 8e6 },
+      computeOutput: { count: 2, ns: 1e6 },
+      success: { count: 1, ns: 4e6 },
+      fail: { count: 1, ns: 5e6 },
+      emptyResponse: none,
+      cancel: none,
+    },
+    {
+      index: 2,
+      computeInfer: { count: 1, ns: 2e6 },
+      computeOutput: none,
+      success: none,
+      fail: none,
+      emptyResponse: { count: 1, ns: 2e6 },
+      cancel: { count: 1, ns: 6e6 },
+    },
+  ];
+  assert.deepEqual(reader.snapshot().responses, expected);
+  assert.deepEqual(first.snapshot().responses, expected);
+});
+
 test('the histograms of all threads are summed', () => {
   const of = share(2);
   for (const writer of [0, 1]) {

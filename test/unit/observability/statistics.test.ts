@@ -28,6 +28,7 @@ test('a model that was never used counts nothing', () => {
     cacheMiss: never,
     pending: 0,
     batches: [],
+    responses: [],
   });
 });
 

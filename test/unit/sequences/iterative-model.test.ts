@@ -431,6 +431,34 @@ test('the first answer of a request is counted when it is there, once', async ()
   assert.deepEqual(bench.statistics.successes, [10, 30]);
 });
 
+test('answers are counted one by one, each from the one before it, with what became of the last', async () => {
+  const bench = new Bench({ emitOutput: 'even' });
+  const sent = bench.send(3);
+  const silent = bench.send(1, { by: 2 });
+  await settled();
+  for (let batch = 0; batch < 3; batch++) {
+    bench.clock.advance(10);
+    await bench.finish();
+  }
+  await Promise.all([sent.last, silent.last]);
+  assert.deepEqual(bench.statistics.responses, ['0 empty 10+0', '0 success 10+0', '1 success 20+0']);
+  const gone = bench.send(9);
+  await settled();
+  bench.clock.advance(5);
+  gone.call.cancel();
+  await bench.finishAll();
+  await gone.last;
+  assert.equal(bench.statistics.responses.at(-1), '0 cancel 5+0');
+});
+
+test('an answer alone, of a model that gives one, is not among those counted one by one', async () => {
+  const bench = new Bench({ decoupled: false });
+  const sent = bench.send(2);
+  await bench.finishAll();
+  await sent.last;
+  assert.deepEqual(bench.statistics.responses, []);
+});
+
 test('a request is counted once, its steps are counted as inferences', async () => {
   const bench = new Bench();
   const sent = [3, 2].map((left) => bench.send(left));

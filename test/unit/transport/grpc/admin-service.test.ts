@@ -36,6 +36,7 @@ const snapshot: StatisticsSnapshot = {
   cacheMiss: timed,
   pending: 0,
   batches: [{ batchSize: 4, computeInput: timed, computeInfer: timed, computeOutput: timed }],
+  responses: [],
 };
 
 const batching: BatchingReading = {

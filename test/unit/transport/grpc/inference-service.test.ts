@@ -205,6 +205,17 @@ describe('the inference service', () => {
       cacheMiss: time,
       pending: 0,
       batches: [{ batchSize: 2, computeInput: time, computeInfer: time, computeOutput: time }],
+      responses: [
+        {
+          index: 0,
+          computeInfer: time,
+          computeOutput: time,
+          success: time,
+          fail: time,
+          emptyResponse: time,
+          cancel: time,
+        },
+      ],
     };
     const catalog: ModelCatalog = {
       ...fakeCatalog([iris]),
@@ -219,6 +230,8 @@ describe('the inference service', () => {
     assert.equal(stats['inference_count'], '5');
     assert.deepEqual((stats['inference_stats'] as Plain)['queue'], { count: '3', ns: '1235' });
     assert.equal((stats['batch_stats'] as Plain[])[0]?.['batch_size'], '2');
+    const responses = stats['response_stats'] as Record<string, Plain>;
+    assert.deepEqual(responses['0']?.['empty_response'], { count: '3', ns: '1235' });
     await assert.rejects(
       call(service({ catalog }), 'ModelStatistics', { name: 'nobody' }),
       failsWith('invalid_argument', /^requested model 'nobody' is not available/),
