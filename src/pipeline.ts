@@ -33,6 +33,7 @@ export interface Stages {
  */
 export function createPipeline(stages: Stages): Infer {
   const { router, experiments, sharedMemory, admission, batcher, onFailure } = stages;
+  const { routeOnDemand } = router;
   const answer = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> => {
     const shared = request.shared && requireSharedMemory(sharedMemory).hold(request.shared, call);
     const admitted = admission.admit(target, request, call, shared);
@@ -52,7 +53,11 @@ export function createPipeline(stages: Stages): Infer {
         const answered = experiments.get(request.model)?.serve(request, call, answer);
         if (answered !== undefined) return await answered;
       }
-      return await answer(router.route(request.model, request.version), request, call);
+      const target =
+        routeOnDemand === undefined
+          ? router.route(request.model, request.version)
+          : await routeOnDemand(request.model, request.version, call);
+      return await answer(target, request, call);
     } catch (error) {
       onFailure(call.front, error);
       throw error;

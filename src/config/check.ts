@@ -17,9 +17,20 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       'models.repositories is empty: name a model repository, for example --model-repository ./models',
     );
   }
-  if (models.load.length > 0 && models.controlMode !== 'explicit') {
+  const onDemand = models.controlMode === 'on-demand';
+  if (onDemand && server.ioThreads > 1) {
     problems.push(
-      `models.load needs models.controlMode explicit, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
+      `models.controlMode on-demand needs server.ioThreads 1, got ${server.ioThreads}${from('server.ioThreads')}`,
+    );
+  }
+  for (const name of ['maxLoaded', 'idleSecs'] as const) {
+    if (models[name] > 0 && !onDemand) {
+      problems.push(`models.${name} needs models.controlMode on-demand${from(`models.${name}`)}`);
+    }
+  }
+  if (models.load.length > 0 && models.controlMode !== 'explicit' && !onDemand) {
+    problems.push(
+      `models.load needs models.controlMode explicit or on-demand, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
     );
   }
   if (!grpc.enabled) {

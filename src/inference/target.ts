@@ -1,3 +1,4 @@
+import type { CallContext } from './call-context.ts';
 import type { EnsemblePlan } from './ensemble.ts';
 import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
@@ -164,4 +165,13 @@ export type JoinRequests = (
 /** Finds the target of a request, or throws not_found / unavailable with the protocol's texts. */
 export interface Router {
   route(model: string, version: string): Target;
+  /** There where models are loaded when requests ask for them. */
+  readonly routeOnDemand?: RouteOnDemand | undefined;
 }
+
+/**
+ * As `Router.route`, at once for a model that serves; one that is known but not loaded is loaded first.
+ *
+ * @throws what `route` throws, and (rejects with) why the model could not be loaded; resource_exhausted when too much waits.
+ */
+export type RouteOnDemand = (model: string, version: string, call: CallContext) => Target | Promise<Target>;

@@ -29,6 +29,7 @@ import {
   type VersionSource,
 } from './model-source.ts';
 import { isIterative } from './iteration-config.ts';
+import { estimateMemory, type MemoryBudget } from './memory-budget.ts';
 import { findProcessing, processedConfig, processedSpec, processingFiles } from './processing-file.ts';
 import { requestOf } from './sample-request.ts';
 import { schedulingOf } from './scheduling.ts';
@@ -54,6 +55,7 @@ export interface LoadTools extends SessionDefaults {
    * @throws ServingError invalid_argument when one of them could never run.
    */
   readonly limitInstances?: (limits: readonly InstanceLimits[]) => Disposable;
+  readonly memory: MemoryBudget;
   /** Requests of this target must not share a batch, for this reason. */
   readonly onNotBatchable: (target: Target, reason: string) => void;
   /** Why models with sequences of many requests cannot be served; left out where they can. */
@@ -96,7 +98,8 @@ export async function loadVersion(
   }
   const plan = sessionPlanOf({ ...given, name: source.name }, files.modelPath, tools);
   const processing = await findProcessing(source, version.version, given, tools.allowProcessing);
-  const opened = await openLimited({ ...plan, processing }, given, tools);
+  const memoryBytes = await estimateMemory(given, plan, files.files);
+  const opened = await openLimited({ plan: { ...plan, processing }, config: given, memoryBytes }, tools);
   try {
     const config = completeConfig(given, opened.metadata, {
       model: source.name,
@@ -168,14 +171,20 @@ async function behindModule(
   return { ...loaded, config, target: outer };
 }
 
-/** Opens the sessions, counted by the rate limiter as long as they are open. */
-async function openLimited(plan: SessionPlan, config: ModelConfig, tools: LoadTools): Promise<OpenedModel> {
-  const { openModel, limitInstances } = tools;
-  if (limitInstances === undefined) return openModel(plan);
+interface Opening {
+  readonly plan: SessionPlan;
+  readonly config: ModelConfig;
+  readonly memoryBytes: number;
+}
+
+/** Opens the sessions, counted by the rate limiter and the memory budget as long as they are open. */
+async function openLimited({ plan, config, memoryBytes }: Opening, tools: LoadTools): Promise<OpenedModel> {
+  const { openModel, limitInstances, memory } = tools;
   using undo = new DisposableStack();
-  const admitted = undo.use(limitInstances(instanceLimitsOf(config)));
+  undo.use(memory.reserve(memoryBytes));
+  if (limitInstances !== undefined) undo.use(limitInstances(instanceLimitsOf(config)));
   const opened = await openModel(plan);
-  undo.move();
+  const admitted = undo.move();
   return {
     metadata: opened.metadata,
     executors: opened.executors,

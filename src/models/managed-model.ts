@@ -6,6 +6,7 @@ import { configFromPbtxt } from './config-from-pbtxt.ts';
 import type { ModelConfig } from './config.ts';
 import { loadEnsemble, noFiles } from './load-ensemble.ts';
 import { loadVersion, versionStamp, type LoadTools } from './load-version.ts';
+import { memoryReason } from './memory-budget.ts';
 import { findModelFiles, type ModelSource, type VersionSource } from './model-source.ts';
 import type { ModelState } from './model-table.ts';
 import { chooseVersions } from './version-policy.ts';
@@ -114,7 +115,8 @@ export class ManagedModel implements ModelState {
       if (chosen.length === 0) throw refused('no version to serve was found');
       tried = true;
       const failures = await this.#loadVersions(chosen, config, wanted);
-      if (failures.length > 0) throw refused(failures.join('; '));
+      const [first] = failures;
+      if (first !== undefined) throw all(failures, first);
       this.#complete = true;
       for (const [version, state] of this.versions) {
         if (!chosen.includes(version)) this.#retireVersion(version, state);
@@ -147,20 +149,23 @@ export class ManagedModel implements ModelState {
     chosen: readonly string[],
     config: ModelConfig,
     { source, configOverride }: WantedModel,
-  ): Promise<string[]> {
-    const failures: string[] = [];
+  ): Promise<Failure[]> {
+    const failures: Failure[] = [];
     for (const version of chosen) {
       const place = source.versions.get(version);
       if (place === undefined) throw new Error('bug: a version was chosen that does not exist');
       const text = configOverride ?? source.configText ?? '';
       const failure = await this.#loadOne(place, { source, config, text });
-      if (failure !== '') failures.push(`version ${version}: ${failure}`);
+      if (failure !== undefined) failures.push({ version, error: failure });
     }
     return failures;
   }
 
-  /** @returns '' or why the version could not be loaded. */
-  async #loadOne(place: VersionSource, { source, config, text }: LoadInput): Promise<string> {
+  /** @returns why the version could not be loaded. */
+  async #loadOne(
+    place: VersionSource,
+    { source, config, text }: LoadInput,
+  ): Promise<ServingError | undefined> {
     const { version } = place;
     const before = this.versions.get(version);
     const current = before?.kind === 'ready' ? before.served : undefined;
@@ -172,7 +177,7 @@ export class ManagedModel implements ModelState {
       const stamp = await versionStamp(source, files, config, text);
       if (current?.stamp === stamp) {
         this.#become(version, { kind: 'ready', served: current, problem: '' });
-        return '';
+        return undefined;
       }
       if (current === undefined) this.#become(version, { kind: 'loading' });
       const request = { source, version: place, config, files, stamp };
@@ -183,9 +188,10 @@ export class ManagedModel implements ModelState {
       const done = current === undefined ? 'model loaded' : 'model reloaded';
       this.#tools.logger.info({ model: this.name, version }, done);
       if (current !== undefined) this.#retire(current);
-      return '';
+      return undefined;
     } catch (error) {
-      const { message, cause } = ServingError.from(error);
+      const failure = ServingError.from(error);
+      const { message, cause } = failure;
       if (cause !== undefined) this.#tools.logger.warn({ model: this.name, version, cause }, 'load failed');
       this.#become(
         version,
@@ -193,7 +199,7 @@ export class ManagedModel implements ModelState {
           ? { kind: 'unavailable', reason: message }
           : { kind: 'ready', served: current, problem: message },
       );
-      return message;
+      return failure;
     }
   }
 
@@ -256,6 +262,18 @@ export class ManagedModel implements ModelState {
     this.versions.set(version, state);
     this.#tools.changed();
   }
+}
+
+interface Failure {
+  readonly version: string;
+  readonly error: ServingError;
+}
+
+/** Lack of memory stays what it is, since it passes; everything else is wrong with the model. */
+function all(failures: readonly Failure[], { error: first }: Failure): ServingError {
+  const message = failures.map(({ version, error }) => `version ${version}: ${error.message}`).join('; ');
+  if (!failures.every(({ error }) => error.reason === memoryReason)) return refused(message);
+  return new ServingError(first.code, message, { reason: memoryReason });
 }
 
 interface LoadInput {

@@ -6,18 +6,31 @@ import { printable } from '../util/printable.ts';
 import { createCatalog } from './catalog.ts';
 import { stepCycle, stepModels } from './ensemble-config.ts';
 import { ManagedModel, serverStopping, type ManagedModelTools, type WantedModel } from './managed-model.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { ModelTable, type ModelState } from './model-table.ts';
 import { contentStamp } from './content-digest.ts';
 import type { ModelSource } from './model-source.ts';
 import { writeOverride } from './override-files.ts';
+import { Residency } from './residency.ts';
 import { listModels, type RepositoryListing } from './repository.ts';
 import type { ServedVersion } from './version-state.ts';
 
-export interface RegistryOptions extends Omit<ManagedModelTools, 'changed' | 'oneAtATime' | 'routes'> {
+export interface RegistryOptions extends Omit<
+  ManagedModelTools,
+  'changed' | 'oneAtATime' | 'routes' | 'memory'
+> {
+  /** Bytes for all models; 0: as many as they take. */
+  readonly memoryBudget: number;
+  /** Mode on-demand: models that may serve at a time besides those of `load`; 0: as many as there is memory for. */
+  readonly maxLoaded: number;
+  /** Mode on-demand: models that nobody has asked for so long are unloaded; 0: never. */
+  readonly idleSecs: number;
+  /** How often each session is opened: once for each thread that serves. */
+  readonly sessionCopies?: number;
   readonly repositories: readonly string[];
-  /** none: all models at start. poll: also follow the repository. explicit: those of `load`, then on request. */
-  readonly controlMode: 'none' | 'poll' | 'explicit';
-  /** Models to load at start in mode explicit; `*` is all. */
+  /** none: all models at start. poll: also follow the repository. explicit: those of `load`, then on request. on-demand: when asked for. */
+  readonly controlMode: 'none' | 'poll' | 'explicit' | 'on-demand';
+  /** Models to load at start in mode explicit and on-demand; `*` is all. In mode on-demand they stay loaded. */
   readonly load: readonly string[];
   readonly pollSecs: number;
   /** Takes configs/<name>.pbtxt of a model that has one. */
@@ -47,7 +60,13 @@ export interface ModelRegistry {
 /** What may change while the server runs. */
 export type RegistrySettings = Pick<
   RegistryOptions,
-  'pollSecs' | 'strictReadiness' | 'defaultMaxBatchSize' | 'placement' | 'isolation' | 'allowProviderFallback'
+  | 'memoryBudget'
+  | 'pollSecs'
+  | 'strictReadiness'
+  | 'defaultMaxBatchSize'
+  | 'placement'
+  | 'isolation'
+  | 'allowProviderFallback'
 >;
 
 export function createModelRegistry(options: RegistryOptions): ModelRegistry {
@@ -58,6 +77,7 @@ class Registry implements ModelRegistry {
   readonly router: Router;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
+  readonly #residency: Residency | undefined;
   readonly #options: RegistryOptions;
   readonly models: ReadonlyMap<string, ModelState>;
   readonly #table: ModelTable<ManagedModel>;
@@ -67,6 +87,7 @@ class Registry implements ModelRegistry {
   readonly #listed = new Set<string>();
   #warned: ReadonlySet<string> = new Set();
   readonly #tools: ManagedModelTools;
+  readonly #memory: MemoryBudget;
   #loads: Promise<unknown> = Promise.resolve();
   /** Loaded by their own name; other steps of ensembles may be unloaded with the last ensemble that runs them. */
   readonly #asked = new Set<string>();
@@ -78,35 +99,65 @@ class Registry implements ModelRegistry {
     this.#options = { ...options };
     this.#table = new ModelTable(options.ensembles.problem);
     this.models = this.#table.models;
-    this.router = options.createRouter(() => this.#table.routes);
+    const router = options.createRouter(() => this.#table.routes);
+    if (options.controlMode === 'on-demand') this.#residency = this.#openResidency(router, options);
+    this.router =
+      this.#residency === undefined ? router : { ...router, routeOnDemand: this.#residency.route };
     this.catalog = createCatalog({
       table: this.#table,
       router: this.router,
-      ready: () => this.#phase === 'serving' && (!this.#options.strictReadiness || this.#table.allReady()),
+      ready: () => this.#phase === 'serving' && (!this.#isStrict() || this.#table.allReady()),
     });
     this.control = {
       load: (model, overrides) => this.#load(model, overrides),
       unload: (model, unloadDependents) => this.#unload(model, unloadDependents),
     };
+    this.#memory = new MemoryBudget(options.memoryBudget, options.sessionCopies);
     this.#tools = {
       ...options,
+      memory: this.#memory,
       changed: () => this.#table.changed(),
       routes: () => this.#table.routes,
       oneAtATime: (run) => this.#oneAtATime(run),
     };
   }
 
+  /** What could not be loaded on demand says nothing of the models that others ask for. */
+  #isStrict(): boolean {
+    return this.#options.strictReadiness && this.#residency === undefined;
+  }
+
+  #openResidency(router: Router, { load: pinned, maxLoaded, idleSecs, clock }: RegistryOptions): Residency {
+    const serves = (model: string) => this.#table.routes.get(model)?.newest !== undefined;
+    return new Residency(
+      {
+        router,
+        serves,
+        exists: (model) => this.#listed.has(model),
+        load: (model) => this.#load(model, { config: undefined, files: new Map() }),
+        unload: (model) => this.#unload(model, true),
+        evictable: () =>
+          [...this.#table.models.keys()].filter(
+            (model) =>
+              serves(model) && !this.#isRun(model) && !pinned.includes(model) && !pinned.includes('*'),
+          ),
+      },
+      { maxModels: maxLoaded, idleMs: idleSecs * 1000 },
+      clock,
+    );
+  }
+
   async start(): Promise<void> {
     const { controlMode, load } = this.#options;
     const listing = await this.#list();
-    const all = controlMode !== 'explicit' || load.includes('*');
+    const all = controlMode === 'none' || controlMode === 'poll' || load.includes('*');
     const wanted = new Set(all ? namesIn(listing) : load);
     for (const name of wanted) this.#asked.add(name);
     await this.#loadAll(listing, wanted);
     if (this.#phase !== 'starting') return;
     this.#phase = 'serving';
     this.#table.changed();
-    if (controlMode === 'poll') this.#pollLater();
+    if (controlMode === 'poll' || controlMode === 'on-demand') this.#pollLater();
   }
 
   served(): readonly ServedVersion[] {
@@ -120,11 +171,13 @@ class Registry implements ModelRegistry {
       settings;
     Object.assign(this.#options, { pollSecs, strictReadiness });
     Object.assign(this.#tools, { defaultMaxBatchSize, placement, isolation, allowProviderFallback });
+    this.#memory.limitBytes = settings.memoryBudget;
     this.#table.changed();
   }
 
   async stop(): Promise<void> {
     this.#phase = 'stopped';
+    this.#residency?.[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
     this.#table.changed();
     await this.#polling;
@@ -299,7 +352,9 @@ class Registry implements ModelRegistry {
     const changed = new Set<string>();
     for (const source of listing.models.values()) {
       const now = await stampOf(source);
-      if (now !== undefined && now !== this.#stamps.get(source.name)) changed.add(source.name);
+      if (now !== undefined && now !== this.#stamps.get(source.name) && this.#follows(source.name)) {
+        changed.add(source.name);
+      }
     }
     if (this.#phase === 'stopped') return;
     // An ensemble that could not be loaded may be now.
@@ -312,6 +367,11 @@ class Registry implements ModelRegistry {
     }
     const present = new Set(namesIn(listing));
     for (const name of this.#listed) if (!present.has(name)) await this.#forget(name);
+  }
+
+  /** On demand, changes concern what is loaded. */
+  #follows(name: string): boolean {
+    return this.#residency === undefined || this.models.get(name)?.intended === true;
   }
 
   async #forget(name: string): Promise<void> {

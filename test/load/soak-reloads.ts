@@ -13,6 +13,8 @@ test('reloads under load fail no request, and memory is steady', { timeout: 900_
   const outcome = await reloadUnderLoad({ modelReloads: 1000 * share, configReloads: 200 * share });
   const growth = growthOfSecondHalf(outcome.readings);
   t.diagnostic(`${outcome.answered} answered, ${describeGrowth(growth)}`);
+  const tenths = outcome.readings.filter((_, index) => index % (outcome.readings.length / 10) === 0);
+  t.diagnostic(`MiB at every tenth: ${tenths.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')}`);
   assert.deepEqual(outcome.failures, []);
   assert.ok(isSteady(growth), describeGrowth(growth));
 });

@@ -18,6 +18,9 @@ export const httpStatusCodes = {
   internal: 500,
 } as const satisfies Record<ErrorCode, number>;
 
+/** For models that there is no memory for: a proxy must not try again, as it does after 429. */
+const insufficientStorage = 507;
+
 /** As over gRPC: with the dots of a cut text 1,024 characters. */
 const maxMessageCharacters = 1021;
 
@@ -27,7 +30,7 @@ export const reasonHeader = 'Tensorgate-Reason';
 /** The reply to anything thrown by a handler. What is not a ServingError says only `internal error`. */
 export function errorReply(thrown: unknown): HttpReply {
   const error = ServingError.from(thrown);
-  const status = httpStatusCodes[error.code];
+  const status = error.reason === 'MODEL_MEMORY' ? insufficientStorage : httpStatusCodes[error.code];
   const headers: string[] = [];
   if (error.reason !== undefined) headers.push(reasonHeader, error.reason);
   if (error.retryAfterMs !== undefined) {

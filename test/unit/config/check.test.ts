@@ -15,7 +15,7 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
   [
     'models to load without mode explicit',
     ['--load-model', 'a'],
-    /^models\.load needs models\.controlMode explicit, got "none" \(--load-model\)$/,
+    /^models\.load needs models\.controlMode explicit or on-demand, got "none" \(--load-model\)$/,
   ],
   ['no listener at all', ['--no-allow-grpc'], /^grpc\.enabled must be true/],
   [

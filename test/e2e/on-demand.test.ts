@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import { fixtureModel } from '../support/build-batch.ts';
+import { RepositoryFolder } from '../support/repository-folder.ts';
+import { startServer } from '../support/start-server.ts';
+
+const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
+const x = { name: 'x', shape: [1, 16], data: new Float32Array(16).fill(0.5) };
+
+describe('more models than there is room for', { timeout: 60_000 }, () => {
+  const repository = new RepositoryFolder();
+  before(() => {
+    for (const name of names) repository.put(`${name}/1/model.onnx`, readFileSync(fixtureModel('mlp16')));
+  });
+  after(() => repository[Symbol.dispose]());
+
+  test('a load over the memory budget is RESOURCE_EXHAUSTED over gRPC and 507 over HTTP', async () => {
+    await using server = await startServer({
+      repository: repository.path,
+      args: ['--model-control-mode', 'explicit', '--model-memory-budget', '18000000'],
+    });
+    using client = createClient({ address: server.grpcAddress });
+    await client.load('a');
+    await client.load('b');
+    await assert.rejects(client.load('c'), { code: 'resource_exhausted', message: /bytes of memory/ });
+    const url = `http://${server.httpAddress}/v2/repository/models/c/load`;
+    const reply = await fetch(url, { method: 'POST' });
+    assert.deepEqual([reply.status, reply.headers.get('tensorgate-reason')], [507, 'MODEL_MEMORY']);
+    const { error }: { error?: string } = JSON.parse(await reply.text());
+    assert.match(error ?? '', /about \d+ bytes of memory/);
+    await client.infer({ model: 'a', inputs: [x] });
+    await client.unload('a');
+    await client.load('c');
+  });
+
+  test('requests load what they need, the others make room, and nobody notices but by the time it takes', async () => {
+    await using server = await startServer({
+      repository: repository.path,
+      args: ['--model-control-mode', 'on-demand', '--max-loaded-models', '2'],
+    });
+    using client = createClient({ address: server.grpcAddress });
+    assert.equal(await client.ready(), true);
+    const callers = names.map(async (_, caller) => {
+      for (let round = 0; round < 4; round++) {
+        const model = names[(caller + round) % names.length] ?? 'a';
+        const answer = await client.infer({ model, inputs: [x] });
+        assert.equal(answer.outputs[0]?.shape[0], 1);
+      }
+    });
+    await Promise.all(callers);
+    const ready = (await client.index()).filter(({ state }) => state === 'READY');
+    assert.equal(ready.length, 2);
+    await assert.rejects(client.infer({ model: 'unheard', inputs: [x] }), { code: 'not_found' });
+  });
+});
