@@ -92,7 +92,6 @@ export async function createServer(
     ...options.models,
     configName: options.models.configName,
     allowProcessing: options.security.allowProcessing,
-    sessionCopies: options.server.ioThreads,
     ...host.hosting,
     compareRows: disagreement,
     joinRequests,

@@ -54,6 +54,7 @@ export interface ServingHost extends AsyncDisposable {
     | 'limitInstances'
     | 'sequencesProblem'
     | 'drained'
+    | 'sessionCopies'
     | 'createRouter'
   >;
   /** Opens the listeners, over the models of `registry`. @throws when an address cannot be had; nothing listens then. */

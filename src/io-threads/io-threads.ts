@@ -99,6 +99,7 @@ class IoThreads implements ServingHost, Serving {
     this.#memory = context.options.security.allowClientShm ? this.#createMemory() : undefined;
     this.hosting = {
       createRouter: (table) => createRouter(table),
+      sessionCopies: context.options.server.ioThreads,
       openModel: (plan) => this.#open(plan),
       openEnsemble: () => this.#open(undefined),
       // The requests of a sequence may come to different threads, and its state is in one.
