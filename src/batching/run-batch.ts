@@ -130,7 +130,9 @@ export class Runner {
     if (runnable.reason === 'full') runnable.lane.costs.countFullBatch();
     const { costs } = runnable.lane;
     const { rows } = batch;
-    run.occupation = slot.started(startedAt, costs.estimateMs(rows), rows * costs.estimateMs(1));
+    // Only runs on other threads can be found to take too long.
+    const dearestMs = run.inline ? 0 : rows * costs.estimateMs(1);
+    run.occupation = slot.started(startedAt, costs.estimateMs(rows), dearestMs);
     if (!run.inline) this.#watchdog.started();
     let result: Promise<BatchResult>;
     try {
