@@ -1,15 +1,30 @@
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
+import { CipherKeys } from './cipher-keys.ts';
 import { openRedis, type RedisPlan } from './redis-store.ts';
+import { sealValues } from './sealed-store.ts';
 import { SharedAnswers, type SharedLimits } from './shared-answers.ts';
 
-/** The cache that servers share, as the options say; undefined when they name none. */
+interface SharedPlan extends RedisPlan, SharedLimits {
+  /** Encrypts values; undefined for not encrypted. */
+  readonly encryptionKeysFile?: string | undefined;
+}
+
+/**
+ * The cache that servers share, as the options say; undefined when they name none.
+ *
+ * @throws ServingError failed_precondition when a file that they name cannot be used.
+ */
 export function openShared(
-  plan: RedisPlan & SharedLimits,
+  plan: SharedPlan,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): SharedAnswers | undefined {
   if (plan.nodes.length === 0) return undefined;
   const { budgetMs, ttlMs, maxValueBytes, prefix } = plan;
-  const store = openRedis(plan, logger);
+  const { encryptionKeysFile } = plan;
+  const keys =
+    encryptionKeysFile === undefined ? undefined : new CipherKeys(encryptionKeysFile, { clock, logger });
+  const redis = openRedis(plan, logger);
+  const store = keys === undefined ? redis : sealValues(redis, keys);
   return new SharedAnswers({ store, clock, logger, budgetMs, ttlMs, maxValueBytes, prefix });
 }

@@ -33,6 +33,12 @@ const redis = z
       value: 'file',
       about: "PEM certificates that Redis' certificate must chain to; otherwise the system's.",
     }),
+    encryptionKeysFile: optionalText({
+      flag: 'cache-redis-encryption-keys',
+      value: 'file',
+      about:
+        'File of keys, each a line of 64 hexadecimal digits: values in Redis are encrypted with the first and decrypted with any. Read again when it changes.',
+    }),
     prefix: text('tensorgate', {
       flag: 'cache-redis-prefix',
       value: 'text',
