@@ -1,6 +1,7 @@
 import type { Admission } from './admission/admission.ts';
 import type { Batcher } from './batching/batcher.ts';
 import { asksForClasses, classify } from './classification/classify.ts';
+import { ServingError } from './errors.ts';
 import type { CallContext } from './inference/call-context.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer } from './inference/infer.ts';
@@ -57,10 +58,46 @@ export function createPipeline(stages: Stages): Infer {
         routeOnDemand === undefined
           ? router.route(request.model, request.version)
           : await routeOnDemand(request.model, request.version, call);
+      if (target.spec.fallsBack === true && request.version === '') {
+        return await answerOrFallBack({
+          target,
+          others: () => router.besides(target),
+          answer,
+          request,
+          call,
+        });
+      }
       return await answer(target, request, call);
     } catch (error) {
       onFailure(call.front, error);
       throw error;
     }
   };
+}
+
+interface FallBack {
+  readonly target: Target;
+  readonly others: () => readonly Target[];
+  readonly answer: (target: Target, request: InferRequest, call: CallContext) => Promise<InferResponse>;
+  readonly request: InferRequest;
+  readonly call: CallContext;
+}
+
+/** A version that is out of service refuses at once, with nothing of the request run: another may answer it. */
+async function answerOrFallBack({ target, others, answer, request, call }: FallBack): Promise<InferResponse> {
+  const { takeAnswer } = call;
+  try {
+    return await answer(target, request, call);
+  } catch (refusal) {
+    if (ServingError.from(refusal).reason !== 'MODEL_BREAKER_OPEN') throw refusal;
+    for (const other of others()) {
+      call.takeAnswer = takeAnswer;
+      try {
+        return await answer(other, request, call);
+      } catch (thrown) {
+        if (ServingError.from(thrown).reason !== 'MODEL_BREAKER_OPEN') throw thrown;
+      }
+    }
+    throw refusal;
+  }
 }

@@ -34,6 +34,8 @@ export interface ModelSpec {
   readonly outputsByName: ReadonlyMap<string, TensorSpec>;
   /** What the file beside the model says about its use; only models with such a file have it. */
   readonly features?: ModelFeatures | undefined;
+  /** While its breaker is open, requests that named no version may be answered by another one. */
+  readonly fallsBack?: boolean;
   /** Its answers may be given again; only models with response_cache have it. */
   readonly caching?: CachingPlan | undefined;
 }

@@ -165,6 +165,8 @@ export type JoinRequests = (
 /** Finds the target of a request, or throws not_found / unavailable with the protocol's texts. */
 export interface Router {
   route(model: string, version: string): Target;
+  /** The other versions of a model that are ready, the newest first. */
+  besides(target: Target): readonly Target[];
   /** There where models are loaded when requests ask for them. */
   readonly routeOnDemand?: RouteOnDemand | undefined;
 }

@@ -273,11 +273,19 @@ async function modelSpec(
     inputsByName: new Map(inputs.map((input) => [input.name, input])),
     outputsByName: new Map(outputs.map((output) => [output.name, output])),
     features: undefined,
+    fallsBack: fallsBack(config),
     caching:
       config.response_cache?.enable === true
         ? { randomOperator: await randomOperator(files.modelPath) }
         : undefined,
   };
+}
+
+/** @throws ServingError invalid_argument */
+function fallsBack({ name, parameters }: ModelConfig): boolean {
+  const text = parameters['breaker_fallback']?.string_value ?? 'none';
+  if (text === 'none' || text === 'version') return text === 'version';
+  throw configError(name, 'parameters["breaker_fallback"]', `expected version or none, got '${text}'`);
 }
 
 function inputSpec(input: ModelInputConfig): TensorSpec {

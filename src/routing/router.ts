@@ -30,7 +30,17 @@ export function createRouter(table: () => RoutingTable, baselines?: Baselines): 
       }
       return findOrRefuse(model, version, routes);
     },
+    besides({ spec }) {
+      const ready = [...(table().get(spec.name)?.ready.values() ?? [])];
+      return ready.filter((other) => other.spec.version !== spec.version).sort(newestFirst);
+    },
   };
+}
+
+/** Versions are numbers without leading zeros, and may have more digits than a number can. */
+function newestFirst({ spec: { version: a } }: Target, { spec: { version: b } }: Target): number {
+  if (a.length !== b.length) return b.length - a.length;
+  return a < b ? 1 : -1;
 }
 
 /** The rare ways: numbers in other spellings, and everything that cannot be served. */

@@ -34,6 +34,12 @@ export interface HttpFront {
   [Symbol.dispose](): void;
 }
 
+/**
+ * How long idle connections of HTTP/1.1 stay open when draining begins. A request may be on its way on any of them: it gets a 503 and
+ * the end of the connection announced, where closing at once would leave its sender to guess whether it was run.
+ */
+const lingerMs = 100;
+
 /** The protocol's REST form, and what else is spoken over HTTP. */
 export function createHttpServer(options: HttpServerOptions): HttpFront {
   const { clock } = options;
@@ -64,9 +70,14 @@ export function createHttpServer(options: HttpServerOptions): HttpFront {
     [Symbol.dispose]: () => wheel[Symbol.dispose](),
   };
 
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void clock.after(ms, resolve));
+  }
+
   async function drain(graceMs: number): Promise<void> {
     services.draining = true;
     using _ = clock.after(graceMs, () => connections.destroyAll());
+    if (connections.open > 0) await pause(Math.min(lingerMs, graceMs));
     await connections.drain();
   }
 }

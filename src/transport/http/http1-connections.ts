@@ -50,6 +50,10 @@ export class Http1Connections {
     if (first.length > 0) socket.resume();
   }
 
+  get open(): number {
+    return this.#waiting.size;
+  }
+
   /** Ends connections without requests. Resolves when the last connection is gone. No more may be taken. */
   async drain(): Promise<void> {
     this.#server.close();

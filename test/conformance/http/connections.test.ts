@@ -225,7 +225,7 @@ describe('connections of HTTP/1.1', () => {
     assert.equal((await fourth.reply()).status, 200);
   });
 
-  it('hardening 5.5: draining answers what runs with Connection: close, and ends idle connections at once', async () => {
+  it('hardening 5.5: draining answers what runs with Connection: close, and ends idle connections', async () => {
     const held = new Held();
     using busy = await start({ infer: held.infer });
     using idle = new RawConnection(front.server.address);
@@ -241,6 +241,18 @@ describe('connections of HTTP/1.1', () => {
     const first = await busy.reply();
     assert.deepEqual([first.status, first.headers.get('connection')], [200, 'close']);
     await busy.closed;
+    await draining;
+  });
+
+  it('hardening 5.5: a request that is on its way on an idle connection when draining begins gets a 503', async () => {
+    using idle = await start({ infer: new Held().infer });
+    idle.send('GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.equal((await idle.reply()).status, 200);
+    const draining = front.drain(60_000);
+    idle.send(rawPost(path, body('late')));
+    const refused = await idle.reply();
+    assert.deepEqual([refused.status, refused.headers.get('connection')], [503, 'close']);
+    await idle.closed;
     await draining;
   });
 

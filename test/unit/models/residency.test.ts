@@ -22,6 +22,7 @@ class Bench {
   constructor(room: number, limits: Partial<ResidencyLimits> = {}) {
     const residents = {
       router: {
+        besides: () => [],
         route: (model: string) => {
           const target = this.loaded.get(model);
           if (target === undefined) throw new ServingError('not_found', 'no such model');

@@ -37,6 +37,15 @@ test('a version is a number, whatever its spelling', () => {
   assert.equal(router.route('m', '010'), ten);
 });
 
+test('the other versions that are ready come newest first, by number and not by spelling', () => {
+  const two = buildTarget([], { spec: { version: '2' } });
+  const ready = new Map([one, ten, two].map((target) => [target.spec.version, target]));
+  const table: RoutingTable = new Map([['m', { newest: ten, ready, absent: new Map() }]]);
+  const named = createRouter(() => table).besides({ ...ten, spec: { ...ten.spec, name: 'm' } });
+  assert.deepEqual(named, [two, one]);
+  assert.deepEqual(router.besides({ ...ten, spec: { ...ten.spec, name: 'unknown' } }), []);
+});
+
 const refusals: readonly (readonly [string, string, AbsentVersion | undefined, string, RegExp])[] = [
   ['none', '', undefined, 'not_found', /^Request for unknown model: 'none' is not found$/],
   ['none', '3', undefined, 'not_found', /^Request for unknown model: 'none' version 3 is not found$/],
