@@ -21,8 +21,10 @@ import {
   type Serving,
   type ServingHost,
 } from './serving-host.ts';
+import { startRollouts, type Rollouts } from './start-rollouts.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';
-import type { GrpcServer } from './transport/grpc/method.ts';
+import type { GrpcMethod, GrpcServer } from './transport/grpc/method.ts';
+import { createRolloutMethods } from './transport/grpc/rollout-methods.ts';
 import { systemClock } from './util/clock.ts';
 
 /** What an embedder may bring along. */
@@ -102,39 +104,24 @@ export async function createServer(
   undo.defer(() => registry.stop());
   const serving = await host.serve(registry);
   undo.defer(() => serving.drain(0));
+  const { catalog } = registry;
+  const rollouts = undo.use(
+    await startRollouts(options, { traffic: serving.traffic, catalog, clock, logger }),
+  );
 
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   let current = options;
   const stop = (): Promise<void> => {
-    const running = { options: current, serving, admin, metrics, registry, host, authenticator, logger };
-    stopping ??= stopServer(running).then(stopped.resolve, stopped.reject);
+    const open = { serving, admin, rollouts, metrics, registry, host, authenticator, logger };
+    stopping ??= stopServer({ options: current, ...open }).then(stopped.resolve, stopped.reject);
     return stopping;
   };
   const context: ListenContext = { authenticate: authenticator.authenticate, clock, logger };
-  const admin = await listenAdmin(
-    options,
-    createAdminMethods({
-      catalog: registry.catalog,
-      control: serving.control,
-      batching: () => serving.batching(),
-      purge: (model) => serving.purge(model, clock.epochMs()),
-      server: () => ({
-        id: options.server.id,
-        version: packageVersion(),
-        draining: stopping !== undefined,
-        uptimeMs: clock.now() - startedAt,
-        residentBytes: process.memoryUsage.rss(),
-        budgetUsedBytes: budget.heldBytes,
-        budgetBytes: budget.limitBytes,
-        listeners: serving.addresses,
-      }),
-      drain: () => void stop(),
-      log: serving.log,
-      logger,
-    }),
-    context,
-  );
+  const draining = (): boolean => stopping !== undefined;
+  const drain = (): void => void stop();
+  const parts = { options, serving, registry, rollouts, budget, startedAt, logger, draining, drain };
+  const admin = await listenAdmin(options, adminMethods(parts), context);
   if (admin !== undefined) undo.defer(() => admin.drain(0));
   const metrics = await listenMetrics(options, { registry, serving, budget, clock, logger });
   if (metrics !== undefined) undo.use(metrics);
@@ -155,6 +142,41 @@ export async function createServer(
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+interface AdminParts extends Pick<Running, 'options' | 'serving' | 'registry' | 'rollouts' | 'logger'> {
+  readonly budget: ByteBudget;
+  /** In the clock's milliseconds. */
+  readonly startedAt: number;
+  readonly draining: () => boolean;
+  readonly drain: () => void;
+}
+
+/** What the administration listener serves. */
+function adminMethods(parts: AdminParts): readonly GrpcMethod[] {
+  const { options, serving, registry, rollouts, budget, logger } = parts;
+  return [
+    ...createAdminMethods({
+      catalog: registry.catalog,
+      control: serving.control,
+      batching: () => serving.batching(),
+      purge: (model) => serving.purge(model, systemClock.epochMs()),
+      server: () => ({
+        id: options.server.id,
+        version: packageVersion(),
+        draining: parts.draining(),
+        uptimeMs: systemClock.now() - parts.startedAt,
+        residentBytes: process.memoryUsage.rss(),
+        budgetUsedBytes: budget.heldBytes,
+        budgetBytes: budget.limitBytes,
+        listeners: serving.addresses,
+      }),
+      drain: parts.drain,
+      log: serving.log,
+      logger,
+    }),
+    ...createRolloutMethods(rollouts.admin),
+  ];
 }
 
 /** @returns what is in force from now on. */
@@ -180,6 +202,7 @@ interface Running {
   readonly options: Options;
   readonly serving: Serving;
   readonly admin: GrpcServer | undefined;
+  readonly rollouts: Rollouts;
   readonly metrics: AsyncDisposable | undefined;
   readonly registry: ModelRegistry;
   readonly host: ServingHost;
@@ -189,10 +212,11 @@ interface Running {
 
 /** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
 async function stopServer(running: Running): Promise<void> {
-  const { options, serving, admin, metrics, registry, host, authenticator, logger } = running;
+  const { options, serving, admin, rollouts, metrics, registry, host, authenticator, logger } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await admin?.drain(graceMs);
+  await rollouts[Symbol.asyncDispose]();
   await metrics?.[Symbol.asyncDispose]();
   authenticator[Symbol.dispose]();
   costCacheOf(options, logger)?.save(await serving.batching());

@@ -47,6 +47,7 @@ const table: Readonly<Record<string, Rule>> = {
   sequences: stage(),
   'shared-memory': stage(),
   statistics: { areas: ['util'], packages: ['cephes'] },
+  rollouts: { areas: [...words, 'statistics'], packages: ['yaml', 'zod'] },
   observability: stage(
     'pino',
     'ioredis',
@@ -74,6 +75,7 @@ const table: Readonly<Record<string, Rule>> = {
     'package-version.ts',
     'serving-host.ts',
   ),
+  'start-rollouts.ts': stageUser('config', 'rollouts'),
   'trace-methods.ts': stageUser('observability', 'transport/grpc', 'transport/http'),
   'data-plane.ts': stageUser(
     'observability',
@@ -133,6 +135,7 @@ const table: Readonly<Record<string, Rule>> = {
     'transport/grpc',
     'grpc-listeners.ts',
     'metrics-listener.ts',
+    'start-rollouts.ts',
     'pipeline.ts',
     'package-version.ts',
     'data-plane.ts',

@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'make a server forget cached answers',
       load: async () => (await import('./cache.ts')).cacheCommand,
     },
+    rollout: {
+      about: 'bring a new version of a model to its users, watched and reversibly',
+      load: async () => (await import('./rollout.ts')).rolloutCommand,
+    },
     health: {
       about: 'say whether a server, or one of its models, is ready',
       load: async () => (await import('./health.ts')).healthCommand,

@@ -9,6 +9,7 @@ const titles = {
   trace: 'Tracing',
   predictions: 'Prediction log',
   admin: 'Administration',
+  rollouts: 'Rollouts',
   security: 'Security',
   server: 'Server',
   cache: 'Response cache',

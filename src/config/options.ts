@@ -176,6 +176,22 @@ const admin = z
   })
   .prefault({});
 
+const rollouts = z
+  .strictObject({
+    file: optionalText({
+      flag: 'rollouts',
+      value: 'file',
+      about:
+        'YAML or JSON file of rollouts of new model versions; read again when it changes. See rollouts.md.',
+    }),
+    state: text('tensorgate-rollouts.json', {
+      flag: 'rollout-state',
+      value: 'file',
+      about: 'Where rollouts are kept from one start to the next; written once there is one.',
+    }),
+  })
+  .prefault({});
+
 const security = z
   .strictObject({
     apiKeysFile: optionalText({
@@ -280,6 +296,7 @@ export const optionsSchema = z.strictObject({
   trace,
   predictions,
   admin,
+  rollouts,
   security,
   server,
   cache,

@@ -84,6 +84,8 @@ export interface ArmReading extends Assignment {
   readonly invalid: number;
   /** Requests that the baseline answered because this arm could not. */
   readonly fallbacks: number;
+  /** Of those, because its breaker was open. */
+  readonly broken: number;
   /** Answers by duration; see `util/log-buckets.ts`. */
   readonly durations: readonly number[];
   /** Of a shadow: answers that were compared, and that differed; copies that were given up for lack of room. */

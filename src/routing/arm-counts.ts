@@ -8,6 +8,7 @@ export class ArmCounts {
   failures = 0;
   invalid = 0;
   fallbacks = 0;
+  broken = 0;
   compared = 0;
   differed = 0;
   dropped = 0;
@@ -31,6 +32,12 @@ export class ArmCounts {
     }
   }
 
+  /** A failure that was not the request's fault, although it looked like that. */
+  addFault(): void {
+    this.requests += 1;
+    this.failures += 1;
+  }
+
   read(model: string, assignment: Assignment): ArmReading {
     return {
       model,
@@ -39,6 +46,7 @@ export class ArmCounts {
       failures: this.failures,
       invalid: this.invalid,
       fallbacks: this.fallbacks,
+      broken: this.broken,
       durations: [...this.#durations],
       compared: this.compared,
       differed: this.differed,

@@ -138,19 +138,34 @@ export class Experiment {
     try {
       response = await answer(target, request, call);
     } catch (thrown) {
-      const error = ServingError.from(thrown);
-      // Nothing of the request was run: the baseline can still answer it.
-      if (error.reason === 'MODEL_BREAKER_OPEN' && arm !== this.#arms[0]) {
-        const other = this.#fallBack(arm, request, call, answer);
-        if (other !== undefined) return other;
-      }
-      arm.counts.addFailure(error, clock.now() - call.receivedAt);
+      const rescued = await this.#rescue(arm, ServingError.from(thrown), asked);
+      if (rescued !== undefined) return rescued;
       throw thrown;
     }
     const valid = !this.split.checksOutputs || outputsValid(response, this.split.ranges);
     arm.counts.addAnswer(clock.now() - call.receivedAt, valid);
     this.#watcher?.watch(request, response, call, answer);
     return withParameters(response, arm.parameters);
+  }
+
+  /**
+   * Counts a failure; what another version than the baseline failed at, the baseline is asked, so that users of a version
+   * that is being tried lose nothing but time.
+   */
+  async #rescue(arm: LiveArm, error: ServingError, asked: Asked): Promise<InferResponse | undefined> {
+    const { request, call, answer } = asked;
+    const { counts } = arm;
+    const breaker = error.reason === 'MODEL_BREAKER_OPEN';
+    // Whose fault that is, the baseline shows.
+    const doubtful = error.reason === 'INPUT_NOT_COMPUTABLE';
+    if (breaker) counts.broken += 1;
+    if (arm === this.#arms[0] || !breaker)
+      counts.addFailure(error, this.#tools.clock.now() - call.receivedAt);
+    if (arm === this.#arms[0] || call.decoupled || call.cancelled) return undefined;
+    if (!doubtful && error.code !== 'internal' && error.code !== 'unavailable') return undefined;
+    const response = await this.#fallBack(arm, request, call, answer);
+    if (doubtful && response !== undefined) counts.addFault();
+    return response;
   }
 
   /** To the first arm that can answer, the baseline before all others. */

@@ -103,6 +103,7 @@ export class Shadow implements AnswerWatcher {
     } catch (thrown) {
       const error = ServingError.from(thrown);
       if (error.code === 'resource_exhausted') counts.dropped += 1;
+      else if (error.reason === 'INPUT_NOT_COMPUTABLE') counts.addFault();
       else counts.addFailure(error, this.#tools.clock.now() - now);
     } finally {
       call.finish();

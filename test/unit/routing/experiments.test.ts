@@ -182,8 +182,8 @@ test('the baseline answers when the breaker of an arm is open', async () => {
       ? Promise.reject(new ServingError('unavailable', 'open', { reason: 'MODEL_BREAKER_OPEN' }))
       : echo(target, request, call);
   assert.equal(await armOf(experiments, callOf(), answer), 'stable');
-  const { requests, fallbacks } = countsOf(experiments, 'canary');
-  assert.deepEqual([requests, fallbacks], [0, 1]);
+  const { requests, fallbacks, broken } = countsOf(experiments, 'canary');
+  assert.deepEqual([requests, fallbacks, broken], [0, 1, 1]);
 });
 
 test('without a choice a model with a split is its baseline, not its newest version', () => {
@@ -209,10 +209,10 @@ const failures: readonly (readonly [ConstructorParameters<typeof ServingError>[0
 ];
 for (const [code, requests, failed] of failures) {
   test(`${code} counts as ${requests} requests with ${failed} failures`, async () => {
-    const { experiments } = setUp(buildSplit(10_000));
+    const { experiments } = setUp(buildSplit(0));
     const answer: AnswerWith = () => Promise.reject(new ServingError(code, 'no'));
     await assert.rejects(armOf(experiments, callOf(), answer), { code });
-    const counts = countsOf(experiments, 'canary');
+    const counts = countsOf(experiments, 'stable');
     assert.deepEqual([counts.requests, counts.failures], [requests, failed]);
   });
 }
@@ -291,4 +291,38 @@ test('copies are sent one at a time with rests between, and dropped when too man
   assert.equal(running, 1);
   await clock.advanceSettling(50);
   assert.ok(running > 1);
+});
+
+const rescued: readonly (readonly [string, ServingError, number])[] = [
+  ['what the candidate failed at', new ServingError('internal', 'no'), 1],
+  ['what the candidate was lost with', new ServingError('unavailable', 'no'), 1],
+  [
+    'what the candidate cannot compute',
+    new ServingError('invalid_argument', 'no', { reason: 'INPUT_NOT_COMPUTABLE' }),
+    1,
+  ],
+];
+for (const [title, error, failed] of rescued) {
+  test(`the baseline answers ${title}, and the candidate is blamed`, async () => {
+    const { experiments } = setUp(buildSplit(10_000));
+    const answer: AnswerWith = (target, request, call) =>
+      target === two ? Promise.reject(error) : echo(target, request, call);
+    assert.equal(await armOf(experiments, callOf(), answer), 'stable');
+    const counts = countsOf(experiments, 'canary');
+    assert.deepEqual([counts.requests, counts.failures], [1, failed]);
+  });
+}
+
+test("what no version can compute is nobody's failure, and what is the caller's fault is not tried again", async () => {
+  const { experiments } = setUp(buildSplit(10_000));
+  let tried = 0;
+  for (const reason of ['INPUT_NOT_COMPUTABLE', 'INPUT_NAME']) {
+    const answer: AnswerWith = () => {
+      tried += 1;
+      return Promise.reject(new ServingError('invalid_argument', 'no', { reason }));
+    };
+    await assert.rejects(armOf(experiments, callOf(), answer), { reason });
+  }
+  assert.equal(tried, 3);
+  assert.equal(countsOf(experiments, 'canary').failures, 0);
 });

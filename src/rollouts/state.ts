@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import type { GuardsState } from './guards.ts';
+import type { RolloutPlan } from './plan.ts';
+import { readPlan } from './read-plan.ts';
+
+/**
+ * waiting: for the candidate to be ready. promoted: the candidate serves everybody. rolled_back: it was harmful. aborted: by
+ * a person. finished: a shadow or an A/B test has what it needs, and the stable version serves everybody.
+ */
+export const phases = [
+  'waiting',
+  'running',
+  'paused',
+  'promoted',
+  'rolled_back',
+  'aborted',
+  'finished',
+] as const;
+
+export type Phase = (typeof phases)[number];
+
+/** Who did what, when and why. */
+export interface HistoryEntry {
+  readonly atEpochMs: number;
+  /** A caller's name; `controller` for what it decided by itself. */
+  readonly who: string;
+  readonly what: string;
+  readonly why: string;
+}
+
+/** Everything there is to know of a rollout. Immutable; a change makes a new one. */
+export interface RolloutState {
+  readonly plan: RolloutPlan;
+  /** Of the state: grows with each change that others must see. */
+  readonly revision: number;
+  readonly phase: Phase;
+  readonly step: number;
+  /** Spent in this step, pauses apart. */
+  readonly stepMs: number;
+  /** Requests of this step. */
+  readonly stepCandidate: number;
+  readonly stepStable: number;
+  /** Of the whole rollout. */
+  readonly candidateRequests: number;
+  readonly stableRequests: number;
+  readonly guards: GuardsState;
+  /** Newest last. */
+  readonly history: readonly HistoryEntry[];
+}
+
+/** Entries beyond these are forgotten, the oldest after the first: a rollout has some ten. */
+const mostHistory = 200;
+
+export function newState(plan: RolloutPlan, revision: number, entry: HistoryEntry): RolloutState {
+  return {
+    plan,
+    revision,
+    phase: 'waiting',
+    step: 0,
+    stepMs: 0,
+    stepCandidate: 0,
+    stepStable: 0,
+    candidateRequests: 0,
+    stableRequests: 0,
+    guards: { tests: {}, durations: [] },
+    history: [entry],
+  };
+}
+
+/** @param entry what changed, and why. */
+export function changed(
+  state: RolloutState,
+  change: Partial<RolloutState>,
+  entry: HistoryEntry,
+): RolloutState {
+  const [first, ...rest] = [...state.history, entry];
+  const history = first === undefined ? [] : [first, ...rest.slice(-mostHistory)];
+  return { ...state, ...change, revision: state.revision + 1, history };
+}
+
+export function isOver(phase: Phase): boolean {
+  return phase === 'promoted' || phase === 'rolled_back' || phase === 'aborted' || phase === 'finished';
+}
+
+const count = z.number().min(0);
+
+const stored = z.object({
+  document: z.unknown(),
+  revision: z.int().min(0),
+  phase: z.enum(phases),
+  step: z.int().min(0),
+  stepMs: count,
+  stepCandidate: count,
+  stepStable: count,
+  candidateRequests: count,
+  stableRequests: count,
+  guards: z.object({ tests: z.record(z.string(), z.unknown()), durations: z.array(count) }),
+  history: z
+    .array(z.object({ atEpochMs: z.number(), who: z.string(), what: z.string(), why: z.string() }))
+    .min(1),
+});
+
+/** As JSON, for a store. */
+export function storedForm({ plan, ...state }: RolloutState): object {
+  return { document: plan.document, ...state };
+}
+
+/** @throws when it is no state. */
+export function readStored(raw: unknown): RolloutState {
+  const { document, ...state } = stored.parse(raw);
+  const plan = readPlan(document);
+  return { plan, ...state, step: Math.min(state.step, plan.steps.length - 1) };
+}
