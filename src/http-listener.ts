@@ -1,5 +1,7 @@
+import { ServingError } from './errors.ts';
 import type { Options } from './config/options.ts';
 import { tlsFiles, type ListenContext } from './grpc-listeners.ts';
+import type { TaskHub } from './tasks/open-task-hub.ts';
 import { openTlsSource } from './transport/grpc/tls.ts';
 import type { HttpLimits, HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
 import type { HttpFront as Front } from './transport/http/http-server.ts';
@@ -45,6 +47,8 @@ export async function listenHttp(
   const { loadDialects } = await import('./transport/http/dialects/load-dialects.ts');
   const createDialects = await loadDialects(server.dialects);
   const createPages = await loadPages(http.docs);
+  await using undo = new AsyncDisposableStack();
+  const tasks = undo.use(await openTasks(options, context));
   const limits = { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget };
   const front = createHttpServer({
     ...served,
@@ -57,6 +61,7 @@ export async function listenHttp(
         maxBodyBytes,
         defaultModel: models.defaultModel ?? '',
         alone: server.ioThreads === 1,
+        joinTasks: tasks?.join,
         clock: context.clock,
         predictRoute: http.predictRoute,
         healthRoute: http.healthRoute,
@@ -67,6 +72,7 @@ export async function listenHttp(
   });
   const servers: HttpServer[] = [];
   const drain = async (graceMs: number): Promise<void> => {
+    await tasks?.[Symbol.asyncDispose]();
     await Promise.all([front.drain(graceMs), ...servers.map((own) => own.drain(graceMs))]);
   };
   try {
@@ -78,6 +84,7 @@ export async function listenHttp(
     front[Symbol.dispose]();
     throw error;
   }
+  undo.move();
   return {
     address: servers[0]?.address ?? '',
     port: servers[0]?.port ?? 0,
@@ -98,6 +105,20 @@ function abilitiesOf({ control, settings, sharedMemory }: HttpFront): PagedFront
     changesSettings: settings.mayChange,
     sharesMemory: sharedMemory !== undefined,
   };
+}
+
+/** Tasks that servers share through Redis; undefined without one, and then its code is not loaded. */
+async function openTasks(
+  { tasks, server }: Options,
+  { clock, logger }: ListenContext,
+): Promise<TaskHub | undefined> {
+  const { redisUrl: url, redisPasswordFile: passwordFile, redisPrefix: prefix } = tasks;
+  if (url === undefined || !server.dialects.includes('plain')) return undefined;
+  const { openTaskHub } = await import('./tasks/open-task-hub.ts').catch((cause: unknown) => {
+    const problem = '--task-redis needs the package ioredis: npm install ioredis@6.0.0';
+    throw new ServingError('failed_precondition', problem, { cause });
+  });
+  return openTaskHub({ url, passwordFile, prefix, clock, logger });
 }
 
 type Listen = { host: string; port: number; reusePort: boolean } | { unixPath: string };

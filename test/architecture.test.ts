@@ -45,6 +45,7 @@ const table: Readonly<Record<string, Rule>> = {
   console: { areas: [], packages: [] },
   processing: stage(),
   sequences: stage(),
+  tasks: stage('ioredis'),
   'shared-memory': stage(),
   statistics: { areas: ['util'], packages: ['cephes'] },
   rollouts: { areas: [...words, 'statistics'], packages: ['yaml', 'zod'] },
@@ -67,7 +68,7 @@ const table: Readonly<Record<string, Rule>> = {
   'package-version.ts': { areas: [], packages: [] },
   'pipeline.ts': stageUser('admission', 'routing', 'batching', 'classification'),
   'grpc-listeners.ts': stageUser('config', 'transport/grpc'),
-  'http-listener.ts': stageUser('config', 'transport/grpc', 'transport/http', 'grpc-listeners.ts'),
+  'http-listener.ts': stageUser('config', 'tasks', 'transport/grpc', 'transport/http', 'grpc-listeners.ts'),
   'metrics-listener.ts': stageUser(
     'config',
     'models',

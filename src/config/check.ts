@@ -33,6 +33,9 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       `models.load needs models.controlMode explicit or on-demand, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
     );
   }
+  if (options.tasks.redisUrl !== undefined && !/^rediss?:\/\/[^\s]+$/.test(options.tasks.redisUrl)) {
+    problems.push(`tasks.redisUrl must begin with redis:// or rediss://${from('tasks.redisUrl')}`);
+  }
   if (!grpc.enabled) {
     problems.push(
       `grpc.enabled must be true, got false: the command line's own client and the examples need gRPC${from('grpc.enabled')}`,

@@ -13,6 +13,7 @@ const titles = {
   security: 'Security',
   server: 'Server',
   cache: 'Response cache',
+  tasks: 'Asynchronous predictions',
   log: 'Logging',
 } as const;
 

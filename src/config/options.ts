@@ -4,6 +4,7 @@ import { cache } from './cache-options.ts';
 import { http } from './http-options.ts';
 import { models } from './model-options.ts';
 import { platforms } from './read-platform.ts';
+import { tasks } from './task-options.ts';
 import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
 
 /** Highest delay that Node's timers take; a longer one would fire at once. */
@@ -300,6 +301,7 @@ export const optionsSchema = z.strictObject({
   security,
   server,
   cache,
+  tasks,
   log,
 });
 

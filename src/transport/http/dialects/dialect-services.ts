@@ -1,5 +1,6 @@
 import type { ModelCatalog, ModelControl } from '../../../inference/catalog.ts';
 import type { Infer } from '../../../inference/infer.ts';
+import type { JoinSharedTasks } from '../../../inference/task.ts';
 import { versionOfLabel } from '../../../inference/tensorflow-rules.ts';
 import type { Clock } from '../../../util/clock.ts';
 import type { PathNames } from '../http-call.ts';
@@ -16,6 +17,8 @@ export interface DialectServices {
   readonly defaultModel: string;
   /** Whether all requests of the server come to this thread. */
   readonly alone: boolean;
+  /** undefined: tasks are in the memory of this server. */
+  readonly joinTasks?: JoinSharedTasks | undefined;
   readonly clock: Clock;
   readonly serverVersion: string;
   /** Paths that a platform chooses. */

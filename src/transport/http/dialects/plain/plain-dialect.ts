@@ -5,6 +5,7 @@ import { plainErrorReply } from './invalid-features.ts';
 import { createHealth, createModelInfo } from './model-info.ts';
 import { createPredictAsync, createTasks } from './predict-async.ts';
 import { createPredict } from './predict.ts';
+import { SharedTaskStore } from './shared-task-store.ts';
 import { TaskStore } from './task-store.ts';
 
 /** Where the model is the one that is meant without a name, and where it is named. */
@@ -14,7 +15,8 @@ const modelPaths = ['/v1', '/v1/models/{model}', '/v1/models/{model}/versions/{v
 export function createPlainDialect(services: DialectServices): Dialect {
   const predict = takes('infer', createPredict(services, 'single'));
   const batch = takes('infer', createPredict(services, 'batch'));
-  const tasks = new TaskStore(services.clock);
+  const { clock, joinTasks } = services;
+  const tasks = joinTasks === undefined ? new TaskStore(clock) : new SharedTaskStore(services, joinTasks);
   const async = takes('infer', createPredictAsync(services, tasks, 'single'));
   const batchAsync = takes('infer', createPredictAsync(services, tasks, 'batch'));
   const info = reads('infer', createModelInfo(services));

@@ -1,4 +1,5 @@
 import { ServingError } from '../../../../errors.ts';
+import type { Task } from '../../../../inference/task.ts';
 import type { InferRequest } from '../../../../inference/request.ts';
 import { printable } from '../../../../util/printable.ts';
 import type { Endpoint, Handler } from '../../http-call.ts';
@@ -6,19 +7,20 @@ import { jsonPieces, type HttpReply } from '../../reply.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { answerPredict, readCall } from './predict.ts';
 import type { PredictForm } from './read-predict.ts';
-import type { Task, TaskStore } from './task-store.ts';
+import type { Tasks } from './tasks.ts';
 
 /** Takes what a prediction takes, and answers with a task instead of waiting. Wrong features are refused at once. */
-export function createPredictAsync(services: DialectServices, tasks: TaskStore, form: PredictForm): Handler {
-  return (call) => {
-    if (!services.alone) throw notAlone();
+export function createPredictAsync(services: DialectServices, tasks: Tasks, form: PredictForm): Handler {
+  return async (call) => {
+    if (!services.alone && services.joinTasks === undefined) throw notAlone();
     const asked = readCall(services, call, form);
     const { principal, deadline, front } = call.context;
-    const task = tasks.start({
+    const task = await tasks.start({
       principal,
       deadline,
       front,
       sizeBytes: asked.requests.reduce((sum, request) => sum + sizeOf(request), 0),
+      asked: { path: call.path, form, body: call.body },
       run: (context) => answerPredict(services, asked, context),
     });
     return { ...taskReply(task), status: 202, headers: ['Location', `/v1/tasks/${task.id}`] };
@@ -26,12 +28,12 @@ export function createPredictAsync(services: DialectServices, tasks: TaskStore, 
 }
 
 /** GET tells how a task stands, DELETE cancels or forgets it. */
-export function createTasks(tasks: TaskStore): Endpoint {
+export function createTasks(tasks: Tasks): Endpoint {
   return {
     scope: 'infer',
-    get: ({ path, context }) => taskReply(tasks.find(path.task ?? '', context.principal)),
+    get: async ({ path, context }) => taskReply(await tasks.find(path.task ?? '', context.principal)),
     post: undefined,
-    delete: ({ path, context }) => taskReply(tasks.cancel(path.task ?? '', context.principal)),
+    delete: async ({ path, context }) => taskReply(await tasks.cancel(path.task ?? '', context.principal)),
   };
 }
 
@@ -60,7 +62,7 @@ function failure({ message, reason }: ServingError): object {
 function notAlone(): ServingError {
   return new ServingError(
     'unimplemented',
-    'tasks are kept by the thread that took them, so there are none with --io-threads above 1',
+    'tasks are kept by the thread that took them: with --io-threads above 1 they need --task-redis',
     { reason: 'TASKS_UNSUPPORTED' },
   );
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { ServingError } from '../../../../errors.ts';
 import { CallContext } from '../../../../inference/call-context.ts';
 import type { Principal } from '../../../../inference/principal.ts';
+import type { Task, TaskOutcome } from '../../../../inference/task.ts';
 import type { Clock } from '../../../../util/clock.ts';
+import type { Tasks, TaskWork } from './tasks.ts';
 
 export interface TaskLimits {
   /** Under way and finished together. */
@@ -17,33 +19,6 @@ export const defaultTaskLimits: TaskLimits = { maxTasks: 1000, maxBytes: 64 << 2
 
 /** How soon room may be there again. */
 const retryAfterMs = 1000;
-
-/** A prediction that nobody waits for. Times are milliseconds since the Unix epoch. */
-export interface Task {
-  readonly id: string;
-  readonly createdAt: number;
-  /** undefined while it is under way. */
-  readonly finishedAt: number | undefined;
-  readonly expiresAt: number | undefined;
-  readonly outcome: TaskOutcome;
-}
-
-export type TaskOutcome =
-  | { readonly state: 'pending' | 'cancelled' }
-  /** The result as JSON. */
-  | { readonly state: 'succeeded'; readonly text: string }
-  | { readonly state: 'failed'; readonly error: ServingError };
-
-export interface TaskWork {
-  readonly principal: Principal;
-  /** In the clock's milliseconds; Infinity without one. */
-  readonly deadline: number;
-  readonly front: CallContext['front'];
-  /** What it holds until it has finished. */
-  readonly sizeBytes: number;
-  /** Resolves with the result as JSON. */
-  readonly run: (call: CallContext) => Promise<string>;
-}
 
 interface Held {
   readonly id: string;
@@ -61,7 +36,7 @@ interface Held {
  * Tasks in memory. What has expired is dropped when the store is used next, so that it needs no timer; until then it counts
  * for the limits.
  */
-export class TaskStore {
+export class TaskStore implements Tasks {
   readonly #clock: Clock;
   readonly #limits: TaskLimits;
   readonly #tasks = new Map<string, Held>();
@@ -75,7 +50,7 @@ export class TaskStore {
   }
 
   /** Begins the work. @throws resource_exhausted when there is no room for it. */
-  start(work: TaskWork): Task {
+  start(work: Omit<TaskWork, 'asked'>): Task {
     this.#dropExpired();
     const { maxTasks, maxBytes } = this.#limits;
     if (work.sizeBytes > maxBytes) throw tooLarge(maxBytes);
@@ -122,7 +97,7 @@ export class TaskStore {
     });
   }
 
-  async #run(task: Held, { run }: TaskWork): Promise<void> {
+  async #run(task: Held, { run }: Pick<TaskWork, 'run'>): Promise<void> {
     try {
       const text = await run(task.call);
       this.#finish(

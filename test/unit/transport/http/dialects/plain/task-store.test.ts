@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { ServingError } from '../../../../../../src/errors.ts';
 import type { CallContext } from '../../../../../../src/inference/call-context.ts';
 import { anonymous } from '../../../../../../src/inference/principal.ts';
-import { TaskStore, type Task } from '../../../../../../src/transport/http/dialects/plain/task-store.ts';
+import type { Task } from '../../../../../../src/inference/task.ts';
+import { TaskStore } from '../../../../../../src/transport/http/dialects/plain/task-store.ts';
 import { FakeClock, settled } from '../../../../../support/fake-clock.ts';
 
 const limits = { maxTasks: 2, maxBytes: 100, keepMs: 1000 };
