@@ -8,6 +8,7 @@ import type { TargetHolds } from './ensembles/target-holds.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
+import type { ModelQuality } from './inference/monitoring.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
@@ -23,6 +24,7 @@ import { createHealthService, type HealthService } from './transport/grpc/health
 import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
 import { inferenceService } from './transport/grpc/protocol-method.ts';
+import { createQualityMethods, qualityService } from './transport/grpc/quality.ts';
 import { createReflectionMethods } from './transport/grpc/reflection.ts';
 import {
   createTensorflowMethods,
@@ -34,6 +36,8 @@ export interface DataPlaneParts extends ListenContext {
   readonly options: Options;
   readonly router: Router;
   readonly experiments: Stages['experiments'];
+  /** Left out where models are not monitored. */
+  readonly quality?: ModelQuality;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly settings: ServerSettings;
@@ -186,7 +190,7 @@ async function openPredictions(parts: DataPlaneParts): Promise<Predictions | und
 
 /** What every front serves. */
 function publicFront(
-  { options, catalog, control, settings, sharedMemory }: DataPlaneParts,
+  { options, quality, catalog, control, settings, sharedMemory }: DataPlaneParts,
   infer: Infer,
   ports: ListenPorts,
 ): HttpFront {
@@ -195,6 +199,7 @@ function publicFront(
     catalog,
     control: options.models.controlMode === 'explicit' ? control : undefined,
     settings,
+    quality,
     sharedMemory,
     grpc: () => grpcPlace(options, ports),
     serverName: options.server.id,
@@ -241,11 +246,13 @@ function publicMethods(
   ];
   return [
     ...(tracing === undefined ? inference : inference.map((method) => traceMethod(method, tracing))),
+    ...(front.quality === undefined ? [] : createQualityMethods(front.quality)),
     ...health.methods,
     ...createReflectionMethods([
       inferenceService(),
       health.service,
       ...(withTensorflow ? tensorflowServices() : []),
+      ...(front.quality === undefined ? [] : [qualityService()]),
     ]),
   ];
 }

@@ -14,6 +14,7 @@ export type HttpFront = Pick<
   | 'catalog'
   | 'control'
   | 'settings'
+  | 'quality'
   | 'sharedMemory'
   | 'serverName'
   | 'serverVersion'

@@ -2,8 +2,13 @@ import type { Options } from './config/options.ts';
 import type { Logger } from './inference/logger.ts';
 import type { ModelRegistry } from './models/registry.ts';
 import type { MetricsServer } from './observability/metrics/metrics-server.ts';
-import type { MetricsSources, VersionReading } from './observability/metrics/server-reading.ts';
+import type {
+  MetricsSources,
+  QualityReading,
+  VersionReading,
+} from './observability/metrics/server-reading.ts';
 import { packageVersion } from './package-version.ts';
+import type { VersionReport } from './quality/version-report.ts';
 import type { Serving } from './serving-host.ts';
 import type { Clock } from './util/clock.ts';
 
@@ -31,6 +36,7 @@ export async function listenMetrics(
     sources: {
       versions: () => versionsOf(registry),
       observe: () => serving.observe(),
+      quality: () => serving.quality?.().map((report) => qualityOf(report)) ?? [],
       ready: () => registry.catalog.ready(),
       budget,
       build: { version: packageVersion(), node: process.versions.node },
@@ -60,6 +66,35 @@ export async function listenMetrics(
     scraper[Symbol.dispose]();
     throw error;
   }
+}
+
+function qualityOf({ model, version, feedback, inputs, answers }: VersionReport): QualityReading {
+  const { accepted = 0, unknown = 0, repeated = 0, unfitting = 0 } = feedback ?? {};
+  const known = Object.entries(feedback?.metrics ?? {}).filter(
+    (entry): entry is [string, number] => entry[1] !== undefined,
+  );
+  return {
+    model,
+    version,
+    metrics: Object.fromEntries(known),
+    labels: { accepted, unknown, repeated, unfitting },
+    belowBaseline: feedback?.alert?.below,
+    medianLagMs: feedback?.labelLag?.medianMs,
+    changes: feedback?.changes ?? 0,
+    estimatedAccuracy: feedback?.estimatedAccuracy,
+    drift: Object.entries({ inputs, answers }).flatMap(([side, report]) =>
+      report?.window === undefined
+        ? []
+        : [
+            {
+              side,
+              drifted: report.window.drifted,
+              share: report.window.driftedShare,
+              features: report.window.features,
+            },
+          ],
+    ),
+  };
 }
 
 function* versionsOf(registry: ModelRegistry): Generator<VersionReading, void, void> {

@@ -35,18 +35,25 @@ export interface Stages {
 export function createPipeline(stages: Stages): Infer {
   const { router, experiments, sharedMemory, admission, batcher, onFailure } = stages;
   const { routeOnDemand } = router;
+  const submit = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> =>
+    target.monitor === undefined
+      ? batcher.submit(target, request, call)
+      : batcher.submit(target, request, call).then((response) => {
+          target.monitor?.watch(request, response, call);
+          return response;
+        });
   const answer = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> => {
     const shared = request.shared && requireSharedMemory(sharedMemory).hold(request.shared, call);
     const admitted = admission.admit(target, request, call, shared);
     const classes = asksForClasses(admitted);
-    if (shared === undefined && !classes) return batcher.submit(target, admitted, call);
+    if (shared === undefined && !classes) return submit(target, admitted, call);
     const finish = (done: InferResponse): InferResponse => {
       const response = classes ? classify(target.spec, admitted, done) : done;
       return shared === undefined ? response : shared.writeOutputs(response);
     };
     const take = call.takeAnswer;
     call.takeAnswer = take && ((part) => take(finish(part)));
-    return batcher.submit(target, admitted, call).then(finish);
+    return submit(target, admitted, call).then(finish);
   };
   return async (request, call) => {
     try {

@@ -27,6 +27,10 @@ import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
 import { withProcessing } from './processing/with-processing.ts';
+import { ModelMonitors } from './quality/model-monitors.ts';
+import type { VersionReport } from './quality/version-report.ts';
+import { readSecret } from './quality/read-secret.ts';
+import { Webhook } from './quality/webhook.ts';
 import { Experiments } from './routing/experiments.ts';
 import { createRouter } from './routing/router.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
@@ -50,6 +54,7 @@ export interface ServingHost extends AsyncDisposable {
     | 'openModel'
     | 'openEnsemble'
     | 'createStatistics'
+    | 'createMonitor'
     | 'onNotBatchable'
     | 'limitInstances'
     | 'sequencesProblem'
@@ -74,6 +79,8 @@ export interface Serving {
   readonly traffic: SplitTraffic;
   /** What metrics are made of, besides the statistics of models. */
   observe(): Promise<ServingObservation>;
+  /** Left out where models are not monitored. */
+  readonly quality?: () => readonly VersionReport[];
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
   readonly purge: CachePurge['purge'];
   /** Resolves when every request that comes later meets the models as the registry has them now. */
@@ -112,6 +119,16 @@ function createHostBatcher({ options, clock, logger }: HostContext, limiter: Rat
   return batcher;
 }
 
+/** What happens to the quality of models is told to `--quality-webhook`, where there is one. */
+function openMonitors({ options, clock, logger }: HostContext): ModelMonitors {
+  const { webhook: url, webhookSecretFile } = options.quality;
+  const webhook =
+    url === undefined
+      ? undefined
+      : new Webhook({ url, secret: readSecret(webhookSecretFile), clock, logger });
+  return new ModelMonitors({ clock, logger, webhook });
+}
+
 /** Serves on the thread that calls, beside the control plane. */
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
@@ -120,6 +137,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   const holds = new TargetHolds();
   const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
   let routes: () => RoutingTable = () => new Map();
+  const monitors = openMonitors(context);
   const experiments = new Experiments({
     clock,
     random: Math.random,
@@ -133,6 +151,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
       },
       openModel: withProcessing(createModelOpener({ clock, logger }), { clock, logger }),
       openEnsemble,
+      createMonitor: (spec, plan) => monitors.create(spec, plan),
       createStatistics: (name, version) => new ModelStatistics({ name, version, clock }),
       ...(limiter === undefined ? {} : { limitInstances: (limits) => limiter.admit(limits) }),
       onNotBatchable: (target, reason) => batcher.switchBatchingOff(target, reason),
@@ -141,7 +160,9 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         await batcher.drained(target.processing?.model ?? target);
       },
     },
-    async serve({ router, catalog, control }) {
+    async serve(registry) {
+      const { router, catalog, control } = registry;
+      monitors.follow(() => registry.served().map(({ target }) => target));
       const settings = createServerSettings({ logger, mayChange: options.security.allowSettings });
       const failures = new FailureCounts();
       const plane = await openDataPlane({
@@ -149,6 +170,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         authenticate: context.authenticator.authenticate,
         router,
         experiments,
+        quality: monitors,
         catalog,
         control,
         settings,
@@ -182,6 +204,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
           ],
           ioThreadRestarts: 0,
         }),
+        quality: () => monitors.reports(),
         batching: () => batcher.inspect(),
         purge: (model, at) => batcher.purge(model, at),
         settled: () => Promise.resolve(),
@@ -189,6 +212,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
       };
     },
     [Symbol.asyncDispose]() {
+      monitors[Symbol.dispose]();
       sharedMemory?.[Symbol.dispose]();
       batcher[Symbol.dispose]();
       return Promise.resolve();

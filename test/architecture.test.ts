@@ -47,6 +47,7 @@ const table: Readonly<Record<string, Rule>> = {
   sequences: stage(),
   tasks: stage('ioredis'),
   'shared-memory': stage(),
+  quality: { areas: [...words, 'statistics'], packages: ['zod'] },
   statistics: { areas: ['util'], packages: ['cephes'] },
   rollouts: { areas: [...words, 'statistics'], packages: ['yaml', 'zod'] },
   observability: stage(
@@ -70,6 +71,7 @@ const table: Readonly<Record<string, Rule>> = {
   'grpc-listeners.ts': stageUser('config', 'transport/grpc'),
   'http-listener.ts': stageUser('config', 'tasks', 'transport/grpc', 'transport/http', 'grpc-listeners.ts'),
   'metrics-listener.ts': stageUser(
+    'quality',
     'config',
     'models',
     'observability',
@@ -94,6 +96,7 @@ const table: Readonly<Record<string, Rule>> = {
     'package-version.ts',
   ),
   'serving-host.ts': stageUser(
+    'quality',
     'admission',
     'routing',
     'batching',

@@ -8,6 +8,7 @@ const titles = {
   metrics: 'Metrics',
   trace: 'Tracing',
   predictions: 'Prediction log',
+  quality: 'Quality of models',
   admin: 'Administration',
   rollouts: 'Rollouts',
   security: 'Security',

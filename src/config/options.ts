@@ -3,6 +3,7 @@ import { defaultDialects, dialectNames } from '../inference/dialect.ts';
 import { cache } from './cache-options.ts';
 import { http } from './http-options.ts';
 import { models } from './model-options.ts';
+import { quality } from './quality-options.ts';
 import { platforms } from './read-platform.ts';
 import { tasks } from './task-options.ts';
 import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
@@ -296,6 +297,7 @@ export const optionsSchema = z.strictObject({
   metrics,
   trace,
   predictions,
+  quality,
   admin,
   rollouts,
   security,

@@ -1,3 +1,4 @@
+import type { MonitoringPlan } from './monitoring.ts';
 import type { Datatype } from './datatype.ts';
 
 /** What the value of a feature is. */
@@ -49,6 +50,23 @@ export interface ModelFeatures {
   readonly outputs: PredictionOutputs;
   /** Class names by index; empty when it names none. */
   readonly classes: readonly string[];
+  /** Where it comes from; left out where the file does not say. */
+  readonly card?: ModelCard | undefined;
+  /** What is watched of its answers; nothing where it is left out. */
+  readonly monitoring?: MonitoringPlan | undefined;
+}
+
+/** Where a model comes from and how good it was when it was made, by its maker's word. */
+export interface ModelCard {
+  readonly version?: string | undefined;
+  /** ISO 8601. */
+  readonly trained?: string | undefined;
+  readonly framework?: string | undefined;
+  readonly licence?: string | undefined;
+  readonly authors?: readonly string[] | undefined;
+  /** Hex sha256 of each version's model.onnx, by version; checked when the version is loaded. */
+  readonly sha256?: Readonly<Record<string, string>> | undefined;
+  readonly metrics?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What values of a datatype are in JSON. */

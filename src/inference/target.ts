@@ -3,6 +3,7 @@ import type { EnsemblePlan } from './ensemble.ts';
 import type { Batch, Executor } from './executor.ts';
 import type { ModelSpec } from './model-spec.ts';
 import type { OpenedProcessing } from './processing.ts';
+import type { Monitor } from './monitoring.ts';
 import type { InferRequest } from './request.ts';
 import type { SequencePlan } from './sequence.ts';
 import type { StatisticsRecorder } from './statistics.ts';
@@ -142,6 +143,8 @@ export interface Target {
   readonly sequences?: SequencePlan | undefined;
   /** A module works on its requests before and after the model; only models with one have it. */
   readonly processing?: TargetProcessing | undefined;
+  /** Looks at its answers; only models whose file asks for it have it. */
+  readonly monitor?: Monitor | undefined;
 }
 
 /** The target that clients see takes and gives what the module does; `model` is what runs in between. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ServingError } from '../errors.ts';
 import { featureTypes, nonFinitePolicies, type ModelFeatures } from '../inference/features.ts';
 import type { TensorSpec } from '../inference/model-spec.ts';
+import { monitoringFields, readMonitoring } from './monitoring-file.ts';
 import { completeFeatures } from './complete-features.ts';
 import { readModelFile, type ModelSource } from './model-source.ts';
 import { confinedPath } from './confined-path.ts';
@@ -41,6 +42,7 @@ const featureFile = z.strictObject({
     .strictObject({ prediction: name.optional(), probabilities: name.optional(), logits: name.optional() })
     .default({}),
   classes: z.array(name).max(1_000_000).default([]),
+  ...monitoringFields,
 });
 
 /** The file's content, of the right form. */
@@ -79,8 +81,10 @@ export async function readFeatures(
     );
   }
   const { features, problems } = completeFeatures(result.data, tensors);
+  const { monitoring, problem } = await readMonitoring(result.data, source);
+  if (problem !== '') throw wrong(source.name, [...problems, problem]);
   if (problems.length > 0) throw wrong(source.name, problems);
-  return features;
+  return { ...features, card: result.data.card, monitoring };
 }
 
 /** Real path of the file; undefined when there is none. @throws ServingError invalid_argument when it leads elsewhere. */

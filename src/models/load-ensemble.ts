@@ -4,7 +4,7 @@ import type { ModelSpec } from '../inference/model-spec.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
 import type { Target } from '../inference/target.ts';
 import { completeEnsemble, stepCycle } from './ensemble-config.ts';
-import { specOf, type LoadRequest, type LoadTools } from './load-version.ts';
+import { monitorOf, specOf, type LoadRequest, type LoadTools } from './load-version.ts';
 import type { ModelFiles } from './model-source.ts';
 import { refuseProcessing } from './processing-file.ts';
 import { schedulingOf } from './scheduling.ts';
@@ -40,6 +40,7 @@ export async function loadEnsemble(
     executors: opened.executors,
     statistics: counters,
     ensemble: plan,
+    monitor: await monitorOf(spec, tools),
   };
   return { target, config, opened, counters, stamp, loadMs: tools.clock.now() - startedAt };
 }

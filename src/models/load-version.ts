@@ -7,6 +7,7 @@ import type { OpenedProcessing } from '../inference/processing.ts';
 import type { EnsembleRules } from '../inference/ensemble.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
+import type { Monitor, MonitoringPlan } from '../inference/monitoring.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
 import type { InstanceLimits, JoinRequests, Scheduling, Target } from '../inference/target.ts';
 import type { Clock } from '../util/clock.ts';
@@ -20,6 +21,7 @@ import { configError } from './config-message.ts';
 import { contentDigest } from './content-digest.ts';
 import { featureFilePath, readFeatures } from './feature-file.ts';
 import { datatypeOf } from './model-shape.ts';
+import { checkDigest } from './monitoring-file.ts';
 import { randomOperator } from './random-operators.ts';
 import {
   readLabels,
@@ -62,6 +64,8 @@ export interface LoadTools extends SessionDefaults {
   readonly sequencesProblem?: string;
   /** Modules beside models are run; otherwise models that have one are refused. */
   readonly allowProcessing: boolean;
+  /** Watches a version's answers; left out where that is not possible. */
+  readonly createMonitor?: CreateMonitor;
   readonly ensembles: EnsembleRules;
   /** Stands for the sessions of a version that has none. */
   readonly openEnsemble: () => Promise<OpenedModel>;
@@ -70,6 +74,21 @@ export interface LoadTools extends SessionDefaults {
   readonly defaultMaxBatchSize: number;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** @throws ServingError where what is watched does not go with the model. */
+export type CreateMonitor = (spec: ModelSpec, plan: MonitoringPlan) => Promise<Monitor>;
+
+/** Who watches the answers of a version; undefined where its file does not ask for it. */
+export async function monitorOf(
+  spec: ModelSpec,
+  { createMonitor, logger }: Pick<LoadTools, 'createMonitor' | 'logger'>,
+): Promise<Monitor | undefined> {
+  const plan = spec.features?.monitoring;
+  if (plan === undefined || createMonitor !== undefined) return plan && createMonitor?.(spec, plan);
+  const { name: model, version } = spec;
+  logger.warn({ model, version }, 'the model is not monitored: I/O threads do not');
+  return undefined;
 }
 
 /** A version found in the repository, with the configuration that is to hold for it. */
@@ -130,6 +149,7 @@ export async function loadVersion(
       statistics: isIterative(config) || processing !== undefined ? stepStatistics(counters) : counters,
       rehearsed,
       sample,
+      monitor: await monitorOf(spec, tools),
     };
     const rowsProblem = await checkRows(target, opened, tools, slotsAreRows(config));
     const served: Target =
@@ -143,7 +163,9 @@ export async function loadVersion(
           };
     const loaded = { target: served, config, opened, counters, stamp };
     const result =
-      opened.processing === undefined ? loaded : await behindModule(loaded, opened.processing, source, files);
+      opened.processing === undefined
+        ? loaded
+        : await behindModule(loaded, opened.processing, { source, files, tools });
     return { ...result, loadMs: clock.now() - startedAt };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
@@ -155,18 +177,18 @@ export async function loadVersion(
 async function behindModule(
   loaded: Omit<ServedVersion, 'loadMs'>,
   processing: OpenedProcessing,
-  source: ModelSource,
-  files: ModelFiles,
+  { source, files, tools }: Pick<LoadRequest, 'source' | 'files'> & { readonly tools: LoadTools },
 ): Promise<Omit<ServedVersion, 'loadMs'>> {
   const { target, counters } = loaded;
   const config = processedConfig(loaded.config, processing.declaration);
   const plain = await modelSpec(config, source, target.spec.version, files);
-  const spec = await withFeatures(await processedSpec(plain, processing.declaration, source), source);
+  const spec = await withFeatures(await processedSpec(plain, processing.declaration, source), source, files);
   const outer: Target = {
     ...target,
     spec,
     statistics: counters,
     processing: { ...processing, model: target },
+    monitor: await monitorOf(spec, tools),
   };
   return { ...loaded, config, target: outer };
 }
@@ -245,11 +267,17 @@ export async function specOf(
 ): Promise<ModelSpec> {
   const spec = await modelSpec(config, source, version, files);
   // Requests of a sequence need more than features, and its model more inputs than clients send.
-  return config.sequence_batching === undefined ? withFeatures(spec, source) : spec;
+  return config.sequence_batching === undefined ? withFeatures(spec, source, files) : spec;
 }
 
-async function withFeatures(spec: ModelSpec, source: ModelSource): Promise<ModelSpec> {
-  return { ...spec, features: await readFeatures(source, spec.version, spec) };
+async function withFeatures(
+  spec: ModelSpec,
+  source: ModelSource,
+  { modelPath }: ModelFiles,
+): Promise<ModelSpec> {
+  const features = await readFeatures(source, spec.version, spec);
+  await checkDigest(features?.card, { model: spec.name, version: spec.version, modelPath });
+  return { ...spec, features };
 }
 
 async function modelSpec(

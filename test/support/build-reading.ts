@@ -7,7 +7,11 @@ import type {
 } from '../../src/observability/observation.ts';
 import type { PredictionCounts } from '../../src/observability/predictions/prediction-log.ts';
 import { ModelStatistics } from '../../src/observability/statistics.ts';
-import type { ServerReading, VersionReading } from '../../src/observability/metrics/server-reading.ts';
+import type {
+  QualityReading,
+  ServerReading,
+  VersionReading,
+} from '../../src/observability/metrics/server-reading.ts';
 import type { RuntimeReading } from '../../src/observability/runtime-monitor.ts';
 import { FakeClock } from './fake-clock.ts';
 
@@ -124,12 +128,35 @@ export function buildPredictions(overrides: Partial<PredictionCounts> = {}): Pre
   };
 }
 
+export function buildQuality(overrides: Partial<QualityReading> = {}): QualityReading {
+  return {
+    model: 'iris',
+    version: '1',
+    metrics: { accuracy: 0.9 },
+    labels: { accepted: 1, unknown: 0, repeated: 0, unfitting: 0 },
+    belowBaseline: false,
+    medianLagMs: 1000,
+    changes: 0,
+    estimatedAccuracy: 0.9,
+    drift: [
+      {
+        side: 'inputs',
+        drifted: true,
+        share: 1,
+        features: [{ name: 'x', stabilityIndex: 1, drifted: true }],
+      },
+    ],
+    ...overrides,
+  };
+}
+
 /** A server without models. */
 export function buildReading(overrides: Partial<ServerReading> = {}): ServerReading {
   return {
     versions: [],
     queues: [],
     threads: [],
+    quality: [],
     ioThreadRestarts: 0,
     ready: true,
     budget: { heldBytes: 0, limitBytes: 1024 },

@@ -3,6 +3,7 @@ import { cacheMetrics } from './cache-metrics.ts';
 import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
 import { predictionMetrics } from './prediction-metrics.ts';
+import { qualityMetrics } from './quality-metrics.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
 
@@ -13,5 +14,6 @@ export const ownMetrics: readonly Metric[] = [
   ...breakerMetrics,
   ...cacheMetrics,
   ...predictionMetrics,
+  ...qualityMetrics,
   ...serverMetrics,
 ];

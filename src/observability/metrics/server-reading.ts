@@ -35,11 +35,39 @@ export interface BuildReading {
   readonly node: string;
 }
 
+/** The quality of one version that is monitored. */
+export interface QualityReading {
+  readonly model: string;
+  readonly version: string;
+  /** By name; those that its answers do not have are left out. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** By what became of them. */
+  readonly labels: Readonly<Record<string, number>>;
+  /** Undefined where there is no baseline. */
+  readonly belowBaseline: boolean | undefined;
+  readonly medianLagMs: number | undefined;
+  readonly changes: number;
+  readonly estimatedAccuracy: number | undefined;
+  /** Of inputs and answers, as far as windows are complete. */
+  readonly drift: readonly {
+    readonly side: string;
+    readonly drifted: boolean;
+    readonly share: number;
+    readonly features: readonly {
+      readonly name: string;
+      readonly stabilityIndex: number;
+      readonly drifted: boolean;
+    }[];
+  }[];
+}
+
 /** What the rest of the server tells at a scrape; each call reads counters that are there anyway. */
 export interface MetricsSources {
   /** Read one by one. */
   versions(): Iterable<VersionReading>;
   observe(): Promise<ServingObservation>;
+  /** Of versions that are monitored. */
+  readonly quality?: () => readonly QualityReading[];
   ready(): boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   readonly build: BuildReading;
@@ -52,6 +80,7 @@ export interface ServerReading {
   readonly queues: readonly QueueReading[];
   readonly threads: readonly ThreadObservation[];
   readonly ioThreadRestarts: number;
+  readonly quality: readonly QualityReading[];
   readonly ready: boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   readonly build: BuildReading;
@@ -78,6 +107,7 @@ export async function readServer(sources: MetricsSources, own: OwnReadings): Pro
     if (versions.push(version) % versionsPerTurn === 0) await own.nextTurn();
   }
   return {
+    quality: sources.quality?.() ?? [],
     versions,
     queues: oneForEachVersion(queues),
     threads: withRuntime(threads, own.runtime),

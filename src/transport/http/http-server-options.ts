@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
+import type { ModelQuality } from '../../inference/monitoring.ts';
 import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { SharedMemory } from '../../inference/shared-memory.ts';
@@ -53,6 +54,8 @@ export interface HttpServerOptions {
   /** undefined refuses loading and unloading. */
   readonly control: ModelControl | undefined;
   readonly settings: ServerSettings;
+  /** undefined where models are not monitored; left out likewise. */
+  readonly quality?: ModelQuality | undefined;
   /** undefined refuses the shared-memory endpoints. */
   readonly sharedMemory: SharedMemory | undefined;
   /** Finds who calls; throws unauthenticated. `header` gives the value of a lower-case name. */

@@ -11,6 +11,7 @@ import { defaultHttpLimits, type HttpLimits, type HttpServerOptions } from './ht
 import { createInferEndpoints } from './infer.ts';
 import { createHealthEndpoints, createMetadataEndpoints } from './metadata.ts';
 import type { PeerRequest, PeerResponse } from './peer.ts';
+import { createQualityEndpoints } from './quality.ts';
 import { createRepositoryEndpoints } from './repository.ts';
 import { createSettingsEndpoints } from './settings.ts';
 import { createSharedMemoryEndpoints } from './shared-memory.ts';
@@ -101,6 +102,7 @@ function createEndpoints(options: HttpServerOptions, limits: HttpLimits, drainin
     ...createRepositoryEndpoints(catalog, control),
     ...createSettingsEndpoints(settings, catalog),
     ...createSharedMemoryEndpoints(options.sharedMemory),
+    ...createQualityEndpoints(options.quality, catalog),
   ]);
   if (around === undefined) return endpoints;
   return new Map(Array.from(endpoints, ([path, endpoint]) => [path, around(`/v2/${path}`, endpoint)]));

@@ -8,6 +8,7 @@ import { tritonMetrics } from '../../../../src/observability/metrics/triton-metr
 import {
   buildCacheReading,
   buildPredictions,
+  buildQuality,
   buildQueue,
   buildReading,
   buildRuntime,
@@ -62,6 +63,7 @@ test('each metric has the labels that it is described with', () => {
         predictions: buildPredictions(),
       }),
     ],
+    quality: [buildQuality()],
     machine: { cpuUtilization: 0, memoryTotalBytes: 0, memoryUsedBytes: 0 },
   });
   for (const metric of metrics) {

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** Bins of numbers between the least and the greatest value: quantiles, so that each is equally likely. */
+export const quantileBins = 20;
+
+/** Categories that are counted by name; others are counted together. */
+export const maxCategories = 50;
+
+/** Features of a model that are watched at most. */
+export const maxFeatures = 4096;
+
+const count = z.number().nonnegative();
+const shared = { name: z.string().max(256), missing: count };
+
+const numberFeature = z
+  .strictObject({
+    ...shared,
+    kind: z.literal('number'),
+    /** Ascending: the first and the last are the least and the greatest value of the reference. */
+    edges: z.array(z.number()).min(2).max(1000),
+    /** Below the first edge, between each two, and above the last. */
+    counts: z.array(count),
+    mean: z.number(),
+    deviation: z.number().nonnegative(),
+  })
+  .refine(({ edges, counts }) => counts.length === edges.length + 1, 'needs one count more than edges')
+  .refine(
+    ({ edges }) => edges.every((edge, i) => i === 0 || edge > (edges[i - 1] ?? edge)),
+    'edges must ascend',
+  );
+
+const categoryFeature = z
+  .strictObject({
+    ...shared,
+    kind: z.literal('category'),
+    values: z.array(z.string().max(256)).max(1000),
+    /** Of each value, and of all others together. */
+    counts: z.array(count),
+  })
+  .refine(({ values, counts }) => counts.length === values.length + 1, 'needs one count more than values');
+
+const feature = z.union([numberFeature, categoryFeature]);
+
+export const profileSchema = z.strictObject({
+  format: z.literal('tensorgate-profile-1'),
+  features: z.array(feature).max(maxFeatures),
+});
+
+export type NumberProfile = Readonly<z.output<typeof numberFeature>>;
+export type CategoryProfile = Readonly<z.output<typeof categoryFeature>>;
+export type FeatureProfile = NumberProfile | CategoryProfile;
+
+/** The counts of a reference and how many values there were, missing ones apart. */
+export function referenceCount({ counts }: FeatureProfile): number {
+  return counts.reduce((sum, bin) => sum + bin, 0);
+}

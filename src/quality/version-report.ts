@@ -1,0 +1,46 @@
+import type { ColumnWatch } from './column-watch.ts';
+import type { DriftWindow } from './drift-watch.ts';
+import type { FeedbackReport } from './feedback-watch.ts';
+import type { VersionMonitor } from './version-monitor.ts';
+
+/** One side of a model, its inputs or its answers. */
+export interface SideReport {
+  /** Rows that the reference has and needs, while it is being made; undefined once there is one. */
+  readonly reference: { readonly rows: number; readonly needed: number } | undefined;
+  /** Rows of the window that is not complete yet. */
+  readonly rows: number;
+  /** The last complete window; undefined before there is one. */
+  readonly window: DriftWindow | undefined;
+}
+
+/** All that is known of the quality of one version; JSON. */
+export interface VersionReport {
+  readonly model: string;
+  readonly version: string;
+  readonly feedback: FeedbackReport | undefined;
+  readonly inputs: SideReport | undefined;
+  readonly answers: SideReport | undefined;
+  /** Answers that could not be looked at. */
+  readonly failures: number;
+}
+
+export function reportOf(monitor: VersionMonitor): VersionReport {
+  const { model, version, failures } = monitor;
+  return {
+    model,
+    version,
+    feedback: monitor.feedback?.report(),
+    inputs: sideOf(monitor.inputs),
+    answers: sideOf(monitor.answers),
+    failures,
+  };
+}
+
+function sideOf(watch: ColumnWatch | undefined): SideReport | undefined {
+  if (watch === undefined) return undefined;
+  return {
+    reference: watch.watch === undefined ? watch.reference : undefined,
+    rows: watch.watch?.rows ?? 0,
+    window: watch.last,
+  };
+}

@@ -1,0 +1,112 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import type { Logger } from '../inference/logger.ts';
+import type { Clock } from '../util/clock.ts';
+import type { MonitorEvent } from './version-monitor.ts';
+
+/** Events that wait to be told; later ones are dropped until there is room. */
+const mostWaiting = 100;
+
+/** Tries of one event; the pause after each is twice as long as the one before. */
+const tries = 6;
+const firstPauseMs = 1000;
+const answerMs = 10_000;
+
+export interface WebhookOptions {
+  readonly url: string;
+  /** Key of the signature. */
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Posts and resolves to the status; rejects when nothing answers. */
+  readonly post?: (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<number>;
+}
+
+/**
+ * Tells events to a URL, one after the other: JSON, signed with HMAC-SHA256 over the time and the body, so that the receiver can
+ * tell it from what anybody else sends, also later. What is not taken is tried again.
+ */
+export class Webhook implements Disposable {
+  readonly #options: WebhookOptions;
+  readonly #waiting: string[] = [];
+  #sending = false;
+  #pause: Disposable | undefined = undefined;
+  #closed = false;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+  }
+
+  send(event: MonitorEvent): void {
+    const { clock, logger } = this.#options;
+    if (this.#closed) return;
+    if (this.#waiting.length >= mostWaiting) {
+      logger.warn(
+        { event: event.kind, model: event.model },
+        'webhook: too many events wait, one was dropped',
+      );
+      return;
+    }
+    const { kind, model, version, details } = event;
+    const at = new Date(clock.epochMs()).toISOString();
+    this.#waiting.push(JSON.stringify({ id: randomUUID(), event: kind, model, version, at, details }));
+    if (!this.#sending) this.#sendNext(1);
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#waiting.length = 0;
+    this.#pause?.[Symbol.dispose]();
+  }
+
+  #sendNext(attempt: number): void {
+    const [body] = this.#waiting;
+    this.#sending = body !== undefined && !this.#closed;
+    if (!this.#sending || body === undefined) return;
+    void this.#post(body).then((problem) => this.#settle(problem, attempt));
+  }
+
+  #settle(problem: string, attempt: number): void {
+    if (this.#closed) return;
+    const { clock, logger } = this.#options;
+    if (problem === '' || attempt === tries) {
+      if (problem !== '') logger.error({ problem, tries }, 'webhook: an event was given up');
+      this.#waiting.shift();
+      this.#sendNext(1);
+      return;
+    }
+    this.#pause = clock.after(firstPauseMs * 2 ** (attempt - 1), () => this.#sendNext(attempt + 1));
+  }
+
+  /** @returns what went wrong; '' when it was taken. */
+  async #post(body: string): Promise<string> {
+    const { url, secret, clock, post = postJson } = this.#options;
+    const timestamp = String(Math.floor(clock.epochMs() / 1000));
+    const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+    try {
+      const status = await post(
+        url,
+        {
+          'content-type': 'application/json',
+          'x-tensorgate-timestamp': timestamp,
+          'x-tensorgate-signature': `sha256=${signature}`,
+        },
+        body,
+      );
+      return status >= 200 && status < 300 ? '' : `status ${status}`;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+/** A redirect is an answer that is not followed: the secret's holder is at the URL that was given. */
+async function postJson(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<number> {
+  const signal = AbortSignal.timeout(answerMs);
+  const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
+  await response.body?.cancel();
+  return response.status;
+}

@@ -1,0 +1,85 @@
+import type { ModelCatalog } from '../../inference/catalog.ts';
+import type { Label, LabelledRequest, ModelQuality } from '../../inference/monitoring.ts';
+import { reads, takes, type Endpoint } from './http-call.ts';
+import type { JsonObject, JsonValue } from './json-reader.ts';
+import { refuse } from './refuse.ts';
+import { jsonReply } from './reply.ts';
+import { bodyObject } from './repository.ts';
+
+/** Nothing but its own style runs in the page, whatever features are called. */
+const pageHeaders = [
+  'Content-Security-Policy',
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+  'X-Content-Type-Options',
+  'nosniff',
+  'Referrer-Policy',
+  'no-referrer',
+];
+
+/** Labels come in with the scope of inference; reports show values of requests, so they need `admin`. */
+export function createQualityEndpoints(
+  quality: ModelQuality | undefined,
+  catalog: ModelCatalog,
+): readonly (readonly [string, Endpoint])[] {
+  const card = reads('infer', ({ path: { model, version } }) => {
+    catalog.metadata(model, version);
+    return jsonReply(catalog.features(model, version)?.card ?? {});
+  });
+  const endpoints: readonly (readonly [string, Endpoint])[] = [['models/{model}/card', card]];
+  if (quality === undefined) return endpoints;
+  const feedback = takes('infer', ({ path: { model, version }, context, body }) => {
+    const fields = bodyObject(body);
+    const labels = readRequests(fields);
+    const principal = textField(fields, 'principal');
+    return jsonReply(quality.feedback({ model, version, principal, labels }, context.principal));
+  });
+  const report = reads('admin', ({ path: { model, version } }) => jsonReply(quality.report(model, version)));
+  const page = reads('admin', ({ path: { model, version } }) => ({
+    status: 200,
+    contentType: 'text/html; charset=utf-8',
+    headers: pageHeaders,
+    pieces: [Buffer.from(quality.page(model, version))],
+    compressible: true,
+  }));
+  return [
+    ...endpoints,
+    ['models/{model}/feedback', feedback],
+    ['models/{model}/quality', report],
+    ['models/{model}/quality.html', page],
+  ];
+}
+
+function textField(fields: JsonObject, name: string): string {
+  const value = fields.get(name);
+  if (value === undefined) return '';
+  if (typeof value !== 'string') throw refuse.field(name, 'a text');
+  return value;
+}
+
+/** `{"id":...,"label":...}`, or many of them in `requests`; `labels` for requests of several rows. */
+function readRequests(fields: JsonObject): readonly LabelledRequest[] {
+  const many = fields.get('requests');
+  if (many === undefined) return [readRequest(fields)];
+  if (!Array.isArray(many)) throw refuse.field('requests', 'a list');
+  return many.map((item: JsonValue) => {
+    if (!(item instanceof Map)) throw refuse.field('requests', 'a list of objects');
+    return readRequest(item);
+  });
+}
+
+function readRequest(fields: JsonObject): LabelledRequest {
+  const id = textField(fields, 'id');
+  if (id === '') throw refuse.field('id', 'the id of a request');
+  const one = fields.get('label');
+  const many = fields.get('labels');
+  if ((one === undefined) === (many === undefined))
+    throw refuse.field('label', 'a label, or a list in labels');
+  if (many !== undefined && !Array.isArray(many)) throw refuse.field('labels', 'a list');
+  const values: readonly (JsonValue | undefined)[] = Array.isArray(many) ? many : [one];
+  return { id, labels: values.map(readLabel) };
+}
+
+function readLabel(value: JsonValue | undefined): Label {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  throw refuse.field('label', 'a text, a number, true or false');
+}
