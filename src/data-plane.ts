@@ -19,7 +19,7 @@ import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
 import { createPipeline, type Stages } from './pipeline.ts';
 import { processRequests } from './processing/process-requests.ts';
-import { traceEndpoint, traceMethod } from './trace-methods.ts';
+import { traceEndpoint, traceFailure, traceMethod } from './trace-methods.ts';
 import { createHealthService, type HealthService } from './transport/grpc/health.ts';
 import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
@@ -76,6 +76,8 @@ export interface DataPlane {
 export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const { router, budget, clock, wrap, onFailure } = parts;
   await using undo = new AsyncDisposableStack();
+  const tracing = await startTracing(parts);
+  if (tracing !== undefined) undo.use(tracing);
   const predictions = await openPredictions(parts);
   if (predictions !== undefined) undo.use(predictions.log);
   const submit = createEnsembles({
@@ -92,14 +94,18 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     sharedMemory: parts.sharedMemory,
     admission: createAdmission({ budget, clock }),
     batcher: { submit: predictions === undefined ? submit : predictions.around(submit) },
-    onFailure,
+    onFailure:
+      tracing === undefined
+        ? onFailure
+        : (at, error, call) => {
+            onFailure(at, error);
+            if (call !== undefined) traceFailure(tracing, call, error);
+          },
   });
   const infer = wrap === undefined ? pipeline : wrap(pipeline);
   const health = createHealthService(parts.catalog);
   const ports: ListenPorts = { grpc: undefined };
   const front = publicFront(parts, infer, ports);
-  const tracing = await startTracing(parts);
-  if (tracing !== undefined) undo.use(tracing);
   const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
   const http = await listenHttp(
     parts.options,
@@ -165,10 +171,10 @@ function listenContext(
 }
 
 /** OpenTelemetry is not even loaded unless it is asked for. */
-async function startTracing({ options, clock }: DataPlaneParts): Promise<Tracing | undefined> {
+async function startTracing({ options, clock, logger }: DataPlaneParts): Promise<Tracing | undefined> {
   if (!options.trace.enabled) return undefined;
   const tracing = await import('./observability/tracing/start-tracing.ts');
-  return tracing.startTracing({ version: packageVersion(), clock });
+  return tracing.startTracing({ version: packageVersion(), clock, logger });
 }
 
 interface Predictions {

@@ -21,7 +21,7 @@ export interface Stages {
   readonly sharedMemory: SharedMemory | undefined;
   readonly batcher: Pick<Batcher, 'submit'>;
   /** Told of every request that leaves without an answer. */
-  readonly onFailure: (front: Front, error: unknown) => void;
+  readonly onFailure: (front: Front, error: unknown, call?: CallContext) => void;
 }
 
 /**
@@ -76,7 +76,7 @@ export function createPipeline(stages: Stages): Infer {
       }
       return await answer(target, request, call);
     } catch (error) {
-      onFailure(call.front, error);
+      onFailure(call.front, error, call);
       throw error;
     }
   };

@@ -1,8 +1,6 @@
 import { ServingError } from './errors.ts';
-import type { CallContext } from './inference/call-context.ts';
+import type { CallContext, CallTrace } from './inference/call-context.ts';
 import { httpOutcome, rpcOutcome, type CallOutcome } from './observability/tracing/call-outcome.ts';
-import type { NamedCall } from './observability/tracing/call-tracer.ts';
-import type { ReadHeader } from './observability/tracing/root-choice.ts';
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import type { GrpcCall, GrpcMethod } from './transport/grpc/method.ts';
 import type { Endpoint, Handler, HttpCall } from './transport/http/http-call.ts';
@@ -12,27 +10,35 @@ import { httpStatusCodes } from './transport/http/status.ts';
 /** The same gRPC method, with a span for each call that tracing wants. */
 export function traceMethod(method: GrpcMethod, tracing: Tracing): GrpcMethod {
   const name = method.path.slice(1);
-  const named: NamedCall = { name, attributes: { 'rpc.system.name': 'grpc', 'rpc.method': name } };
-  const record = <T>(call: GrpcCall, header: ReadHeader, run: () => Promise<T>): Promise<T> =>
-    recorded(tracing, { named, context: call.context, header, run, outcomeOf: rpcOutcomeOf });
+  const named: CallTrace = { name, attributes: { 'rpc.system.name': 'grpc', 'rpc.method': name } };
+  const record = <T>(call: GrpcCall, run: () => Promise<T>): Promise<T> =>
+    recorded(tracing, { named, context: call.context, run, outcomeOf: rpcOutcomeOf });
   if (method.kind === 'unary') {
     return {
       ...method,
       handle(message: Buffer, call: GrpcCall) {
-        const header = headerOf(call);
-        if (!tracing.wants(header)) return method.handle(message, call);
-        return record(call, header, async () => method.handle(message, call));
+        if (!tracing.wants(call.context, named)) return method.handle(message, call);
+        return record(call, async () => method.handle(message, call));
       },
     };
   }
   return {
     ...method,
     handle(messages, reply, call) {
-      const header = headerOf(call);
-      if (!tracing.wants(header)) return method.handle(messages, reply, call);
-      return record(call, header, () => method.handle(messages, reply, call));
+      if (!tracing.wants(call.context, named)) return method.handle(messages, reply, call);
+      return record(call, () => method.handle(messages, reply, call));
     },
   };
+}
+
+/** A request failed on its way. Failures of recorded calls are told by their own spans. */
+export function traceFailure(tracing: Tracing, call: CallContext, error: unknown): void {
+  if (call.trace === undefined) return;
+  const outcome =
+    call.front === 'http'
+      ? httpOutcome(httpStatusCodes[ServingError.from(error).code], error)
+      : rpcOutcome(error);
+  tracing.failed(call, withArm(outcome, call));
 }
 
 /** The same HTTP endpoint, with a span for each request that tracing wants; probes have none. */
@@ -49,48 +55,35 @@ export function traceEndpoint(route: string, endpoint: Endpoint, tracing: Tracin
   };
 }
 
-function traceHandler(handler: Handler, named: NamedCall, tracing: Tracing): Handler {
+function traceHandler(handler: Handler, named: CallTrace, tracing: Tracing): Handler {
   return (call: HttpCall) => {
-    const header: ReadHeader = (name) => call.header(name);
-    if (!tracing.wants(header)) return handler(call);
-    return recordedReply(tracing, { named, context: call.context, header }, async () => handler(call));
+    if (!tracing.wants(call.context, named)) return handler(call);
+    return recordedReply(tracing, { named, context: call.context }, async () => handler(call));
   };
 }
 
-function httpCall(method: string, route: string): NamedCall {
+function httpCall(method: string, route: string): CallTrace {
   return {
     name: `${method} ${route}`,
     attributes: { 'http.request.method': method, 'http.route': route },
   };
 }
 
-function headerOf(call: GrpcCall): ReadHeader {
-  return (name) => {
-    const value = call.metadata(name);
-    return typeof value === 'string' ? value : undefined;
-  };
-}
-
-interface RecordedCall<T> {
-  readonly named: NamedCall;
+interface Recording<T> {
+  readonly named: CallTrace;
   readonly context: CallContext;
-  readonly header: ReadHeader;
   readonly run: () => Promise<T>;
   readonly outcomeOf: (reply: T | undefined, thrown: unknown) => CallOutcome;
 }
 
-async function recorded<T>(
-  tracing: Tracing,
-  { named, context, header, run, outcomeOf }: RecordedCall<T>,
-): Promise<T> {
-  const { calls } = tracing;
-  const span = calls.begin(context, named, tracing.parentOf(header));
+async function recorded<T>(tracing: Tracing, { named, context, run, outcomeOf }: Recording<T>): Promise<T> {
+  const span = tracing.begin(context, named);
   try {
     const reply = await run();
-    calls.end(span, withArm(outcomeOf(reply, undefined), context));
+    tracing.end(span, withArm(outcomeOf(reply, undefined), context));
     return reply;
   } catch (error) {
-    calls.end(span, withArm(outcomeOf(undefined, error), context));
+    tracing.end(span, withArm(outcomeOf(undefined, error), context));
     throw error;
   }
 }
@@ -98,25 +91,24 @@ async function recorded<T>(
 /** The span of a reply that goes on after its head ends with it. */
 async function recordedReply(
   tracing: Tracing,
-  { named, context, header }: Pick<RecordedCall<HttpReply>, 'named' | 'context' | 'header'>,
+  { named, context }: Pick<Recording<HttpReply>, 'named' | 'context'>,
   run: () => Promise<HttpReply>,
 ): Promise<HttpReply> {
-  const { calls } = tracing;
-  const span = calls.begin(context, named, tracing.parentOf(header));
+  const span = tracing.begin(context, named);
   try {
     const reply = await run();
     const { more } = reply;
     if (more === undefined) {
-      calls.end(span, withArm(httpOutcomeOf(reply, undefined), context));
+      tracing.end(span, withArm(httpOutcomeOf(reply, undefined), context));
       return reply;
     }
     return {
       ...reply,
       more: (write) =>
-        more(write).finally(() => calls.end(span, withArm(httpOutcomeOf(reply, undefined), context))),
+        more(write).finally(() => tracing.end(span, withArm(httpOutcomeOf(reply, undefined), context))),
     };
   } catch (error) {
-    calls.end(span, withArm(httpOutcomeOf(undefined, error), context));
+    tracing.end(span, withArm(httpOutcomeOf(undefined, error), context));
     throw error;
   }
 }

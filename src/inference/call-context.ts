@@ -17,6 +17,12 @@ export interface ComputeTimes {
  */
 export type TakeAnswer = (response: InferResponse) => Promise<void>;
 
+/** What a call is in spans, in the words of OpenTelemetry's conventions. */
+export interface CallTrace {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 /**
  * What travels beside a request through the stages: made by a transport when the call arrives, never kept past it.
  * All fields exist from birth, so that every call has one hidden class.
@@ -45,6 +51,8 @@ export class CallContext {
   header: ((name: string) => string | undefined) | undefined = undefined;
   /** Where an ensemble adds up how long its steps were computed; undefined for what clients ask for. */
   times: ComputeTimes | undefined = undefined;
+  /** Tracing's part. */
+  trace: CallTrace | undefined = undefined;
   /** Set by whoever routes: the rollout or experiment that chose the version, and the arm of it; '' where none did. */
   experiment = '';
   arm = '';

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { trace } from '@opentelemetry/api';
 import { CallContext } from '../../src/inference/call-context.ts';
+import { silentLogger } from '../../src/inference/logger.ts';
 import { startTracing } from '../../src/observability/tracing/start-tracing.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeTracer } from '../support/fake-tracer.ts';
@@ -77,6 +78,24 @@ function flower(model = 'iris'): object {
     model_name: model,
     inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 4] }],
     raw_input_contents: [new Uint8Array(new Float32Array([5.1, 3.5, 1.4, 0.2]).buffer)],
+  };
+}
+
+/** Asks for shared memory, which this server does not take: the server's own refusal. */
+function inSharedMemory(): object {
+  return {
+    model_name: 'iris',
+    inputs: [
+      {
+        name: 'features',
+        datatype: 'FP32',
+        shape: [1, 4],
+        parameters: {
+          shared_memory_region: { string_param: 'r' },
+          shared_memory_byte_size: { int64_param: '16' },
+        },
+      },
+    ],
   };
 }
 
@@ -196,6 +215,37 @@ test(
 );
 
 test(
+  'calls that were not chosen are kept when they fail by fault of the server',
+  { timeout: 60_000 },
+  async () => {
+    await using collector = new Collector();
+    const endpoint = await collector.listen();
+    using repository = new RepositoryFolder();
+    repository.put('iris/1/model.onnx', iris);
+    const server = await startServer({
+      repository: repository.path,
+      args: ['--trace', 'true'],
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+        OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0',
+      },
+    });
+    using connection = await GrpcConnection.open(server.grpcPort);
+    await connection.call('ModelInfer', flower());
+    // Of no fault of the server.
+    await assert.rejects(connection.call('ModelInfer', flower('nobody')), CallError);
+    await assert.rejects(connection.call('ModelInfer', inSharedMemory()), CallError);
+    assert.equal(await server.stop(), 0);
+    assert.deepEqual(
+      collector.spans.map((span) => [span.name, attribute(span, 'rpc.status_code')]),
+      [[modelInfer, 'UNIMPLEMENTED']],
+    );
+  },
+);
+
+test(
   'a collector that is away keeps no call waiting, and the end only as long as its timeout',
   { timeout: 60_000 },
   async () => {
@@ -218,24 +268,18 @@ function withoutExporter(t: { after(run: () => void): void }): void {
   t.after(() => delete process.env['OTEL_TRACES_EXPORTER']);
 }
 
-test('the context of a caller is found in its headers', async (t) => {
-  withoutExporter(t);
-  await using tracing = await startTracing({ version: '1', clock: new FakeClock() });
-  const headers = new Map([['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01']]);
-  const context = tracing.parentOf((name) => headers.get(name));
-  assert.equal(trace.getSpanContext(context)?.spanId, 'b7ad6b7169203331');
-  assert.equal(trace.getSpanContext(tracing.parentOf(() => 'nonsense')), undefined);
-});
-
 test("an embedder's own provider gets the spans, and keeps its place", async (t) => {
   withoutExporter(t);
   const tracer = new FakeTracer();
   trace.setGlobalTracerProvider({ getTracer: () => tracer });
   t.after(() => trace.disable());
-  const tracing = await startTracing({ version: '1', clock: new FakeClock() });
-  tracing.calls.begin(new CallContext(0, Infinity), { name: 'a/b', attributes: {} }, ROOT_CONTEXT);
+  const tracing = await startTracing({ version: '1', clock: new FakeClock(), logger: silentLogger });
+  const call = new CallContext(0, Infinity);
+  call.header = (name) => (name === 'traceparent' ? traceparent : undefined);
+  tracing.begin(call, { name: 'a/b', attributes: {} });
   await tracing[Symbol.asyncDispose]();
   await tracing[Symbol.asyncDispose]();
   assert.equal(tracer.spans.length, 1);
+  assert.equal(tracer.spans[0]?.parentId, remote.spanId);
   assert.equal(trace.getTracer('again').startSpan('x').spanContext().spanId, 's2');
 });

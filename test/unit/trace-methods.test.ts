@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROOT_CONTEXT } from '@opentelemetry/api';
+import { ServingError } from '../../src/errors.ts';
 import { CallContext } from '../../src/inference/call-context.ts';
-import { CallTracer } from '../../src/observability/tracing/call-tracer.ts';
+import { RecordedCalls } from '../../src/observability/tracing/recorded-calls.ts';
+import type { RootChoice } from '../../src/observability/tracing/root-choice.ts';
+import { SpanReplay } from '../../src/observability/tracing/span-replay.ts';
 import type { Tracing } from '../../src/observability/tracing/start-tracing.ts';
-import { traceEndpoint } from '../../src/trace-methods.ts';
+import { traceEndpoint, traceFailure } from '../../src/trace-methods.ts';
 import { takes, type HttpCall } from '../../src/transport/http/http-call.ts';
 import type { HttpReply } from '../../src/transport/http/reply.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -12,12 +14,20 @@ import { FakeTracer } from '../support/fake-tracer.ts';
 
 const reply: HttpReply = { status: 200, contentType: '', headers: [], pieces: [], compressible: false };
 
-function setUp(more: HttpReply['more']) {
+function setUp(more: HttpReply['more'], choice?: RootChoice) {
   const tracer = new FakeTracer();
+  const replay = new SpanReplay(tracer, []);
+  const calls = new RecordedCalls({
+    clock: new FakeClock(),
+    headers: [],
+    choice,
+    tell: (event) => replay.take(event),
+  });
   const tracing: Tracing = {
-    calls: new CallTracer({ tracer, clock: new FakeClock() }),
-    wants: () => true,
-    parentOf: () => ROOT_CONTEXT,
+    wants: (call, named) => calls.wants(call, named),
+    begin: (call, named) => calls.begin(call, named),
+    end: (recorded, outcome) => calls.end(recorded, outcome),
+    failed: (call, outcome) => calls.failed(call, outcome),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const endpoint = takes('infer', () => (more === undefined ? reply : { ...reply, more }));
@@ -30,7 +40,12 @@ function setUp(more: HttpReply['more']) {
     header: () => undefined,
   };
   const { post } = traceEndpoint('/v2/models/{model}/generate_stream', endpoint, tracing);
-  return { tracer, context: call.context, ask: async () => post?.(call) ?? assert.fail('no handler') };
+  return {
+    tracing,
+    tracer,
+    context: call.context,
+    ask: async () => post?.(call) ?? assert.fail('no handler'),
+  };
 }
 
 test('the span of a request ends with its reply', async () => {
@@ -57,4 +72,20 @@ test('the span of a request whose version an experiment chose says which, and by
   await ask();
   const { attributes } = tracer.spans[0] ?? assert.fail('no span');
   assert.deepEqual([attributes['tensorgate.experiment'], attributes['tensorgate.arm']], ['m-2', 'canary']);
+});
+
+test('a request that was not chosen is kept when it fails by fault of the server, and only then', async () => {
+  const { tracing, tracer, context, ask } = setUp(undefined, { wants: () => false });
+  context.front = 'http';
+  traceFailure(tracing, context, new ServingError('internal', 'before it was seen'));
+  await ask();
+  assert.equal(tracer.spans.length, 0);
+  traceFailure(tracing, context, new ServingError('invalid_argument', 'wrong'));
+  assert.equal(tracer.spans.length, 0);
+  traceFailure(tracing, context, new ServingError('internal', 'broken', { reason: 'INFERENCE_FAILED' }));
+  const [only, more] = tracer.spans;
+  assert.equal(more, undefined);
+  assert.equal(only?.name, 'POST /v2/models/{model}/generate_stream');
+  assert.equal(only?.attributes['error.type'], 'INFERENCE_FAILED');
+  assert.equal(only?.attributes['http.response.status_code'], 500);
 });

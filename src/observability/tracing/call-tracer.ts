@@ -10,25 +10,19 @@ import {
 } from '@opentelemetry/api';
 import type { ServingError } from '../../errors.ts';
 import type { BatchRun } from '../../inference/batch-channel.ts';
-import type { CallContext } from '../../inference/call-context.ts';
+import type { CallContext, CallTrace } from '../../inference/call-context.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { CallOutcome } from './call-outcome.ts';
 
-/** What a call is, in the words of OpenTelemetry's conventions. */
-export interface NamedCall {
-  readonly name: string;
-  readonly attributes: Attributes;
-}
-
 export interface CallTracerOptions {
   readonly tracer: Tracer;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now' | 'epochMs'>;
 }
 
 /** Makes the spans of calls: one for each call, children of it for what became of its request, and one for each batch. */
 export class CallTracer {
   readonly #tracer: Tracer;
-  readonly #clock: Clock;
+  readonly #clock: CallTracerOptions['clock'];
   /** Of calls that are recorded; forgotten with them. */
   readonly #spans = new WeakMap<CallContext, Span>();
   #epochOffsetMs: number;
@@ -40,7 +34,7 @@ export class CallTracer {
   }
 
   /** The span of a call, below what its caller sent along; its caller ends it with `end`. */
-  begin(call: CallContext, { name, attributes }: NamedCall, parent: Context): Span {
+  begin(call: CallContext, { name, attributes }: CallTrace, parent: Context): Span {
     this.#followWallClock();
     const startTime = this.#epochMs(call.receivedAt);
     const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, startTime, attributes }, parent);

@@ -1,30 +1,30 @@
-import {
-  context,
-  propagation,
-  ProxyTracerProvider,
-  ROOT_CONTEXT,
-  trace,
-  type Context,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { context, propagation, ProxyTracerProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { watchBatches } from '../../inference/batch-channel.ts';
+import type { CallContext, CallTrace } from '../../inference/call-context.ts';
+import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
-import { CallTracer } from './call-tracer.ts';
-import { chooseRoots, chosenSampler, type ReadHeader } from './root-choice.ts';
+import type { CallOutcome } from './call-outcome.ts';
+import { RecordedCalls, type RecordedCall } from './recorded-calls.ts';
+import { chooseRoots } from './root-choice.ts';
+import type { SpanEvent } from './span-events.ts';
+import { SpanReplay } from './span-replay.ts';
+import { SpanThread } from './span-thread.ts';
 
 export interface TracingOptions {
   readonly version: string;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** Spans of one thread, exported as the OTEL_* variables say. */
 export interface Tracing extends AsyncDisposable {
-  readonly calls: CallTracer;
-  /** Whether a span is to be made for a call. */
-  wants(header: ReadHeader): boolean;
-  /** The context that came with a call, in any of the forms of OTEL_PROPAGATORS. */
-  parentOf(header: ReadHeader): Context;
+  /** Whether a call is to be recorded from its beginning. One that is not is still kept when it is slow or fails. */
+  wants(call: CallContext, named: CallTrace): boolean;
+  begin(call: CallContext, named: CallTrace): RecordedCall;
+  end(recorded: RecordedCall, outcome: CallOutcome): void;
+  /** A call failed that may not be recorded. */
+  failed(call: CallContext, outcome: CallOutcome): void;
 }
 
 /**
@@ -32,40 +32,31 @@ export interface Tracing extends AsyncDisposable {
  *
  * @throws ServingError failed_precondition when the SDK is not installed.
  */
-export async function startTracing({ version, clock }: TracingOptions): Promise<Tracing> {
-  const Sdk = await loadSdk('--trace');
-  const contextHeaders: string[] = [];
+export async function startTracing(options: TracingOptions): Promise<Tracing> {
+  const maker = hasProvider() ? await makeHere(options) : await SpanThread.start(options);
+  const contextHeaders = maker.headers.filter((name) => !besides.has(name));
   const choice = chooseRoots({
     sampler: process.env['OTEL_TRACES_SAMPLER'],
     argument: process.env['OTEL_TRACES_SAMPLER_ARG'],
     contextHeaders,
   });
-  const sdk = new Sdk({
-    ...sender(version),
-    ...(choice === undefined ? {} : { sampler: chosenSampler }),
-    metricReaders: [],
-    logRecordProcessors: [],
+  const calls = new RecordedCalls({
+    clock: options.clock,
+    headers: maker.headers,
+    choice,
+    tell: (event) => maker.take(event),
   });
-  const before = registeredProvider();
-  sdk.start();
-  contextHeaders.push(...propagation.fields().filter((name) => !besides.has(name)));
-  const isOurs = registeredProvider() !== before;
-  const calls = new CallTracer({ tracer: trace.getTracer('tensorgate', version), clock });
   const watch = watchBatches((run) => calls.addBatch(run));
   let ended: Promise<void> | undefined;
   const end = async (): Promise<void> => {
     watch[Symbol.dispose]();
-    // A collector that is away is given up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; timers of its retries would outlive less.
-    await sdk.shutdown().catch(() => undefined);
-    if (!isOurs) return;
-    trace.disable();
-    propagation.disable();
-    context.disable();
+    await maker[Symbol.asyncDispose]();
   };
   return {
-    calls,
-    wants: (header) => choice?.wants(header) ?? true,
-    parentOf: (header) => propagation.extract(ROOT_CONTEXT, header, headerGetter),
+    wants: (call, named) => calls.wants(call, named),
+    begin: (call, named) => calls.begin(call, named),
+    end: (recorded, outcome) => calls.end(recorded, outcome),
+    failed: (call, outcome) => calls.failed(call, outcome),
     [Symbol.asyncDispose]() {
       ended ??= end();
       return ended;
@@ -73,16 +64,39 @@ export async function startTracing({ version, clock }: TracingOptions): Promise<
   };
 }
 
-/** The SDK leaves a provider alone that an embedder has registered. */
-function registeredProvider(): TracerProvider {
-  const provider = trace.getTracerProvider();
-  return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+/** Makes spans of what happens to recorded calls. */
+interface SpanMaker extends AsyncDisposable {
+  /** Names of the headers that carry contexts, in lower case. */
+  readonly headers: readonly string[];
+  take(event: SpanEvent): void;
+}
+
+/** Whether an embedder has a provider of its own, which is to receive the spans. */
+function hasProvider(): boolean {
+  const provider: TracerProvider = trace.getTracerProvider();
+  if (!(provider instanceof ProxyTracerProvider)) return true;
+  return provider.getDelegate() !== new ProxyTracerProvider().getDelegate();
+}
+
+/** On this thread, through the embedder's provider; the SDK only reads the contexts of callers. */
+async function makeHere({ version }: TracingOptions): Promise<SpanMaker> {
+  const Sdk = await loadSdk('--trace');
+  const ours = propagation.fields().length === 0;
+  const sdk = new Sdk({ ...sender(version), spanProcessors: [], metricReaders: [], logRecordProcessors: [] });
+  sdk.start();
+  const headers = propagation.fields().map((name) => name.toLowerCase());
+  const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers);
+  return {
+    headers,
+    take: (event) => replay.take(event),
+    async [Symbol.asyncDispose]() {
+      await sdk.shutdown().catch(() => undefined);
+      if (!ours) return;
+      propagation.disable();
+      context.disable();
+    },
+  };
 }
 
 /** Headers that say nothing without `traceparent`. */
 const besides: ReadonlySet<string> = new Set(['tracestate', 'baggage']);
-
-const headerGetter = {
-  get: (header: ReadHeader, name: string): string | undefined => header(name.toLowerCase()),
-  keys: (): string[] => [],
-};

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
 import { chooseRoots, chosenSampler } from '../../../../src/observability/tracing/root-choice.ts';
 
-const none = (): undefined => undefined;
+const none = { header: (): undefined => undefined, front: 'grpc' } as const;
 
 test('of calls without a context the ratio is chosen, of others all', () => {
   const draws = [0.009, 0.01, 0.5, 0];
@@ -17,10 +17,7 @@ test('of calls without a context the ratio is chosen, of others all', () => {
     Array.from({ length: 4 }, () => choice?.wants(none)),
     [true, false, false, true],
   );
-  assert.equal(
-    choice?.wants((name) => (name === 'b3' ? '0' : undefined)),
-    true,
-  );
+  assert.equal(choice?.wants({ header: (name) => (name === 'b3' ? '0' : undefined), front: 'grpc' }), true);
 });
 
 for (const [sampler, argument] of [

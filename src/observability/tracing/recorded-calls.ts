@@ -1,0 +1,177 @@
+import type { BatchedCall, BatchRun } from '../../inference/batch-channel.ts';
+import type { CallContext, CallTrace } from '../../inference/call-context.ts';
+import type { Clock } from '../../util/clock.ts';
+import { Allowance } from './allowance.ts';
+import type { CallOutcome } from './call-outcome.ts';
+import type { RootChoice } from './root-choice.ts';
+import { SlowCalls } from './slow-calls.ts';
+import type { BatchEvent, SpanEvent } from './span-events.ts';
+
+/** Of errors and slow calls that were not chosen, together: more say nothing new, and overload is no time for them. */
+const keptPerSecond = 20;
+
+const wallClockSlackMs = 50;
+
+/** A call that is recorded. */
+export class RecordedCall implements CallTrace {
+  readonly name: string;
+  readonly attributes: CallTrace['attributes'];
+  readonly number: number;
+
+  constructor({ name, attributes }: CallTrace, number: number) {
+    this.name = name;
+    this.attributes = attributes;
+    this.number = number;
+  }
+}
+
+export interface RecordedCallsOptions {
+  readonly clock: Pick<Clock, 'now' | 'epochMs'>;
+  /** Names of the headers that carry contexts. */
+  readonly headers: readonly string[];
+  /** undefined leaves the choice to whoever makes spans. */
+  readonly choice: RootChoice | undefined;
+  readonly tell: (event: SpanEvent) => void;
+}
+
+/**
+ * Chooses calls, and tells what happens to those that are recorded. The others cost a look at their headers, a random number,
+ * and a comparison when their batch has run.
+ */
+export class RecordedCalls {
+  readonly #options: RecordedCallsOptions;
+  readonly #told = new Map<CallTrace, number>();
+  readonly #slow = new Map<string, SlowCalls>();
+  readonly #keep = new Allowance(keptPerSecond);
+  #lastNumber = 0;
+  #epochOffsetMs: number;
+
+  constructor(options: RecordedCallsOptions) {
+    this.#options = options;
+    this.#epochOffsetMs = options.clock.epochMs() - options.clock.now();
+  }
+
+  /** Whether a call is to be recorded from its beginning. One that is not is still kept when it is slow or fails. */
+  wants(call: CallContext, named: CallTrace): boolean {
+    const { choice } = this.#options;
+    if (choice === undefined || choice.wants(call)) return true;
+    call.trace = named;
+    return false;
+  }
+
+  begin(call: CallContext, named: CallTrace): RecordedCall {
+    return this.#begin(call, named, 0);
+  }
+
+  end({ number }: RecordedCall, outcome: CallOutcome): void {
+    this.#end(number, this.#options.clock.now(), outcome);
+  }
+
+  /** A call failed that may not be recorded. */
+  failed(call: CallContext, outcome: CallOutcome): void {
+    const { trace } = call;
+    if (!outcome.failed || trace === undefined || trace instanceof RecordedCall) return;
+    const now = this.#options.clock.now();
+    if (!this.#keep.take(now)) return;
+    const { number } = this.#begin(call, trace, 1);
+    this.#end(number, now, outcome);
+  }
+
+  addBatch(run: BatchRun): void {
+    const { calls } = run;
+    const slow = this.#slowCallsOf(run);
+    let recorded: number[] | undefined;
+    let kept: RecordedCall[] | undefined;
+    for (let at = 0; at < calls.length; at++) {
+      const batched = calls[at];
+      if (batched === undefined) continue;
+      let trace = batched.call.trace;
+      if (batched.call.origin !== undefined) trace = recordedOrigin(batched.call);
+      else if (slow.isSlow(run.endedAt - batched.call.receivedAt) && !(trace instanceof RecordedCall)) {
+        trace = this.#keepSlow(batched, run);
+        if (trace instanceof RecordedCall) (kept ??= []).push(trace);
+      }
+      if (trace instanceof RecordedCall) {
+        (recorded ??= []).push(trace.number, this.#epochMs(batched.queuedAt));
+      }
+    }
+    if (recorded === undefined) return;
+    this.#options.tell(['batch', this.#batchEvent(run), recorded]);
+    for (const { number } of kept ?? []) this.#end(number, run.endedAt, answered);
+  }
+
+  /** Where its batch failed, the failure is kept by itself. */
+  #keepSlow({ call }: BatchedCall, run: BatchRun): RecordedCall | undefined {
+    if (call.trace === undefined || run.error !== undefined || !this.#keep.take(run.endedAt))
+      return undefined;
+    return this.#begin(call, call.trace, 1);
+  }
+
+  #begin(call: CallContext, named: CallTrace, kept: 0 | 1): RecordedCall {
+    this.#followWallClock();
+    const { tell, headers } = this.#options;
+    let index = this.#told.get(named);
+    if (index === undefined) {
+      index = this.#told.size;
+      this.#told.set(named, index);
+      tell(['named', index, named]);
+    }
+    const header = call.header ?? noHeader;
+    const values = headers.map((name) => header(name) ?? null);
+    const recorded = new RecordedCall(named, (this.#lastNumber += 1));
+    call.trace = recorded;
+    tell(['begin', recorded.number, index, kept, values, this.#epochMs(call.receivedAt)]);
+    return recorded;
+  }
+
+  #end(number: number, at: number, { attributes, failed }: CallOutcome): void {
+    this.#options.tell(['end', number, this.#epochMs(at), failed ? 1 : 0, attributes]);
+  }
+
+  #batchEvent({ calls, parts, error, startedAt, endedAt, ...batch }: BatchRun): BatchEvent {
+    const { model, version, rows } = batch;
+    const times = parts && ([parts.inputMs, parts.inferMs, parts.outputMs] as const);
+    return {
+      model,
+      version,
+      rows,
+      requests: calls.length,
+      startedAt: this.#epochMs(startedAt),
+      endedAt: this.#epochMs(endedAt),
+      parts: times ?? null,
+      error: error?.code ?? '',
+    };
+  }
+
+  #slowCallsOf({ model }: BatchRun): SlowCalls {
+    let slow = this.#slow.get(model);
+    if (slow === undefined) {
+      slow = new SlowCalls();
+      this.#slow.set(model, slow);
+    }
+    return slow;
+  }
+
+  #epochMs(at: number): number {
+    return this.#epochOffsetMs + at;
+  }
+
+  /** The wall clock has whole milliseconds, and may be set: spans of one trace must not jump with it. */
+  #followWallClock(): void {
+    const { clock } = this.#options;
+    const offsetMs = clock.epochMs() - clock.now();
+    if (Math.abs(offsetMs - this.#epochOffsetMs) > wallClockSlackMs) this.#epochOffsetMs = offsetMs;
+  }
+}
+
+const answered: CallOutcome = { attributes: { 'tensorgate.kept': 'slow' }, failed: false };
+
+const noHeader = (): undefined => undefined;
+
+/** A step of an ensemble in a stream is two levels below its stream. */
+function recordedOrigin(call: CallContext): RecordedCall | undefined {
+  for (let at: CallContext | undefined = call; at !== undefined; at = at.origin) {
+    if (at.trace instanceof RecordedCall) return at.trace;
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ServingError } from '../../errors.ts';
+import type { Logger } from '../../inference/logger.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
+
+/** Runs from source as well as from the build: bundled names are not rewritten. */
+const entry = new URL(`./span-worker${extname(import.meta.filename)}`, import.meta.url);
+
+/** Written in some tens of microseconds. */
+const eventsPerMessage = 128;
+
+const flushMs = 200;
+
+/** Messages that are not read yet: some megabytes. More are dropped. */
+const maxUnread = 64;
+
+export interface SpanThreadOptions extends SpanThreadSetup {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * A thread of low priority that makes spans and exports them: an exporter takes a hundred microseconds for a call, which
+ * requests would wait for.
+ */
+export class SpanThread implements AsyncDisposable {
+  /** Names of the headers that carry contexts. */
+  readonly headers: readonly string[];
+  readonly #worker: Worker;
+  readonly #options: SpanThreadOptions;
+  #events: SpanEvent[] = [];
+  #timer: Disposable | undefined = undefined;
+  #unread = 0;
+  #lost = false;
+  #dropping = false;
+  #dropped = 0;
+  readonly #ended: Promise<void>;
+
+  /** @throws (rejects with) ServingError failed_precondition when the SDK cannot be started. */
+  static async start(options: SpanThreadOptions): Promise<SpanThread> {
+    const { version } = options;
+    const setup: SpanThreadSetup = { version };
+    const worker = new Worker(entry, { workerData: setup, name: 'spans' });
+    const ready = Promise.withResolvers<readonly string[]>();
+    worker.once('message', (message: SpanThreadMessage) => {
+      if (message.kind === 'ready') ready.resolve(message.headers);
+    });
+    const onError = (cause: unknown): void => {
+      const message = cause instanceof Error ? cause.message : 'the thread ended';
+      ready.reject(new ServingError('failed_precondition', message, { cause }));
+    };
+    worker.once('error', onError);
+    worker.once('exit', onError);
+    const headers = await ready.promise;
+    worker.off('error', onError);
+    worker.off('exit', onError);
+    return new SpanThread(worker, headers, options);
+  }
+
+  private constructor(worker: Worker, headers: readonly string[], options: SpanThreadOptions) {
+    this.headers = headers;
+    this.#worker = worker;
+    this.#options = options;
+    worker.on('message', ({ kind }: SpanThreadMessage) => {
+      if (kind === 'read') this.#unread -= 1;
+    });
+    this.#ended = new Promise((resolve) => {
+      worker.on('error', (error) =>
+        options.logger.error({ error }, 'tracing has failed; no more spans are sent'),
+      );
+      worker.on('exit', () => {
+        this.#lost = true;
+        resolve();
+      });
+    });
+  }
+
+  take(event: SpanEvent): void {
+    if (this.#lost) return;
+    this.#events.push(event);
+    if (this.#events.length >= eventsPerMessage) this.#flush();
+    else this.#timer ??= this.#options.clock.after(flushMs, () => this.#flush());
+  }
+
+  /** Sends what is not sent yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#flush();
+    if (!this.#lost) this.#worker.postMessage('', []);
+    await this.#ended;
+    if (this.#dropped > 0) this.#options.logger.warn({ events: this.#dropped }, 'spans were dropped');
+  }
+
+  #flush(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    const events = this.#events;
+    if (events.length === 0 || this.#lost) return;
+    this.#events = [];
+    if (this.#unread >= maxUnread) {
+      this.#drop(events);
+      return;
+    }
+    this.#dropping = false;
+    this.#unread += 1;
+    this.#worker.postMessage(JSON.stringify(events), []);
+  }
+
+  /** What calls are called is told once, and so kept. */
+  #drop(events: readonly SpanEvent[]): void {
+    this.#events = events.filter(([kind]) => kind === 'named');
+    this.#dropped += events.length - this.#events.length;
+    if (!this.#dropping)
+      this.#options.logger.warn({}, 'spans are dropped: this machine is too busy to make them');
+    this.#dropping = true;
+  }
+}
