@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../inference/logger.ts';
+import { makeFolder } from '../util/make-folder.ts';
 import type { CostCurve, CostSnapshot, LearnedCost } from './inspection.ts';
 
 const format = 1;
@@ -43,7 +44,7 @@ export class CostCache {
     let temporary = '';
     try {
       const kept = [...this.load().filter(({ digest }) => !known.has(digest)), ...learned].slice(-keptModels);
-      mkdirSync(this.#folder, { recursive: true });
+      makeFolder(this.#folder);
       temporary = `${this.#file}.${process.pid}`;
       writeFileSync(temporary, renderCosts(kept));
       renameSync(temporary, this.#file);

@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServingError } from '../../errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import { makeFolder } from '../../util/make-folder.ts';
 import { newFileName, pruneFiles } from './jsonl-files.ts';
 import type { JsonlPlan } from './plan.ts';
 import type { PredictionSink, WrittenRecord } from './sink.ts';
@@ -53,7 +54,7 @@ function oldest(records: readonly WrittenRecord[]): number {
 
 function checkFolder(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory, 0o700);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const problem = `the folder of the prediction log, ${directory}, cannot be written to`;
