@@ -13,6 +13,7 @@ import { openInstance } from './open-instance.ts';
 import type { InstanceContext } from './open-instance.ts';
 import { PlacementPolicy, placementLimits } from './placement-policy.ts';
 import { checkProvider } from './provider-options.ts';
+import { ReplySlots } from './reply-slot.ts';
 import { sessionOptions } from './session-options.ts';
 import type { StuckRun } from './stuck-watch.ts';
 
@@ -45,11 +46,13 @@ const mostInstances = 64;
  */
 export function createModelOpener(options: ModelOpenerOptions): OpenModel {
   const cores = options.cpuQuota ?? readCpuQuota();
+  const replies = new ReplySlots();
   return async (plan, signal) => {
     checkPlan(plan, cores);
     const context: InstanceContext = {
       plan,
       cores,
+      replies,
       policy: new PlacementPolicy(placementLimits(options.inlineBelowMs)),
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
       ...(options.processUrl === undefined ? {} : { processUrl: options.processUrl }),

@@ -9,6 +9,7 @@ import { inspectProvider } from './provider-libraries.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
+import type { ReplySlots } from './reply-slot.ts';
 import { startSessionProcess } from './session-process.ts';
 import { startSessionThread } from './session-thread.ts';
 import type { SessionThread } from './session-thread.ts';
@@ -21,6 +22,7 @@ export interface InstanceContext {
   readonly cores: number;
   readonly policy: PlacementPolicy;
   readonly supervision: SupervisionOptions;
+  readonly replies: ReplySlots;
   readonly workerUrl?: URL;
   readonly processUrl?: URL;
 }
@@ -89,7 +91,7 @@ async function openOn(
 
 /** Opens a session as the plan says: on a thread or in a process of its own. */
 function starter(context: InstanceContext, provider: ProviderPlan) {
-  const { plan, cores, workerUrl, processUrl, supervision } = context;
+  const { plan, cores, replies, workerUrl, processUrl, supervision } = context;
   const isolated = plan.isolation === 'process';
   const program = isolated ? processUrl : workerUrl;
   return async (abort?: AbortSignal): Promise<SessionThread> => {
@@ -97,6 +99,7 @@ function starter(context: InstanceContext, provider: ProviderPlan) {
       modelPath: plan.modelPath,
       session: sessionOptions(plan, provider, cores),
       clock: supervision.clock,
+      replies,
       ...(program === undefined ? {} : { workerUrl: program }),
     };
     if (!isolated) return startSessionThread(options, abort);

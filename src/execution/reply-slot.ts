@@ -19,6 +19,26 @@ const fixedWords = 5;
 export const replySlotBytes = 65_536;
 const largestCopiedBytes = 32_768;
 
+/** More would be kept than a reload of a usual model needs again. */
+const keptSlots = 16;
+
+/**
+ * Slots of threads that have ended, for those that come after them. Left to the garbage collector, they would be what the memory of a
+ * server grows by when models are loaded anew again and again.
+ */
+export class ReplySlots {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  take(): SharedArrayBuffer {
+    return this.#free.pop() ?? new SharedArrayBuffer(replySlotBytes);
+  }
+
+  /** @param slot that no thread writes to any more, and nobody reads. */
+  giveBack(slot: SharedArrayBuffer): void {
+    if (this.#free.length < keptSlots) this.#free.push(slot);
+  }
+}
+
 export interface ReplyTimes {
   readonly inputMs: number;
   readonly inferMs: number;

@@ -8,7 +8,7 @@ import { executorHung, executorLost } from './executor-errors.ts';
 import { batchDone, bell, fromErrorMessage } from './messages.ts';
 import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
 import type { NativeOptions } from './native-binding.ts';
-import { readReply, replySlotBytes } from './reply-slot.ts';
+import { readReply, type ReplySlots } from './reply-slot.ts';
 import { RequestSlot } from './request-slot.ts';
 import { computesOnOneThread } from './session-options.ts';
 
@@ -33,6 +33,8 @@ export interface SessionThreadOptions {
   readonly modelPath: string;
   readonly session: NativeOptions;
   readonly clock: Clock;
+  /** Where a thread gets its reply slot and leaves it behind. */
+  readonly replies: ReplySlots;
   /** The file that the thread or process runs; tests give one that misbehaves. */
   readonly workerUrl?: URL;
 }
@@ -105,7 +107,8 @@ class WorkerSessionThread implements OpeningSession {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #bell = new Int32Array(new SharedArrayBuffer(bell.words * Int32Array.BYTES_PER_ELEMENT));
-  readonly #reply = new SharedArrayBuffer(replySlotBytes);
+  readonly #replies: ReplySlots;
+  readonly #reply: SharedArrayBuffer;
   readonly #opening = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<void>();
   #slot: RequestSlot | undefined = undefined;
@@ -115,8 +118,10 @@ class WorkerSessionThread implements OpeningSession {
   #openError: ServingError | undefined = undefined;
   #exitListener: ((cause: unknown) => void) | undefined = undefined;
 
-  constructor({ modelPath, session, clock, workerUrl }: SessionThreadOptions) {
+  constructor({ modelPath, session, clock, replies, workerUrl }: SessionThreadOptions) {
     this.#clock = clock;
+    this.#replies = replies;
+    this.#reply = replies.take();
     this.opened = this.#opening.promise;
     this.exited = this.#exit.promise;
     const { port1, port2 } = new MessageChannel();
@@ -224,6 +229,7 @@ class WorkerSessionThread implements OpeningSession {
       this.#receive(last.message);
     }
     this.#port.close();
+    this.#replies.giveBack(this.#reply);
     const asked = this.#state === 'closing';
     this.#state = 'exited';
     const cause = this.#failure ?? (asked ? undefined : new Error(`the thread ended with code ${code}`));

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { readReply, replySlotBytes, writeReply, writeReplyTimes } from '../../../src/execution/reply-slot.ts';
+import {
+  readReply,
+  replySlotBytes,
+  ReplySlots,
+  writeReply,
+  writeReplyTimes,
+} from '../../../src/execution/reply-slot.ts';
 import type { Tensor } from '../../../src/inference/tensor.ts';
 
 const output = (name: string, sizeBytes: number, fill = 1): Tensor => ({
@@ -55,4 +61,17 @@ test('a large output that shares its buffer travels alone', () => {
   const part: Tensor = { name: 'y', datatype: 'UINT8', shape: [100_000], data: whole.subarray(5, 100_005) };
   const buffers = writeReply(new SharedArrayBuffer(replySlotBytes), [part]);
   assert.equal(buffers[0]?.byteLength, 100_000);
+});
+
+test('a slot that was given back is taken again, and only so many are kept', () => {
+  const slots = new ReplySlots();
+  const first = slots.take();
+  assert.equal(first.byteLength, replySlotBytes);
+  assert.notEqual(slots.take(), first);
+  slots.giveBack(first);
+  assert.equal(slots.take(), first);
+  const many = Array.from({ length: 40 }, () => slots.take());
+  for (const slot of many) slots.giveBack(slot);
+  const again = Array.from({ length: 40 }, () => slots.take());
+  assert.equal(again.filter((slot) => many.includes(slot)).length, 16);
 });
