@@ -1,3 +1,4 @@
+import { isLoopback } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import type { Logger } from './inference/logger.ts';
 import type { ModelRegistry } from './models/registry.ts';
@@ -10,6 +11,8 @@ import type {
 import { packageVersion } from './package-version.ts';
 import type { VersionReport } from './quality/version-report.ts';
 import type { Serving } from './serving-host.ts';
+import type { ConsoleHandler } from './transport/console/console-handler.ts';
+import type { ConsoleSources } from './transport/console/console-sources.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface MetricsParts {
@@ -18,13 +21,17 @@ export interface MetricsParts {
   readonly budget: MetricsSources['budget'];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What the console moves besides; `--metrics-console` says whether there is one. */
+  readonly console: Pick<ConsoleSources, 'authenticate' | 'server' | 'drain'>;
 }
 
 /** The listener of `--metrics-port`; undefined when it is off, and then its code is not loaded. */
 export async function listenMetrics(
-  { metrics }: Options,
-  { registry, serving, budget, clock, logger }: MetricsParts,
+  options: Options,
+  parts: MetricsParts,
 ): Promise<MetricsServer | undefined> {
+  const { metrics } = options;
+  const { registry, serving, budget, clock, logger } = parts;
   if (!metrics.enabled) return undefined;
   const [{ MachineMonitor }, { Scraper }, { startMetricsServer }] = await Promise.all([
     import('./observability/metrics/machine-monitor.ts'),
@@ -53,6 +60,7 @@ export async function listenMetrics(
       host: metrics.address,
       port: metrics.port,
       scrape: (format) => scraper.scrape(format),
+      otherPaths: await consoleOf(options, parts),
       logger,
     });
     return {
@@ -95,6 +103,23 @@ function qualityOf({ model, version, feedback, inputs, answers }: VersionReport)
           ],
     ),
   };
+}
+
+/** undefined where the console is off, and then its code is not loaded. */
+async function consoleOf(
+  { metrics, security }: Options,
+  { registry, serving, logger, console }: MetricsParts,
+): Promise<ConsoleHandler | undefined> {
+  const on = metrics.console === 'auto' ? isLoopback(metrics.address) : metrics.console === 'on';
+  if (!on) return undefined;
+  const { createConsoleHandler } = await import('./transport/console/console-handler.ts');
+  return createConsoleHandler({
+    ...console,
+    catalog: registry.catalog,
+    control: serving.control,
+    hasKeys: security.apiKeysFile !== undefined,
+    logger,
+  });
 }
 
 function* versionsOf(registry: ModelRegistry): Generator<VersionReading, void, void> {

@@ -123,7 +123,13 @@ export async function createServer(
   const parts = { options, serving, registry, rollouts, budget, startedAt, logger, draining, drain };
   const admin = await listenAdmin(options, adminMethods(parts), context);
   if (admin !== undefined) undo.defer(() => admin.drain(0));
-  const metrics = await listenMetrics(options, { registry, serving, budget, clock, logger });
+  const identity = { id: options.server.id, version: packageVersion() };
+  const page = {
+    authenticate: authenticator.authenticate,
+    server: () => ({ ...identity, draining: draining() }),
+    drain,
+  };
+  const metrics = await listenMetrics(options, { registry, serving, budget, clock, logger, console: page });
   if (metrics !== undefined) undo.use(metrics);
 
   await registry.start();

@@ -72,6 +72,11 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       `metrics.config must be counter_latencies or histogram_latencies with =true or =false, got ${JSON.stringify(entry)}${from('metrics.config')}`,
     );
   }
+  if (metrics.console === 'on' && !isLoopback(metrics.address) && security.apiKeysFile === undefined) {
+    problems.push(
+      `metrics.console "on" needs security.apiKeysFile unless metrics.address is a loopback address, got ${JSON.stringify(metrics.address)}${from('metrics.console')}`,
+    );
+  }
   const address = admin.address === 'off' ? undefined : parseAddress(admin.address);
   if (admin.address !== 'off' && address === undefined) {
     const got = JSON.stringify(admin.address);

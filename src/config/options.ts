@@ -125,6 +125,11 @@ const metrics = z
       value: 'port',
       about: 'Port to listen on; 0 picks a free one.',
     }),
+    console: choice('auto', ['auto', 'on', 'off'], {
+      flag: 'metrics-console',
+      about:
+        'A page at /console that shows and moves models. auto: where --metrics-address is a loopback address. on: elsewhere too, with --api-keys-file. See console.md.',
+    }),
     cpu: toggle(true, {
       flag: 'allow-cpu-metrics',
       about: "Tell the machine's processor and memory use as well, as nv_cpu_*.",

@@ -73,6 +73,8 @@ export interface VersionView {
 /** What a person wants to see of a running server. Rates and percentiles are over `windowSeconds`. */
 export interface LiveView {
   readonly windowSeconds: number;
+  /** There was nothing to compare with: the window is all the time since the server's start. */
+  readonly sinceStart: boolean;
   readonly server: ServerView;
   /** By name, and newest version first. */
   readonly versions: readonly VersionView[];
@@ -98,6 +100,7 @@ export function viewOf(newer: MetricsReading, older: MetricsReading | undefined)
   const change = new Change(newer.server, same ? older.server : undefined, windowSeconds);
   return {
     windowSeconds,
+    sinceStart: !same,
     server: serverView(change, { versions, uptimeSeconds, latencyMs: percentilesMs(latencies) }),
     versions: withShares(versions).toSorted(
       (left, right) => compare(left.model, right.model) || Number(right.version) - Number(left.version),

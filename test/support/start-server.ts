@@ -31,6 +31,8 @@ export interface RunningServer extends AsyncDisposable {
   output(): string;
   /** Resolves when a line that matches has been printed. Rejects after ten seconds, or when the process ends. */
   printed(pattern: RegExp): Promise<void>;
+  /** Resolves with the exit code when it has ended, for whatever reason. */
+  readonly ended: Promise<number | null>;
   /** Sends SIGTERM and resolves with the exit code; null when it had to be killed. Idempotent. */
   stop(): Promise<number | null>;
 }
@@ -59,6 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       metricsAddress,
       output: () => lines.join('\n'),
       printed: (pattern) => printed(child, lines, pattern),
+      ended: closed.then(() => child.exitCode),
       stop,
       async [Symbol.asyncDispose]() {
         const code = await stop();

@@ -5,6 +5,7 @@ export const debianPackages = [
   { name: 'redis-server', program: 'redis-server' },
   { name: 'nghttp2-client', program: 'h2load' },
   { name: 'locales', program: 'locale-gen' },
+  { name: 'chromium-headless-shell', program: 'chromium-headless-shell' },
 ] as const;
 
 /** What `go install tool` builds, and the name to keep it under. */

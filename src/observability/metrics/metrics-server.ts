@@ -30,6 +30,8 @@ export interface MetricsServerOptions {
   readonly host: string;
   readonly port: number;
   readonly scrape: (format: TextFormat) => Promise<readonly Buffer[]>;
+  /** Answers other paths than /metrics; false for those that it does not know. */
+  readonly otherPaths?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   readonly logger: Logger;
 }
 
@@ -40,7 +42,7 @@ export interface MetricsServer extends AsyncDisposable {
 }
 
 /**
- * Serves GET /metrics, and nothing else, over HTTP/1.1.
+ * Serves GET /metrics, and what `otherPaths` knows, over HTTP/1.1.
  *
  * @throws what the system says when the address cannot be had; nothing is left open then.
  */
@@ -72,9 +74,10 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { scrape, logger }: MetricsServerOptions,
+  { scrape, otherPaths, logger }: MetricsServerOptions,
 ): Promise<void> {
   const [path] = (request.url ?? '').split('?', 1);
+  if (path !== '/metrics' && otherPaths?.(request, response) === true) return undefined;
   if (path !== '/metrics') return refuse(response, 404, 'Not Found');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');

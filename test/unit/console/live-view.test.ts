@@ -35,6 +35,7 @@ test('rates are of the time between two readings, over all fronts', () => {
   );
   const version = first(view);
   assert.equal(view.windowSeconds, 10);
+  assert.equal(view.sinceStart, false);
   assert.equal(version.requestsPerSecond, 10);
   assert.equal(version.failuresPerSecond, 0.5);
   assert.equal(view.server.requestsPerSecond, 10);
@@ -84,6 +85,7 @@ test('a first reading is of all the time since the start', () => {
   const text = metricsText({ answered: [['grpc', [50, 0, 0, 0]]] });
   const view = viewOf(parseReading(text, startMs + 100_000), undefined);
   assert.equal(view.windowSeconds, 100);
+  assert.equal(view.sinceStart, true);
   assert.equal(first(view).requestsPerSecond, 0.5);
 });
 
