@@ -110,6 +110,15 @@ test('what the model or a client does wrong is told as from a thread', async () 
   assert.equal((await model.executors[0]!.run(mlpBatch(1))).outputs[0]!.shape[0], 1);
 });
 
+test('a model that aborts the process while it is opened is a failed load, and no more', async () => {
+  const aborting = new URL('../../support/aborting-process.ts', import.meta.url);
+  const opener = createModelOpener({ clock: systemClock, logger: silentLogger, processUrl: aborting });
+  await assert.rejects(opener(buildPlan('mlp16', { isolation: 'process' })), {
+    code: 'unavailable',
+    reason: 'EXECUTOR_LOST',
+  });
+});
+
 test('a load that is cancelled leaves no process', async () => {
   const abort = new AbortController();
   const opener = createModelOpener({ clock: systemClock, logger: silentLogger });
