@@ -103,6 +103,7 @@ function fromJson(declared: TensorMetadata, json: unknown): InputTensor {
   if (shape.reduce((product, dim) => product * dim, 1) !== elements.length) {
     throw usageError(`input ${declared.name}: its lists are of unequal length`);
   }
+  for (const element of elements) checkRange(element, datatype, declared.name);
   const wide = datatype === 'INT64' || datatype === 'UINT64';
   const data = wide ? elements.map((element) => wideElement(element, declared.name)) : elements;
   return { name: declared.name, datatype, shape: fitShape(shape, declared.shape, elements.length), data };
@@ -123,6 +124,23 @@ function flatten(json: unknown, depth: number, shape: number[], elements: Elemen
     throw usageError(`input ${name}: ${JSON.stringify(json) ?? 'nothing'} is not an element of a tensor`);
   }
 }
+
+/** A number beyond the range of its datatype, or of all numbers of JavaScript, would be sent as an infinity. */
+function checkRange(element: Element, datatype: Datatype, name: string): void {
+  if (typeof element !== 'number') return;
+  const held = rounded[datatype]?.(element) ?? element;
+  if (!Number.isFinite(held)) throw usageError(`input ${name}: a number is out of the range of ${datatype}`);
+}
+
+/** Halfway between the largest number of BF16 and what would be the next. */
+const firstBeyondBf16 = (2 - 2 ** -8) * 2 ** 127;
+
+/** As it is sent; datatypes of whole numbers are checked when they are encoded. */
+const rounded: Readonly<Partial<Record<Datatype, (value: number) => number>>> = {
+  FP32: Math.fround,
+  FP16: Math.f16round,
+  BF16: (value) => (Math.abs(value) < firstBeyondBf16 ? value : Infinity),
+};
 
 /** JSON's numbers lose digits beyond 2^53, so a decimal text is taken too. */
 function wideElement(element: Element, name: string): Element {

@@ -1,5 +1,6 @@
 import { datatypeSizeBytes, type Datatype } from '../../inference/datatype.ts';
 import { takeDecimals } from './json-decimals.ts';
+import { integerRuns, takeIntegers } from './json-integers.ts';
 import { scanDecimal, scanned, type Precision } from './json-number.ts';
 import { char, maxJsonDepth, type JsonReader } from './json-reader.ts';
 import { refuse } from './refuse.ts';
@@ -76,6 +77,7 @@ function viewOf(data: Buffer): DataView {
 function walk(reader: JsonReader, target: ElementTarget, take: TakeElement): void {
   const { wanted } = target;
   const decimals = precisions[wanted.datatype];
+  const integers = integerRuns[wanted.datatype];
   let open = 0;
   let fresh = true;
   let separated = true;
@@ -99,7 +101,11 @@ function walk(reader: JsonReader, target: ElementTarget, take: TakeElement): voi
         reader.position++;
       } else {
         if (target.count === wanted.count) throw refuse.elementCount(wanted.name, wanted.count);
-        if (open === 0 || decimals === undefined || !takeDecimals(reader, target, decimals)) {
+        const taken =
+          open > 0 &&
+          ((decimals !== undefined && takeDecimals(reader, target, decimals)) ||
+            (integers !== undefined && takeIntegers(reader, target, integers)));
+        if (!taken) {
           take(reader, target);
           target.count++;
         }
@@ -226,7 +232,23 @@ function scanInteger(reader: JsonReader, { wanted }: ElementTarget): number {
   return negative ? -value : value;
 }
 
+const trueWord = Buffer.from('true');
+const falseWord = Buffer.from('false');
+
+function standsAt(bytes: Buffer, position: number, word: Buffer): boolean {
+  for (let at = 0; at < word.length; at++) if (bytes[position + at] !== word[at]) return false;
+  return true;
+}
+
 function takeBoolean(reader: JsonReader, target: ElementTarget): void {
+  const { bytes, position } = reader;
+  const isTrue = bytes[position] === trueWord[0];
+  const word = isTrue ? trueWord : falseWord;
+  if (standsAt(bytes, position, word)) {
+    reader.position = position + word.length;
+    target.data[target.sizeBytes++] = isTrue ? 1 : 0;
+    return;
+  }
   const value = reader.value();
   if (typeof value !== 'boolean' && value !== 0 && value !== 1) {
     throw refuse.element(target.wanted.name, 'true or false for BOOL');

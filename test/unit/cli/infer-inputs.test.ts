@@ -72,6 +72,8 @@ const refused: readonly (readonly [string, ModelMetadata, string, RegExp])[] = [
   ['no JSON', iris, 'features=one', /not JSON: one/],
   ['a missing file', iris, '@/nowhere.json', /cannot read \/nowhere\.json \(ENOENT\)/],
   ['lists of unequal length', iris, '[[1,2],[3]]', /unequal/],
+  ['a number that no number of JavaScript holds', iris, '[1,2,3,1e400]', /out of the range of FP32/],
+  ['a number that no float holds', iris, '[1,2,3,-3.5e38]', /out of the range of FP32/],
   ['lists nested unequally', iris, '[1,[2]]', /unequal/],
   ['an object as an element', iris, '[{"x":1}]', /not an element of a tensor/],
   ['a word as a wide integer', pair, 'a=["x"]', /is not an integer/],
