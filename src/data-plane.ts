@@ -9,6 +9,7 @@ import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { ModelQuality } from './inference/monitoring.ts';
+import type { Exemplar } from './inference/exemplar.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
@@ -68,6 +69,8 @@ export interface DataPlane {
   counters(): readonly TransportCounters[];
   /** undefined without `--prediction-log`. */
   predictions(): PredictionCounts | undefined;
+  /** None without `--trace`. */
+  exemplars(): readonly Exemplar[];
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
   drain(graceMs: number): Promise<void>;
 }
@@ -134,6 +137,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
         : { address: first?.address ?? '', port: 0 },
     counters: () => listeners.flatMap(({ counters }) => (counters === undefined ? [] : [counters])),
     predictions: () => predictions?.log.counts(),
+    exemplars: () => tracing?.exemplars() ?? [],
     async drain(graceMs) {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];

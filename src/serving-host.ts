@@ -200,6 +200,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
               transports: plane.counters(),
               runtime: undefined,
               predictions: plane.predictions(),
+              exemplars: plane.exemplars(),
             },
           ],
           ioThreadRestarts: 0,

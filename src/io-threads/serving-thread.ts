@@ -236,6 +236,7 @@ export class ServingThread {
       transports: plane?.counters() ?? [],
       runtime: this.#runtime?.read(),
       predictions: plane?.predictions(),
+      exemplars: plane?.exemplars() ?? [],
     };
   }
 

@@ -1,5 +1,6 @@
 import type { BreakerReading } from '../inference/breaker.ts';
 import type { CacheReading } from '../inference/caching.ts';
+import type { Exemplar } from '../inference/exemplar.ts';
 import type { FailureCount } from './failure-counts.ts';
 import type { PredictionCounts } from './predictions/prediction-log.ts';
 import type { RuntimeReading } from './runtime-monitor.ts';
@@ -26,6 +27,8 @@ export interface ThreadObservation {
   readonly runtime: RuntimeReading | undefined;
   /** Left out without `--prediction-log`. */
   readonly predictions?: PredictionCounts | undefined;
+  /** Left out without `--trace`. */
+  readonly exemplars?: readonly Exemplar[];
 }
 
 /** The queue of one model version, in all threads together; what the batcher's inspection tells of it. */

@@ -45,7 +45,7 @@ const failureReasons = [
 ] as const satisfies readonly FailureReason[];
 
 /** From what a network adds anyway to where callers have given up. Triton's 100, 500, 2000 and 5000 are among them. */
-const requestBoundsMs = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+export const requestBoundsMs = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 /** Parts of a request are told more coarsely: every bound is a line of each scrape for each model. */
 const queueBoundsMs = [0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000];

@@ -245,6 +245,31 @@ test(
   },
 );
 
+test('in OpenMetrics latencies show the traces of requests', { timeout: 60_000 }, async () => {
+  await using collector = new Collector();
+  const endpoint = await collector.listen();
+  using repository = new RepositoryFolder();
+  repository.put('iris/1/model.onnx', iris);
+  await using server = await startServer({
+    repository: repository.path,
+    args: ['--trace', 'true'],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
+  });
+  using connection = await GrpcConnection.open(server.grpcPort);
+  await connection.call('ModelInfer', flower(), { traceparent });
+  const scrape = async (accept: string): Promise<string> =>
+    (await fetch(`http://${server.metricsAddress}/metrics`, { headers: { accept } })).text();
+  let found: RegExpExecArray | null = null;
+  // Spans are made some tenths of a second later.
+  while (found === null) {
+    found = /^tensorgate_request_duration_seconds_bucket\{.*front="grpc".*# \{trace_id="(\w+)"/m.exec(
+      await scrape('application/openmetrics-text'),
+    );
+  }
+  assert.equal(found[1], remote.traceId);
+  assert.doesNotMatch(await scrape('text/plain'), /trace_id/);
+});
+
 test(
   'a collector that is away keeps no call waiting, and the end only as long as its timeout',
   { timeout: 60_000 },

@@ -16,7 +16,7 @@ const reply: HttpReply = { status: 200, contentType: '', headers: [], pieces: []
 
 function setUp(more: HttpReply['more'], choice?: RootChoice) {
   const tracer = new FakeTracer();
-  const replay = new SpanReplay(tracer, []);
+  const replay = new SpanReplay(tracer, [], () => undefined);
   const calls = new RecordedCalls({
     clock: new FakeClock(),
     headers: [],
@@ -28,6 +28,7 @@ function setUp(more: HttpReply['more'], choice?: RootChoice) {
     begin: (call, named) => calls.begin(call, named),
     end: (recorded, outcome) => calls.end(recorded, outcome),
     failed: (call, outcome) => calls.failed(call, outcome),
+    exemplars: () => [],
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const endpoint = takes('infer', () => (more === undefined ? reply : { ...reply, more }));

@@ -1,4 +1,4 @@
-import type { HistogramPoint, Labels, MetricFamily, NumberPoint } from './metric.ts';
+import type { HistogramPoint, Labels, MetricFamily, NumberPoint, PointExemplar } from './metric.ts';
 
 /** The text that Prometheus has always read, or the standard that grew out of it. */
 export type TextFormat = 'prometheus' | 'openmetrics';
@@ -55,7 +55,11 @@ function numberLine(name: string, { labels, value }: NumberPoint): string {
   return text === '' ? `${name} ${numberText(value)}\n` : `${name}{${text}} ${numberText(value)}\n`;
 }
 
-function histogramLines(name: string, { labels, histogram }: HistogramPoint, format: TextFormat): string {
+function histogramLines(
+  name: string,
+  { labels, histogram, exemplars }: HistogramPoint,
+  format: TextFormat,
+): string {
   const text = labelText(labels);
   const own = text === '' ? '' : `{${text}}`;
   const before = text === '' ? '' : `${text},`;
@@ -64,9 +68,17 @@ function histogramLines(name: string, { labels, histogram }: HistogramPoint, for
   for (const [bucket, count] of histogram.counts.entries()) {
     cumulative += count;
     const bound = histogram.bounds[bucket] ?? Infinity;
-    buckets += `${name}_bucket{${before}le="${boundText(bound, format)}"} ${numberText(cumulative)}\n`;
+    const exemplar = format === 'openmetrics' ? exemplarText(exemplars?.get(bucket)) : '';
+    const le = boundText(bound, format);
+    buckets += `${name}_bucket{${before}le="${le}"} ${numberText(cumulative)}${exemplar}\n`;
   }
   return `${name}_count${own} ${numberText(cumulative)}\n${name}_sum${own} ${numberText(histogram.sum)}\n${buckets}`;
+}
+
+function exemplarText(exemplar: PointExemplar | undefined): string {
+  if (exemplar === undefined) return '';
+  const { labels, value, epochSeconds } = exemplar;
+  return ` # {${labelText(labels)}} ${numberText(value)} ${epochSeconds.toFixed(3)}`;
 }
 
 function labelText(labels: Labels): string {

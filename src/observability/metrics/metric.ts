@@ -11,6 +11,15 @@ export interface NumberPoint {
 export interface HistogramPoint {
   readonly labels: Labels;
   readonly histogram: Histogram;
+  /** By bucket; only OpenMetrics has a place for them. */
+  readonly exemplars?: ReadonlyMap<number, PointExemplar>;
+}
+
+/** One of the values that a bucket counts. */
+export interface PointExemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  readonly epochSeconds: number;
 }
 
 interface Described {

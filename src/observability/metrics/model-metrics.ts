@@ -1,6 +1,7 @@
 import { fronts } from '../../inference/front.ts';
 import type { BatchStatistics, Histogram, LatencySnapshot } from '../../inference/statistics.ts';
 import { inSeconds, type HistogramMetric, type Labels, type Metric } from './metric.ts';
+import { exemplarsOf, seriesOf } from './model-exemplars.ts';
 import type { VersionReading } from './server-reading.ts';
 
 const perVersion = ['model', 'version'] as const;
@@ -27,15 +28,20 @@ export const modelMetrics: readonly Metric[] = [
     name: 'tensorgate_request_duration_seconds',
     help: 'Time from the last byte of a request to its answer, of answered requests, by the front they came through.',
     labels: [...perVersion, 'front'],
-    read: ({ versions }) =>
-      versions.flatMap((version) =>
+    read: ({ versions, threads }) => {
+      const exemplars = exemplarsOf(threads);
+      return versions.flatMap((version) =>
         fronts
           .filter((front) => wasUsed(version, front))
-          .map((front) => ({
-            labels: { ...labelsOf(version), front },
-            histogram: inSeconds(version.latencies.fronts[front].answered),
-          })),
-      ),
+          .map((front) => {
+            const labels = { ...labelsOf(version), front };
+            const { name: model, version: number } = version.statistics;
+            const own = exemplars.get(seriesOf({ model, version: number, front }));
+            const histogram = inSeconds(version.latencies.fronts[front].answered);
+            return own === undefined ? { labels, histogram } : { labels, histogram, exemplars: own };
+          }),
+      );
+    },
   },
   {
     kind: 'counter',

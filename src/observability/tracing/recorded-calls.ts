@@ -1,5 +1,6 @@
 import type { BatchedCall, BatchRun } from '../../inference/batch-channel.ts';
 import type { CallContext, CallTrace } from '../../inference/call-context.ts';
+import type { Front } from '../../inference/front.ts';
 import type { Clock } from '../../util/clock.ts';
 import { Allowance } from './allowance.ts';
 import type { CallOutcome } from './call-outcome.ts';
@@ -17,11 +18,15 @@ export class RecordedCall implements CallTrace {
   readonly name: string;
   readonly attributes: CallTrace['attributes'];
   readonly number: number;
+  readonly front: Front;
+  /** Which version runs it; undefined until its batch has run, and for streams and ensembles. */
+  version: Pick<BatchRun, 'model' | 'version'> | undefined = undefined;
 
-  constructor({ name, attributes }: CallTrace, number: number) {
+  constructor({ name, attributes }: CallTrace, number: number, front: Front) {
     this.name = name;
     this.attributes = attributes;
     this.number = number;
+    this.front = front;
   }
 }
 
@@ -63,8 +68,8 @@ export class RecordedCalls {
     return this.#begin(call, named, 0);
   }
 
-  end({ number }: RecordedCall, outcome: CallOutcome): void {
-    this.#end(number, this.#options.clock.now(), outcome);
+  end(recorded: RecordedCall, outcome: CallOutcome): void {
+    this.#end(recorded, this.#options.clock.now(), outcome);
   }
 
   /** A call failed that may not be recorded. */
@@ -73,8 +78,7 @@ export class RecordedCalls {
     if (!outcome.failed || trace === undefined || trace instanceof RecordedCall) return;
     const now = this.#options.clock.now();
     if (!this.#keep.take(now)) return;
-    const { number } = this.#begin(call, trace, 1);
-    this.#end(number, now, outcome);
+    this.#end(this.#begin(call, trace, 1), now, outcome);
   }
 
   addBatch(run: BatchRun): void {
@@ -92,12 +96,13 @@ export class RecordedCalls {
         if (trace instanceof RecordedCall) (kept ??= []).push(trace);
       }
       if (trace instanceof RecordedCall) {
+        if (batched.call.origin === undefined) trace.version = run;
         (recorded ??= []).push(trace.number, this.#epochMs(batched.queuedAt));
       }
     }
     if (recorded === undefined) return;
     this.#options.tell(['batch', this.#batchEvent(run), recorded]);
-    for (const { number } of kept ?? []) this.#end(number, run.endedAt, answered);
+    for (const call of kept ?? []) this.#end(call, run.endedAt, answered);
   }
 
   /** Where its batch failed, the failure is kept by itself. */
@@ -118,14 +123,16 @@ export class RecordedCalls {
     }
     const header = call.header ?? noHeader;
     const values = headers.map((name) => header(name) ?? null);
-    const recorded = new RecordedCall(named, (this.#lastNumber += 1));
+    const recorded = new RecordedCall(named, (this.#lastNumber += 1), call.front);
     call.trace = recorded;
     tell(['begin', recorded.number, index, kept, values, this.#epochMs(call.receivedAt)]);
     return recorded;
   }
 
-  #end(number: number, at: number, { attributes, failed }: CallOutcome): void {
-    this.#options.tell(['end', number, this.#epochMs(at), failed ? 1 : 0, attributes]);
+  #end({ number, version, front }: RecordedCall, at: number, { attributes, failed }: CallOutcome): void {
+    const wasAnswered = version !== undefined && attributes['error.type'] === undefined;
+    const by = wasAnswered ? ([version.model, version.version, front] as const) : null;
+    this.#options.tell(['end', number, this.#epochMs(at), failed ? 1 : 0, attributes, by]);
   }
 
   #batchEvent({ calls, parts, error, startedAt, endedAt, ...batch }: BatchRun): BatchEvent {

@@ -1,6 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { ErrorCode } from '../../errors.ts';
 import type { CallTrace } from '../../inference/call-context.ts';
+import type { Exemplar } from '../../inference/exemplar.ts';
+import type { Front } from '../../inference/front.ts';
 
 /**
  * What a thread that serves tells of the calls that are recorded, in order; spans are made of it elsewhere. Lists, because they
@@ -25,7 +27,15 @@ export type SpanEvent =
       /** Of its recorded calls: number, and since when it waited. */
       calls: readonly number[],
     ]
-  | readonly [kind: 'end', call: number, endedAt: number, failed: 0 | 1, attributes: Attributes];
+  | readonly [
+      kind: 'end',
+      call: number,
+      endedAt: number,
+      failed: 0 | 1,
+      attributes: Attributes,
+      /** What it was answered by; null for failures, streams and ensembles. */
+      answered: readonly [model: string, version: string, front: Front] | null,
+    ];
 
 export interface BatchEvent {
   readonly model: string;
@@ -47,7 +57,11 @@ export type SpanThreadMessage =
       readonly headers: readonly string[];
     }
   /** A message of events has been read. */
-  | { readonly kind: 'read' };
+  | {
+      readonly kind: 'read';
+      /** Of the calls that ended with it and are sent. */
+      readonly exemplars: readonly Exemplar[];
+    };
 
 /** What it is started with. */
 export interface SpanThreadSetup {

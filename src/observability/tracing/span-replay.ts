@@ -10,6 +10,7 @@ import {
 import { ServingError } from '../../errors.ts';
 import type { BatchedCall } from '../../inference/batch-channel.ts';
 import { CallContext, type CallTrace } from '../../inference/call-context.ts';
+import type { Exemplar } from '../../inference/exemplar.ts';
 import { CallTracer } from './call-tracer.ts';
 import type { BatchEvent, SpanEvent } from './span-events.ts';
 
@@ -25,13 +26,18 @@ interface OpenCall {
 export class SpanReplay {
   readonly #calls: CallTracer;
   readonly #headers: readonly string[];
+  readonly #onExemplar: (exemplar: Exemplar) => void;
   readonly #named = new Map<number, CallTrace>();
   readonly #open = new Map<number, OpenCall>();
   #now = 0;
 
-  /** @param headers names of those that `begin` brings values of. */
-  constructor(tracer: Tracer, headers: readonly string[]) {
+  /**
+   * @param headers names of those that `begin` brings values of.
+   * @param onExemplar told of answered calls whose spans are sent.
+   */
+  constructor(tracer: Tracer, headers: readonly string[], onExemplar: (exemplar: Exemplar) => void) {
     this.#headers = headers;
+    this.#onExemplar = onExemplar;
     const now = (): number => this.#now;
     this.#calls = new CallTracer({ tracer, clock: { now, epochMs: now } });
   }
@@ -48,11 +54,7 @@ export class SpanReplay {
         this.#batch(event[1], event[2]);
         break;
       case 'end': {
-        const [, call, endedAt, failed, attributes] = event;
-        const open = this.#open.get(call);
-        this.#open.delete(call);
-        this.#now = endedAt;
-        if (open !== undefined) this.#calls.end(open.span, { attributes, failed: failed === 1 });
+        this.#end(event);
       }
     }
   }
@@ -73,6 +75,24 @@ export class SpanReplay {
     const parent = this.#parentOf(values);
     const span = this.#calls.begin(context, named, kept === 1 ? sampled(parent) : parent);
     this.#open.set(call, { context, span });
+  }
+
+  #end([, call, endedAt, failed, attributes, answered]: Extract<
+    SpanEvent,
+    readonly ['end', ...unknown[]]
+  >): void {
+    const open = this.#open.get(call);
+    if (open === undefined) return;
+    this.#open.delete(call);
+    this.#now = endedAt;
+    const { span, context } = open;
+    if (answered !== null && span.isRecording()) {
+      const [model, version, front] = answered;
+      const { traceId, spanId } = span.spanContext();
+      const ms = endedAt - context.receivedAt;
+      this.#onExemplar({ model, version, front, ms, traceId, spanId, epochMs: endedAt });
+    }
+    this.#calls.end(span, { attributes, failed: failed === 1 });
   }
 
   #batch({ parts, error, requests, ...batch }: BatchEvent, pairs: readonly number[]): void {

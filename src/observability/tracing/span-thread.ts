@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ServingError } from '../../errors.ts';
+import type { Exemplar } from '../../inference/exemplar.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
@@ -19,6 +20,7 @@ const maxUnread = 64;
 export interface SpanThreadOptions extends SpanThreadSetup {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly onExemplar: (exemplar: Exemplar) => void;
 }
 
 /**
@@ -63,8 +65,10 @@ export class SpanThread implements AsyncDisposable {
     this.headers = headers;
     this.#worker = worker;
     this.#options = options;
-    worker.on('message', ({ kind }: SpanThreadMessage) => {
-      if (kind === 'read') this.#unread -= 1;
+    worker.on('message', (message: SpanThreadMessage) => {
+      if (message.kind !== 'read') return;
+      this.#unread -= 1;
+      for (const exemplar of message.exemplars) options.onExemplar(exemplar);
     });
     this.#ended = new Promise((resolve) => {
       worker.on('error', (error) =>

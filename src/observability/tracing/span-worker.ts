@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { propagation, trace } from '@opentelemetry/api';
+import type { Exemplar } from '../../inference/exemplar.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
 import { chosenSampler, chooseRoots } from './root-choice.ts';
 import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
@@ -45,7 +46,10 @@ const sdk = new Sdk({
 });
 sdk.start();
 const headers = propagation.fields().map((name) => name.toLowerCase());
-const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers);
+let exemplars: Exemplar[] = [];
+const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers, (exemplar) => {
+  exemplars.push(exemplar);
+});
 /** A collector that is away is given up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; timers of its retries would outlive less. */
 async function end(): Promise<void> {
   await sdk.shutdown().catch(() => undefined);
@@ -60,6 +64,7 @@ port.on('message', (text: string) => {
   // As `SpanThread` writes it.
   const events: readonly SpanEvent[] = JSON.parse(text);
   for (const event of events) replay.take(event);
-  tell({ kind: 'read' });
+  tell({ kind: 'read', exemplars });
+  exemplars = [];
 });
 tell({ kind: 'ready', headers });

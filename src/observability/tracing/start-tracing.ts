@@ -1,9 +1,11 @@
 import { context, propagation, ProxyTracerProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { watchBatches } from '../../inference/batch-channel.ts';
 import type { CallContext, CallTrace } from '../../inference/call-context.ts';
+import type { Exemplar } from '../../inference/exemplar.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
+import { ExemplarStore } from './exemplar-store.ts';
 import type { CallOutcome } from './call-outcome.ts';
 import { RecordedCalls, type RecordedCall } from './recorded-calls.ts';
 import { chooseRoots } from './root-choice.ts';
@@ -25,6 +27,8 @@ export interface Tracing extends AsyncDisposable {
   end(recorded: RecordedCall, outcome: CallOutcome): void;
   /** A call failed that may not be recorded. */
   failed(call: CallContext, outcome: CallOutcome): void;
+  /** The last recorded answer of each bucket of latencies. */
+  exemplars(): readonly Exemplar[];
 }
 
 /**
@@ -33,7 +37,11 @@ export interface Tracing extends AsyncDisposable {
  * @throws ServingError failed_precondition when the SDK is not installed.
  */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
-  const maker = hasProvider() ? await makeHere(options) : await SpanThread.start(options);
+  const exemplars = new ExemplarStore();
+  const onExemplar = (exemplar: Exemplar): void => exemplars.add(exemplar);
+  const maker = hasProvider()
+    ? await makeHere(options, onExemplar)
+    : await SpanThread.start({ ...options, onExemplar });
   const contextHeaders = maker.headers.filter((name) => !besides.has(name));
   const choice = chooseRoots({
     sampler: process.env['OTEL_TRACES_SAMPLER'],
@@ -57,6 +65,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
     begin: (call, named) => calls.begin(call, named),
     end: (recorded, outcome) => calls.end(recorded, outcome),
     failed: (call, outcome) => calls.failed(call, outcome),
+    exemplars: () => exemplars.all(),
     [Symbol.asyncDispose]() {
       ended ??= end();
       return ended;
@@ -79,13 +88,16 @@ function hasProvider(): boolean {
 }
 
 /** On this thread, through the embedder's provider; the SDK only reads the contexts of callers. */
-async function makeHere({ version }: TracingOptions): Promise<SpanMaker> {
+async function makeHere(
+  { version }: TracingOptions,
+  onExemplar: (exemplar: Exemplar) => void,
+): Promise<SpanMaker> {
   const Sdk = await loadSdk('--trace');
   const ours = propagation.fields().length === 0;
   const sdk = new Sdk({ ...sender(version), spanProcessors: [], metricReaders: [], logRecordProcessors: [] });
   sdk.start();
   const headers = propagation.fields().map((name) => name.toLowerCase());
-  const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers);
+  const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers, onExemplar);
   return {
     headers,
     take: (event) => replay.take(event),

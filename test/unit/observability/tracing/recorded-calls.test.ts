@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BatchRun } from '../../../../src/inference/batch-channel.ts';
 import { CallContext } from '../../../../src/inference/call-context.ts';
+import type { Exemplar } from '../../../../src/inference/exemplar.ts';
 import { RecordedCalls } from '../../../../src/observability/tracing/recorded-calls.ts';
 import { SpanReplay } from '../../../../src/observability/tracing/span-replay.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -12,7 +13,8 @@ const named = { name: 'a/b', attributes: { 'rpc.method': 'a/b' } };
 function setUp(wants: boolean) {
   const clock = new FakeClock(1000);
   const tracer = new FakeTracer();
-  const replay = new SpanReplay(tracer, []);
+  const exemplars: Exemplar[] = [];
+  const replay = new SpanReplay(tracer, [], (exemplar) => void exemplars.push(exemplar));
   const calls = new RecordedCalls({
     clock,
     headers: [],
@@ -20,7 +22,7 @@ function setUp(wants: boolean) {
     // As between threads.
     tell: (event) => replay.take(JSON.parse(JSON.stringify(event))),
   });
-  return { clock, tracer, calls };
+  return { clock, tracer, calls, exemplars };
 }
 
 function run(calls: readonly CallContext[], endedAt: number): BatchRun {
@@ -37,7 +39,7 @@ function run(calls: readonly CallContext[], endedAt: number): BatchRun {
 }
 
 test('a recorded call has a span, with its batch below it and all requests of the batch counted', () => {
-  const { clock, tracer, calls } = setUp(true);
+  const { clock, tracer, calls, exemplars } = setUp(true);
   const [mine, other] = [new CallContext(1000, Infinity), new CallContext(1000, Infinity)];
   assert.equal(calls.wants(mine, named), true);
   const recorded = calls.begin(mine, named);
@@ -57,6 +59,8 @@ test('a recorded call has a span, with its batch below it and all requests of th
   assert.equal(Number(call?.endTime) - Number(call?.startTime), 12);
   assert.equal(batch?.attributes['tensorgate.batch.requests'], 2);
   assert.equal(batch?.attributes['tensorgate.compute.infer_ms'], 0.5);
+  const [{ model, version, front, ms, spanId } = assert.fail('no exemplar'), ...more] = exemplars;
+  assert.deepEqual([model, version, front, ms, spanId, more], ['m', '1', 'embedded', 12, 's1', []]);
 });
 
 test('of calls that are not chosen, slow ones are kept with their batch, at most some a second', () => {
