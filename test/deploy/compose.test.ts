@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { createClient } from '../../src/client/client.ts';
+import { fixtureModel } from '../support/build-batch.ts';
+import { redisProgram, RedisServer } from '../support/redis-server.ts';
+import { RepositoryFolder } from '../support/repository-folder.ts';
 import { root } from '../support/source-tree.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -29,7 +32,14 @@ describe('the compose file', { skip: composeCheck.skip }, () => {
   test('follows the schema of Compose, and every file that it mounts exists', async () => {
     const text = await runTool(composeCheck, ['-format', 'json', 'compose.yaml'], folder);
     const { services } = JSON.parse(text) as { readonly services: Readonly<Record<string, Service>> };
-    assert.deepEqual(Object.keys(services).sort(), ['collector', 'envoy', 'grafana', 'prometheus', 'server']);
+    assert.deepEqual(Object.keys(services).sort(), [
+      'collector',
+      'envoy',
+      'grafana',
+      'prometheus',
+      'redis',
+      'server',
+    ]);
     const sources = Object.values(services).flatMap(({ volumes = [] }) =>
       volumes.map(({ source }) => source),
     );
@@ -49,6 +59,17 @@ describe('the compose file', { skip: composeCheck.skip }, () => {
 
 interface Endpoint {
   readonly endpoint: { readonly address: { readonly socket_address: object } };
+}
+
+/** What the plain processes take from the compose file. */
+function composeServices(): {
+  readonly server: { readonly environment: Readonly<Record<string, string>> };
+  readonly redis: { readonly command: readonly string[] };
+} {
+  const { services } = parse(read('compose.yaml')) as {
+    readonly services: ReturnType<typeof composeServices>;
+  };
+  return services;
 }
 
 /** The edge's configuration with the servers' addresses instead of names, on a free port. */
@@ -122,7 +143,7 @@ async function until<Found>(what: string, look: () => Promise<Found | undefined>
 
 describe(
   'the services of Compose as plain processes',
-  { skip: skipUnless(envoy, prometheus), timeout: 90_000 },
+  { skip: skipUnless(envoy, prometheus, redisProgram), timeout: 90_000 },
   () => {
     const resources = new AsyncDisposableStack();
     const temporary = resources.use(new TemporaryFolder());
@@ -131,8 +152,16 @@ describe(
     let servers: readonly RunningServer[] = [];
 
     before(async () => {
-      const repository = join(root, 'examples', 'models');
-      servers = await Promise.all([startServer({ repository }), startServer({ repository })]);
+      const cached = resources.use(new RepositoryFolder());
+      cached.put('cached/1/model.onnx', readFileSync(fixtureModel('busy')));
+      cached.put('cached/config.pbtxt', Buffer.from('response_cache { enable: true }\n'));
+      const repository = [join(root, 'examples', 'models'), cached.path];
+      const { server, redis } = composeServices();
+      const shared = resources.use(await RedisServer.start({ args: redis.command.slice(1) }));
+      assert.equal(server.environment['TENSORGATE_CACHE_REDIS'], 'redis:6379');
+      // The budget is for a machine that has much else to do.
+      const env = { TENSORGATE_CACHE_REDIS: shared.address, TENSORGATE_CACHE_REDIS_BUDGET: '1000' };
+      servers = await Promise.all([startServer({ repository, env }), startServer({ repository, env })]);
       for (const server of servers) resources.use(server);
       const admin = join(temporary.path, 'admin');
       const config = temporary.write('envoy.json', edgeOf(servers));
@@ -184,6 +213,23 @@ describe(
           assert.match(page, line);
         }
       }
+    });
+
+    test('what one server has answered, the other one finds in Redis', async () => {
+      const [one, other] = servers.map(({ grpcAddress }) =>
+        resources.use(createClient({ address: grpcAddress })),
+      );
+      let rounds = 20_000n;
+      await until('an answer of the other server', async () => {
+        rounds += 1n;
+        const request = {
+          model: 'cached',
+          inputs: [{ name: 'rounds', shape: [], data: BigInt64Array.of(rounds) }],
+        };
+        await one?.infer(request);
+        const answer = await other?.infer(request);
+        return answer?.parameters['cache_hit'] === true ? rounds : undefined;
+      });
     });
 
     test('Prometheus scrapes both, and the recording rules give numbers', async () => {

