@@ -149,16 +149,21 @@ const table: Readonly<Record<string, Rule>> = {
     'io-threads',
   ),
   'index.ts': stageUser('server.ts', 'client', 'config'),
-  cli: stageUser(
-    'server.ts',
-    'client',
-    'config',
-    'console',
-    'admission',
-    'execution',
-    'observability',
-    'package-version.ts',
-  ),
+  cli: {
+    areas: [
+      ...words,
+      'server.ts',
+      'client',
+      'config',
+      'console',
+      'admission',
+      'execution',
+      'observability',
+      'quality',
+      'package-version.ts',
+    ],
+    packages: ['hyparquet'],
+  },
   'main.ts': { areas: ['cli'], packages: [] },
 };
 

@@ -42,6 +42,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'check a prediction log, remove what is old or about a person',
       load: async () => (await import('./predictions.ts')).predictionsCommand,
     },
+    quality: {
+      about: 'tell labels, show how good answers are, profile training data',
+      load: async () => (await import('./quality.ts')).qualityCommand,
+    },
     doctor: {
       about: 'look for what keeps a server from running well on this machine',
       load: async () => (await import('./doctor.ts')).doctorCommand,

@@ -9,6 +9,9 @@ export const maxCategories = 50;
 /** Features of a model that are watched at most. */
 export const maxFeatures = 4096;
 
+/** Says what the file is, and in which form. */
+export const profileFormat = 'tensorgate-profile-1';
+
 const count = z.number().nonnegative();
 const shared = { name: z.string().max(256), missing: count };
 
@@ -42,7 +45,7 @@ const categoryFeature = z
 const feature = z.union([numberFeature, categoryFeature]);
 
 export const profileSchema = z.strictObject({
-  format: z.literal('tensorgate-profile-1'),
+  format: z.literal(profileFormat),
   features: z.array(feature).max(maxFeatures),
 });
 

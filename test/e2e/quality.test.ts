@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, writeFileSync } from 'node:fs';
@@ -6,6 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { Connection } from '../../src/client/connection.ts';
 import { seededNormal } from '../support/seeded-random.ts';
 import { startServer } from '../support/start-server.ts';
@@ -193,6 +195,23 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
     const metrics = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
     assert.match(metrics, /^tensorgate_drift_drifted\{.*feature="sepal_width"\} 1$/m);
     assert.match(metrics, /^tensorgate_quality_below_baseline\{.*model="iris".*\} 1$/m);
+  });
+
+  await t.test('the command line tells labels and shows the report', async () => {
+    await infer('c', [setosa]);
+    const tensorgate = (...args: readonly string[]) =>
+      promisify(execFile)(process.execPath, [
+        join(import.meta.dirname, '..', '..', 'bin', 'tensorgate.js'),
+        'quality',
+        ...args,
+        '--address',
+        server.grpcAddress,
+      ]);
+    const told = await tensorgate('feedback', 'iris', '--id', 'c', '--label', 'setosa');
+    assert.match(told.stdout, /^1 accepted, 0 of unknown requests/);
+    const { stdout } = await tensorgate('report', 'iris');
+    assert.match(stdout, /accuracy is beyond its limit/);
+    assert.match(stdout, /^sepal_width .* drifted/m);
   });
 
   await t.test('what is not monitored has no report, and bad labels are refused', async () => {
