@@ -33,12 +33,18 @@ const shareOfSlack = 0.1;
 /** Asking is worth it where computing takes so many round trips. */
 const roundTripsWorth = 3;
 
-/** How often the round trip is measured while asking does not pay, where there are requests; none of them waits for it. */
+/** How often the connection is measured while asking does not pay, where there are requests; none of them waits for it. */
 const measureEveryMs = 100;
 
-/** Of the first round trips all count alike, so that one that was slow by chance decides nothing for long. */
+/** Every how many requests one asks all the same: only that says what asking takes beside what else runs. Less than 1 %. */
+const askEvery = 128;
+
+/** Of so many first round trips the shortest counts: on a new connection, in code that has hardly run, most take far longer than later. */
 const firstTrips = 8;
 const smoothing = 0.1;
+
+/** That it has become faster is believed sooner: a mistake costs a round trip, and not to ask is never found out to be one. */
+const smoothingDown = 0.3;
 
 /** A round trip during which something else ran must not count for more than this many usual ones. */
 const outlierFactor = 4;
@@ -84,6 +90,7 @@ export class SharedAnswers implements Disposable {
   readonly #purges: Purges;
   #roundTripMs = 0;
   #trips = 0;
+  #unasked = 0;
   #measuredAt = -Infinity;
   /** Oldest first. */
   readonly #writes = new Set<Write>();
@@ -108,9 +115,10 @@ export class SharedAnswers implements Disposable {
   /** Whether to ask for an answer that takes so long to compute; 0 for not known. */
   worthAsking(computeMs: number): boolean {
     if (this.#down) return false;
-    if (this.#pays(computeMs)) return true;
+    if (this.#trips < firstTrips || this.#pays(computeMs)) return true;
     void this.#measure();
-    return false;
+    this.#unasked += 1;
+    return this.#unasked % askEvery === 0;
   }
 
   /** Whether an answer that took so long is worth writing for others. */
@@ -219,13 +227,17 @@ export class SharedAnswers implements Disposable {
     const startedAt = clock.now();
     if (startedAt < this.#measuredAt + measureEveryMs) return;
     this.#measuredAt = startedAt;
-    if (await this.#within(store.ping(), measureEveryMs)) this.#tookMs(clock.now() - startedAt);
+    const answered = await this.#within(store.ping(), measureEveryMs);
+    const ms = clock.now() - startedAt;
+    // It may have waited for the model that computes meanwhile: that it was slow says nothing.
+    if (answered && ms < this.#roundTripMs) this.#tookMs(ms);
   }
 
   #tookMs(ms: number): void {
     this.#trips += 1;
     const before = this.#roundTripMs;
-    if (this.#trips <= firstTrips) this.#roundTripMs += (ms - before) / this.#trips;
+    if (this.#trips <= firstTrips) this.#roundTripMs = this.#trips === 1 ? ms : Math.min(before, ms);
+    else if (ms < before) this.#roundTripMs += smoothingDown * (ms - before);
     else this.#roundTripMs += smoothing * (Math.min(ms, outlierFactor * before) - before);
   }
 

@@ -13,18 +13,20 @@ export interface RawInput {
   readonly input: string;
   /** Without the batch dimension. */
   readonly dims: readonly number[];
+  /** 1 when left out. */
+  readonly rows?: number;
 }
 
-/** A ModelInferRequest of one row of floats, as bytes. */
-export function inferRequest({ model, input, dims }: RawInput): Buffer {
+/** A ModelInferRequest of floats, as bytes. */
+export function inferRequest({ model, input, dims, rows = 1 }: RawInput): Buffer {
   const definition = loadSync('grpc_service.proto', { includeDirs: [protoFolder], keepCase: true });
   const service = definition['inference.GRPCInferenceService'];
   if (service === undefined || !('ModelInfer' in service)) throw new Error('the proto has no ModelInfer');
-  const values = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
+  const values = new Float32Array(dims.reduce((product, dim) => product * dim, rows));
   for (let index = 0; index < values.length; index += 1) values[index] = (index % 97) / 97;
   return service['ModelInfer'].requestSerialize({
     model_name: model,
-    inputs: [{ name: input, datatype: 'FP32', shape: [1, ...dims] }],
+    inputs: [{ name: input, datatype: 'FP32', shape: [rows, ...dims] }],
     raw_input_contents: [new Uint8Array(values.buffer)],
   });
 }

@@ -94,6 +94,16 @@ export const cacheMetrics: readonly Metric[] = [
   }),
   {
     kind: 'gauge',
+    name: 'tensorgate_cache_shared_round_trip_seconds',
+    help: 'Mean time of asking the shared cache of late; 0 until it was asked.',
+    labels: perVersion,
+    read: (reading) =>
+      caches(reading).flatMap(({ labels, cache: { shared } }) =>
+        shared === undefined ? [] : [{ labels, value: shared.roundTripMs / 1000 }],
+      ),
+  },
+  {
+    kind: 'gauge',
     name: 'tensorgate_cache_shared_off',
     help: '1 while the shared cache is not asked, because it does not answer or computing takes less than three round trips.',
     labels: perVersion,
