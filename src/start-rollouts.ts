@@ -1,3 +1,4 @@
+import { once, type EventEmitter } from 'node:events';
 import type { Options } from './config/options.ts';
 import type { ModelCatalog } from './inference/catalog.ts';
 import type { Logger } from './inference/logger.ts';
@@ -5,6 +6,8 @@ import type { RolloutAdmin } from './inference/rollout-admin.ts';
 import type { SplitTraffic } from './inference/traffic-split.ts';
 import { RolloutController } from './rollouts/controller.ts';
 import { FileStore } from './rollouts/file-store.ts';
+import type { ScriptRunner } from './rollouts/redis-store.ts';
+import type { RolloutStore } from './rollouts/rollout-store.ts';
 import { createRolloutModels } from './rollouts/model-check.ts';
 import { followRolloutFile, readRolloutFile } from './rollouts/rollout-file.ts';
 import type { Clock } from './util/clock.ts';
@@ -27,12 +30,14 @@ export interface Rollouts extends AsyncDisposable {
  * @throws ServingError failed_precondition when what is kept, or the file of rollouts, cannot be read.
  */
 export async function startRollouts(
-  { rollouts: { file, state } }: Options,
+  options: Options,
   { traffic, catalog, clock, logger }: RolloutParts,
 ): Promise<Rollouts> {
+  const { file } = options.rollouts;
   const plans = file === undefined ? [] : readRolloutFile(file);
   const models = createRolloutModels(catalog);
-  const controller = new RolloutController({ clock, logger, traffic, models, store: new FileStore(state) });
+  const store = await openStore(options, logger);
+  const controller = new RolloutController({ clock, logger, traffic, models, store });
   try {
     await controller.restore();
     await controller.declare(plans);
@@ -51,4 +56,34 @@ export async function startRollouts(
       await controller[Symbol.asyncDispose]();
     },
   };
+}
+
+async function openStore({ rollouts, cache: { redis } }: Options, logger: Logger): Promise<RolloutStore> {
+  if (rollouts.store === 'file') return new FileStore(rollouts.state);
+  const [{ connectRedis }, { RedisStore }] = await Promise.all([
+    import('./cache/redis-store.ts'),
+    import('./rollouts/redis-store.ts'),
+  ]);
+  let said = '';
+  const client = await connectRedis(redis, (problem) => {
+    if (problem !== said)
+      logger.warn({ problem }, 'the Redis of rollouts cannot be reached; they stay as they are');
+    said = problem;
+  });
+  await connected(client);
+  const runner: ScriptRunner = {
+    run: (script, keys, values) => client.eval(script, keys.length, ...keys, ...values),
+    [Symbol.asyncDispose]: () => Promise.resolve(client.disconnect()),
+  };
+  return new RedisStore(runner, redis.prefix);
+}
+
+/** How long a start waits for Redis: without it nobody knows which version is to serve. */
+const connectLimitMs = 10_000;
+
+/** Resolves at the latest when that time is up; whoever asks then is told that nobody answers. */
+async function connected(client: EventEmitter & { readonly status: string }): Promise<void> {
+  if (client.status === 'ready') return;
+  const signal = AbortSignal.timeout(connectLimitMs);
+  await once(client, 'ready', { signal }).catch(() => undefined);
 }

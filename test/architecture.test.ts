@@ -80,7 +80,7 @@ const table: Readonly<Record<string, Rule>> = {
     'serving-host.ts',
     'transport/console',
   ),
-  'start-rollouts.ts': stageUser('config', 'rollouts'),
+  'start-rollouts.ts': stageUser('cache', 'config', 'rollouts'),
   'trace-methods.ts': stageUser('observability', 'transport/grpc', 'transport/http'),
   'data-plane.ts': stageUser(
     'observability',

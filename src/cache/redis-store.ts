@@ -74,6 +74,17 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
   };
 }
 
+/** A connection for other needs than answers, made in the background: commands fail until it is there. The caller ends it. */
+export async function connectRedis(
+  plan: RedisPlan,
+  onError: (problem: string) => void,
+): Promise<Redis | Cluster> {
+  const clients = await import('ioredis');
+  const client = clientOf(plan, commonOptions(plan), clients);
+  client.on('error', (error: Error) => onError(error.message));
+  return client;
+}
+
 /** Once, until it has worked again. Without a listener a failure would end the process. */
 function sayWhatIsWrong(client: Redis | Cluster, logger: Logger): void {
   let said = false;

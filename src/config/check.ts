@@ -64,6 +64,9 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       );
     }
   }
+  if (options.rollouts.store === 'redis' && options.cache.redis.nodes.length === 0) {
+    problems.push(`rollouts.store redis needs cache.redis.nodes (--cache-redis)${from('rollouts.store')}`);
+  }
   problems.push(...checkFronts(options, from));
   for (const entry of metrics.config) {
     if (/^(counter|histogram)_latencies=(true|false)$/.test(entry) || entry === 'summary_latencies=false')

@@ -191,6 +191,11 @@ const rollouts = z
       about:
         'YAML or JSON file of rollouts of new model versions; read again when it changes. See rollouts.md.',
     }),
+    store: choice('file', ['file', 'redis'], {
+      flag: 'rollout-store',
+      about:
+        'Where rollouts are kept. redis: in that of --cache-redis, so that all servers that use it divide traffic alike and decide together.',
+    }),
     state: text('tensorgate-rollouts.json', {
       flag: 'rollout-state',
       value: 'file',

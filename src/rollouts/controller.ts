@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ServingError } from '../errors.ts';
 import type { Logger } from '../inference/logger.ts';
 import type {
   ChangeReason,
@@ -17,7 +18,7 @@ import type { RolloutPlan } from './plan.ts';
 import { readPlanText } from './read-plan.ts';
 import { alreadyRuns, changedMeanwhile, noRollout, notInPhase, notRunnable, notStarted } from './refusals.ts';
 import type { RolloutStore } from './rollout-store.ts';
-import { splitOf } from './split-of.ts';
+import { candidateWeight, splitOf } from './split-of.ts';
 import { changed, isOver, newState, type HistoryEntry, type Phase, type RolloutState } from './state.ts';
 import { reportOf } from './report.ts';
 
@@ -41,6 +42,9 @@ export interface RolloutControllerOptions {
 
 const usualIntervalMs = 300;
 
+/** Three looks of the replica that looks last. */
+const growDelayMs = 1000;
+
 /** Evidence that is lost with the process at worst. */
 const keepEveryMs = 5000;
 
@@ -63,6 +67,8 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   readonly #live = new Map<string, Live>();
   readonly #watch = new ArmWatch();
   #timer: Disposable | undefined = undefined;
+  /** Until replicas give a candidate more at the same moment. */
+  #growth: Disposable | undefined = undefined;
   #ticking: Promise<void> = Promise.resolve();
   /** Everything that changes states waits for what does so already. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -86,19 +92,20 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   /** In no order. */
   reports(): readonly RolloutReport[] {
     return Array.from(this.#live.values(), ({ state, guards, hold }) =>
-      reportOf(state, guards.findings(), hold),
+      reportOf(state, guards.findings(), hold, this.#options.clock.epochMs()),
     );
   }
 
   /** @throws ServingError not_found */
   report(model: string): RolloutReport {
     const { state, guards, hold } = this.#find(model);
-    return reportOf(state, guards.findings(), hold);
+    return reportOf(state, guards.findings(), hold, this.#options.clock.epochMs());
   }
 
   start(text: string, reason: ChangeReason): Promise<RolloutReport> {
     const plan = readPlanText(text);
     return this.#exclusive(async () => {
+      await this.#follow();
       const { models } = this.#options;
       const before = this.#live.get(plan.model);
       if (before !== undefined && !isOver(before.state.phase)) throw alreadyRuns(plan.model);
@@ -119,7 +126,14 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
       for (const plan of plans) {
         const before = this.#live.get(plan.model)?.state.plan;
         if (before !== undefined && isDeepStrictEqual(before.document, plan.document)) continue;
-        await this.#begin(plan, { who: 'file', why: 'declared in the file of --rollouts' });
+        try {
+          await this.#begin(plan, { who: 'file', why: 'declared in the file of --rollouts' });
+        } catch (error) {
+          if (!(error instanceof ServingError) || error.reason !== 'ROLLOUT_CHANGED') throw error;
+          // Another replica, with the same file, was faster.
+          this.#take(await this.#options.store.load());
+          await this.#publish();
+        }
       }
     });
   }
@@ -130,6 +144,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     reason: ChangeReason,
   ): Promise<RolloutReport | undefined> {
     return this.#exclusive(async () => {
+      await this.#follow();
       const live = this.#find(model);
       const { phase, plan } = live.state;
       if (action === 'forget') {
@@ -165,6 +180,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.[Symbol.dispose]();
+    this.#growth?.[Symbol.dispose]();
     await this.#ticking;
     await this.#exclusive(() => this.#keep()).catch(() => undefined);
     await this.#options.store[Symbol.asyncDispose]();
@@ -208,11 +224,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     // A process that stood still has not watched meanwhile.
     const elapsedMs = Math.min(now - this.#tickedAt, 5 * intervalMs);
     this.#tickedAt = now;
-    const elsewhere = await store.changes();
-    if (elsewhere !== undefined) {
-      this.#take(elsewhere);
-      await this.#publish();
-    }
+    await this.#follow();
     if (this.#live.size === 0) return;
     const own = this.#watch.deltas(await traffic.readArms(), this.#states());
     const { leading, deltas } = await store.exchange(own);
@@ -227,6 +239,14 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
       );
     }
     if (now - this.#keptAt >= keepEveryMs) await this.#keep();
+  }
+
+  /** What was changed elsewhere. */
+  async #follow(): Promise<void> {
+    const elsewhere = await this.#options.store.changes();
+    if (elsewhere === undefined) return;
+    this.#take(elsewhere);
+    await this.#publish();
   }
 
   async #advance(live: Live, deltas: readonly RolloutDelta[], elapsedMs: number): Promise<void> {
@@ -292,7 +312,12 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   async #change(live: Live, change: Partial<RolloutState>, entry: HistoryEntry): Promise<boolean> {
     const { store, logger } = this.#options;
     const before = live.state;
-    live.state = changed({ ...before, guards: live.guards.state() }, change, entry);
+    const now = this.#options.clock.epochMs();
+    const next = changed({ ...before, guards: live.guards.state(), until: undefined }, change, entry);
+    const [had, gets] = [candidateWeight(before, now), candidateWeight(next, now)];
+    // Others learn of it in time, and nobody's arm depends on whom he asks.
+    const delayed = store.shared && gets > had;
+    live.state = delayed ? { ...next, until: { epochMs: now + growDelayMs, weight: had } } : next;
     live.dirty = false;
     if (isHarmful(change.phase)) await this.#publish();
     try {
@@ -345,9 +370,18 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   }
 
   #publish(): Promise<void> {
+    const { clock, traffic } = this.#options;
+    const now = clock.epochMs();
     const splits = new Map<string, TrafficSplit>();
-    for (const { state } of this.#live.values()) splits.set(state.plan.model, splitOf(state));
-    return this.#options.traffic.split(splits);
+    let next = Infinity;
+    for (const { state } of this.#live.values()) {
+      splits.set(state.plan.model, splitOf(state, now));
+      const at = state.until?.epochMs ?? 0;
+      if (at > now) next = Math.min(next, at);
+    }
+    this.#growth?.[Symbol.dispose]();
+    this.#growth = next === Infinity ? undefined : clock.after(next - now, () => void this.#publish());
+    return traffic.split(splits);
   }
 
   #find(model: string): Live {

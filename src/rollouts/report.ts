@@ -9,6 +9,7 @@ export function reportOf(
   state: RolloutState,
   findings: readonly GuardFinding[],
   hold: string,
+  epochMs: number,
 ): RolloutReport {
   const { plan, phase, step, history } = state;
   return {
@@ -20,7 +21,7 @@ export function reportOf(
     candidate_version: plan.candidate,
     stable_label: plan.labels.stable,
     candidate_label: plan.labels.candidate,
-    percent: candidateWeight(state) / 100,
+    percent: candidateWeight(state, epochMs) / 100,
     step: step + 1,
     steps: plan.steps.length,
     waiting_for: hold,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wholeWeight } from '../inference/traffic-split.ts';
 import type { GuardsState } from './guards.ts';
 import type { RolloutPlan } from './plan.ts';
 import { readPlan } from './read-plan.ts';
@@ -44,6 +45,8 @@ export interface RolloutState {
   readonly candidateRequests: number;
   readonly stableRequests: number;
   readonly guards: GuardsState;
+  /** The candidate's weight until a moment at which all replicas go on to that of the phase and step; undefined when they have. */
+  readonly until: { readonly epochMs: number; readonly weight: number } | undefined;
   /** Newest last. */
   readonly history: readonly HistoryEntry[];
 }
@@ -63,6 +66,7 @@ export function newState(plan: RolloutPlan, revision: number, entry: HistoryEntr
     candidateRequests: 0,
     stableRequests: 0,
     guards: { tests: {}, durations: [] },
+    until: undefined,
     history: [entry],
   };
 }
@@ -95,6 +99,7 @@ const stored = z.object({
   candidateRequests: count,
   stableRequests: count,
   guards: z.object({ tests: z.record(z.string(), z.unknown()), durations: z.array(count) }),
+  until: z.object({ epochMs: z.number(), weight: z.int().min(0).max(wholeWeight) }).optional(),
   history: z
     .array(z.object({ atEpochMs: z.number(), who: z.string(), what: z.string(), why: z.string() }))
     .min(1),
@@ -107,7 +112,7 @@ export function storedForm({ plan, ...state }: RolloutState): object {
 
 /** @throws when it is no state. */
 export function readStored(raw: unknown): RolloutState {
-  const { document, ...state } = stored.parse(raw);
+  const { document, until, ...state } = stored.parse(raw);
   const plan = readPlan(document);
-  return { plan, ...state, step: Math.min(state.step, plan.steps.length - 1) };
+  return { plan, ...state, until, step: Math.min(state.step, plan.steps.length - 1) };
 }

@@ -167,3 +167,11 @@ test('API keys on a port that is open to the network are worth a warning without
   );
   assert.deepEqual(outcome(...keys).notices, []);
 });
+
+test('rollouts in Redis need to know where that is', () => {
+  assert.match(
+    outcome('--rollout-store', 'redis').problems.join(),
+    /rollouts\.store redis needs cache\.redis\.nodes/,
+  );
+  assert.deepEqual(outcome('--rollout-store', 'redis', '--cache-redis', 'r:1').problems, []);
+});

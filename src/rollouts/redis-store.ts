@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { ServingError } from '../errors.ts';
+import type { ArmDelta, RolloutDelta } from './arm-delta.ts';
+import type { Exchanged, RolloutStore } from './rollout-store.ts';
+import { readStored, storedForm, type RolloutState } from './state.ts';
+
+/** Redis, as far as rollouts need it. */
+export interface ScriptRunner extends AsyncDisposable {
+  /** Runs a script of Redis. Rejects when that is not possible now. */
+  run(script: string, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown>;
+}
+
+/** Whoever decides and is not heard of for so long is followed by another replica. */
+const leaseMs = 2000;
+
+/** Texts of deltas that wait for whoever decides; the oldest are dropped beyond that. */
+const mostWaiting = 10_000;
+
+const saveScript = `
+if (redis.call('HGET', KEYS[2], ARGV[1]) or '-1') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+redis.call('INCR', KEYS[3])
+return 1`;
+
+const removeScript = `
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return redis.call('INCR', KEYS[3])`;
+
+const loadScript = `return {redis.call('GET', KEYS[2]) or '0', redis.call('HVALS', KEYS[1])}`;
+
+const changeScript = `return redis.call('GET', KEYS[1]) or '0'`;
+
+/** One at a time decides: its lease is renewed by asking. */
+const exchangeScript = `
+if ARGV[3] ~= '' then
+  redis.call('RPUSH', KEYS[1], ARGV[3])
+  redis.call('LTRIM', KEYS[1], -ARGV[4], -1)
+end
+local leader = redis.call('GET', KEYS[2])
+if leader and leader ~= ARGV[1] then return {0, {}} end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+local waiting = redis.call('LRANGE', KEYS[1], 0, -1)
+redis.call('DEL', KEYS[1])
+return {1, waiting}`;
+
+const count = z.number().min(0);
+const arm = z.object({
+  requests: count,
+  failures: count,
+  invalid: count,
+  broken: count,
+  compared: count,
+  differed: count,
+  dropped: count,
+  durations: z.array(count),
+});
+const delta = z.object({ model: z.string(), experiment: z.string(), stable: arm, candidate: arm });
+
+/** Rollouts of all servers that use one Redis. */
+export class RedisStore implements RolloutStore {
+  readonly shared = true;
+  readonly #redis: ScriptRunner;
+  readonly #keys: Readonly<Record<'states' | 'revisions' | 'change' | 'deltas' | 'leader', string>>;
+  readonly #replica = randomUUID();
+  #change = '0';
+  /** As last seen: a Redis that has lost its memory is told again. */
+  #known: readonly RolloutState[] = [];
+
+  /** @param redis owned from here on. @param prefix what all names begin with. */
+  constructor(redis: ScriptRunner, prefix: string) {
+    this.#redis = redis;
+    // Braces: one node of a cluster has all of them.
+    const name = (what: string): string => `{${prefix}:rollouts}:${what}`;
+    this.#keys = {
+      states: name('states'),
+      revisions: name('revisions'),
+      change: name('change'),
+      deltas: name('deltas'),
+      leader: name('leader'),
+    };
+  }
+
+  async load(): Promise<readonly RolloutState[]> {
+    const { states, change } = this.#keys;
+    const answer = await this.#run(loadScript, [states, change], []);
+    const [now, texts] = z.tuple([z.string(), z.array(z.string())]).parse(answer);
+    this.#change = now;
+    try {
+      this.#known = texts.map((text) => readStored(JSON.parse(text)));
+      return this.#known;
+    } catch (cause) {
+      throw new ServingError('failed_precondition', 'the rollouts in Redis are not of this version', {
+        reason: 'ROLLOUT_STATE',
+        cause,
+      });
+    }
+  }
+
+  async save(state: RolloutState, earlier: number): Promise<boolean> {
+    const { states, revisions, change } = this.#keys;
+    const text = JSON.stringify(storedForm(state));
+    const values = [state.plan.model, earlier, state.revision, text];
+    return (await this.#run(saveScript, [states, revisions, change], values)) === 1;
+  }
+
+  async remove(model: string): Promise<void> {
+    const { states, revisions, change } = this.#keys;
+    await this.#run(removeScript, [states, revisions, change], [model]);
+  }
+
+  async changes(): Promise<readonly RolloutState[] | undefined> {
+    const now = await this.#run(changeScript, [this.#keys.change], []);
+    if (now === this.#change) return undefined;
+    // Every change counts up. Without what it knew, the newest version of each model would serve everybody.
+    if (Number(now) < Number(this.#change)) for (const state of this.#known) await this.save(state, -1);
+    return this.load();
+  }
+
+  async exchange(deltas: readonly RolloutDelta[]): Promise<Exchanged> {
+    const news = deltas.filter(({ stable, candidate }) => isNews(stable) || isNews(candidate));
+    const text = news.length === 0 ? '' : JSON.stringify(news);
+    const { deltas: waiting, leader } = this.#keys;
+    const values = [this.#replica, leaseMs, text, mostWaiting];
+    const answer = await this.#run(exchangeScript, [waiting, leader], values);
+    const [leading, texts] = z.tuple([z.number(), z.array(z.string())]).parse(answer);
+    if (leading !== 1) return { leading: false, deltas: [] };
+    return { leading: true, deltas: texts.flatMap((each) => z.array(delta).parse(JSON.parse(each))) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#redis[Symbol.asyncDispose]();
+  }
+
+  async #run(
+    script: string,
+    keys: readonly string[],
+    values: readonly (string | number)[],
+  ): Promise<unknown> {
+    try {
+      return await this.#redis.run(script, keys, values);
+    } catch (cause) {
+      throw new ServingError('unavailable', 'the Redis in which rollouts are kept cannot be reached', {
+        reason: 'ROLLOUT_STATE',
+        retryAfterMs: 1000,
+        cause,
+      });
+    }
+  }
+}
+
+function isNews({ requests, broken, compared }: ArmDelta): boolean {
+  return requests + broken + compared > 0;
+}
