@@ -14,7 +14,7 @@ import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { ServerSettings } from './inference/server-settings.ts';
 import type { SharedMemory } from './inference/shared-memory.ts';
-import type { Router } from './inference/target.ts';
+import type { RouteOnDemand, Router } from './inference/target.ts';
 import type { PredictionCounts, PredictionLog } from './observability/predictions/prediction-log.ts';
 import type { Tracing } from './observability/tracing/start-tracing.ts';
 import { packageVersion } from './package-version.ts';
@@ -32,6 +32,7 @@ import {
   tensorflowServices,
 } from './transport/grpc/tensorflow/tensorflow-services.ts';
 import type { Endpoint } from './transport/http/http-call.ts';
+import { loadFirst } from './transport/http/load-first.ts';
 
 export interface DataPlaneParts extends ListenContext {
   readonly options: Options;
@@ -109,7 +110,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const health = createHealthService(parts.catalog);
   const ports: ListenPorts = { grpc: undefined };
   const front = publicFront(parts, infer, ports);
-  const around = tracing && ((route: string, endpoint: Endpoint) => traceEndpoint(route, endpoint, tracing));
+  const around = aroundEndpoints(tracing, router.routeOnDemand);
   const http = await listenHttp(
     parts.options,
     around === undefined ? front : { ...front, around },
@@ -153,6 +154,20 @@ function submitOf({ options, batcher, budget, holds, clock, logger }: DataPlaneP
   const submit: Batcher['submit'] = (target, request, call) => batcher.submit(target, request, call);
   if (!options.security.allowProcessing) return submit;
   return processRequests({ submit, validate: validateRequest, budget, holds, clock, logger });
+}
+
+/** undefined where nothing goes around them. */
+function aroundEndpoints(
+  tracing: Tracing | undefined,
+  load: RouteOnDemand | undefined,
+): ((route: string, endpoint: Endpoint) => Endpoint) | undefined {
+  if (load === undefined) {
+    return tracing && ((route, endpoint) => traceEndpoint(route, endpoint, tracing));
+  }
+  return (route, endpoint) => {
+    const loading = loadFirst(route, endpoint, load);
+    return tracing === undefined ? loading : traceEndpoint(route, loading, tracing);
+  };
 }
 
 /** Callers that are not let in are counted as well. */
@@ -243,7 +258,7 @@ function grpcPlace({ grpc, http }: Options, { grpc: port }: ListenPorts): Return
 
 /** Everything on the main gRPC port. */
 function publicMethods(
-  { options, clock }: DataPlaneParts,
+  { options, clock, router }: DataPlaneParts,
   front: HttpFront,
   health: HealthService,
   tracing: Tracing | undefined,
@@ -251,7 +266,7 @@ function publicMethods(
   const { maxMessageBytes } = options.grpc;
   const withTensorflow = options.server.dialects.includes('tensorflow-serving');
   const inference = [
-    ...createInferenceService({ ...front, maxMessageBytes, clock }),
+    ...createInferenceService({ ...front, maxMessageBytes, clock, load: router.routeOnDemand }),
     ...(withTensorflow ? createTensorflowMethods({ ...front, maxMessageBytes }) : []),
   ];
   return [

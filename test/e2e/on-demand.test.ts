@@ -52,6 +52,14 @@ describe('more models than there is room for', { timeout: 60_000 }, () => {
     await Promise.all(callers);
     const ready = (await client.index()).filter(({ state }) => state === 'READY');
     assert.equal(ready.length, 2);
+    for (const model of names) {
+      assert.deepEqual((await client.metadata(model)).versions, ['1']);
+      const metadata = await fetch(`http://${server.httpAddress}/v2/models/${model}`);
+      assert.equal(metadata.status, 200);
+      const body = JSON.stringify({ instances: [Array.from({ length: 16 }, () => 0.5)] });
+      const url = `http://${server.httpAddress}/v1/models/${model}:predict`;
+      assert.equal((await fetch(url, { method: 'POST', body })).status, 200);
+    }
     await assert.rejects(client.infer({ model: 'unheard', inputs: [x] }), { code: 'not_found' });
   });
 });

@@ -2,6 +2,7 @@ import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { SharedMemory } from '../../inference/shared-memory.ts';
+import type { RouteOnDemand } from '../../inference/target.ts';
 import type { Clock } from '../../util/clock.ts';
 import { createHealthRpcs } from './health-rpcs.ts';
 import { InferRequestDecoder } from './infer-request-decoder.ts';
@@ -23,6 +24,8 @@ export interface InferenceServiceOptions {
   readonly settings: ServerSettings;
   /** undefined refuses the shared-memory rpcs. */
   readonly sharedMemory: SharedMemory | undefined;
+  /** There where models are loaded when they are asked for. */
+  readonly load?: RouteOnDemand | undefined;
   readonly serverName: string;
   readonly serverVersion: string;
   /** Names of the protocol's extensions that this server speaks. */
@@ -43,11 +46,11 @@ export function createInferenceService(options: InferenceServiceOptions): readon
     createInferRpc(infer, codec),
     createStreamInferRpc(infer, codec, clock),
     ...createHealthRpcs(catalog),
-    ...createMetadataRpcs(catalog, {
-      name: options.serverName,
-      version: options.serverVersion,
-      extensions: options.extensions,
-    }),
+    ...createMetadataRpcs(
+      catalog,
+      { name: options.serverName, version: options.serverVersion, extensions: options.extensions },
+      options.load,
+    ),
     ...createStatisticsRpcs(catalog),
     ...createRepositoryRpcs(catalog, control),
     ...createSharedMemoryRpcs(options.sharedMemory),

@@ -1,4 +1,7 @@
+import { ServingError } from '../../errors.ts';
+import type { CallContext } from '../../inference/call-context.ts';
 import type { ModelCatalog } from '../../inference/catalog.ts';
+import type { RouteOnDemand } from '../../inference/target.ts';
 import type { GrpcMethod } from './method.ts';
 import { field, protocolMethod } from './protocol-method.ts';
 
@@ -10,15 +13,41 @@ export interface ServerIdentity {
   readonly extensions: readonly string[];
 }
 
-/** ServerMetadata, ModelMetadata and ModelConfig. */
-export function createMetadataRpcs(catalog: ModelCatalog, identity: ServerIdentity): readonly GrpcMethod[] {
+/**
+ * ServerMetadata, ModelMetadata and ModelConfig.
+ *
+ * @param load there where models are loaded when they are asked for; asking for metadata is.
+ */
+export function createMetadataRpcs(
+  catalog: ModelCatalog,
+  identity: ServerIdentity,
+  load: RouteOnDemand | undefined,
+): readonly GrpcMethod[] {
   return [
     protocolMethod('ServerMetadata', 'infer', () => identity),
-    protocolMethod('ModelMetadata', 'infer', (request) =>
-      catalog.metadata(field(request, 'name'), field(request, 'version')),
-    ),
-    protocolMethod('ModelConfig', 'infer', (request) => ({
-      config: catalog.config(field(request, 'name'), field(request, 'version')),
-    })),
+    ofModel('ModelMetadata', load, (model, version) => catalog.metadata(model, version)),
+    ofModel('ModelConfig', load, (model, version) => ({ config: catalog.config(model, version) })),
   ];
+}
+
+function ofModel(
+  rpc: string,
+  load: RouteOnDemand | undefined,
+  answer: (model: string, version: string) => object,
+): GrpcMethod {
+  return protocolMethod(rpc, 'infer', (request, { context }) => {
+    const model = field(request, 'name');
+    const version = field(request, 'version');
+    if (load === undefined) return answer(model, version);
+    return loaded(model, context, load).then(() => answer(model, version));
+  });
+}
+
+async function loaded(model: string, call: CallContext, load: RouteOnDemand): Promise<void> {
+  try {
+    await load(model, '', call);
+  } catch (thrown) {
+    // What is not there, the catalog tells.
+    if (ServingError.from(thrown).code !== 'not_found') throw thrown;
+  }
 }
