@@ -66,6 +66,7 @@ export async function listenHttp(
         clock: context.clock,
         predictRoute: http.predictRoute,
         healthRoute: http.healthRoute,
+        sagemakerModels: http.sagemakerModels ?? '',
       });
       return createPages?.({ ...served, dialects, abilities: abilitiesOf(served) }) ?? dialects;
     },

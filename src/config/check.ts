@@ -12,7 +12,13 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     return origin === undefined ? '' : ` (${origin})`;
   };
   const { models, grpc, metrics, admin, security, server } = options;
-  if (models.repositories.length === 0) {
+  const multiModel = options.http.sagemakerModels !== undefined;
+  if (multiModel && models.controlMode !== 'explicit') {
+    problems.push(
+      `http.sagemakerModels needs models.controlMode explicit, got ${JSON.stringify(models.controlMode)}${from('models.controlMode')}`,
+    );
+  }
+  if (models.repositories.length === 0 && !multiModel) {
     problems.push(
       'models.repositories is empty: name a model repository, for example --model-repository ./models',
     );

@@ -66,6 +66,12 @@ export const http = z
       about:
         'Pages for people: / for browsers, with the models and how to call each, and /docs, to try the API; and /openapi.json.',
     }),
+    sagemakerModels: optionalText({
+      flag: 'sagemaker-models',
+      value: 'folder',
+      about:
+        'Folder of the models of a multi-model endpoint of SageMaker, which the dialect sagemaker then loads and unloads. See platforms.md.',
+    }),
     corsOrigins: list({
       flag: 'http-cors-origin',
       value: 'origin',

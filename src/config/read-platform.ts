@@ -83,11 +83,16 @@ export function readPlatform(
   if (dialect !== undefined) {
     given.push({ path: 'server.dialects', value: [dialect, ...defaultDialects], origin });
   }
-  const folder = repository?.(environment);
+  const multiModel = isMultiModel(platform, environment);
+  if (multiModel) {
+    given.push({ path: 'http.sagemakerModels', value: multiModelFolder, origin: multiModelVariable });
+    given.push({ path: 'models.controlMode', value: 'explicit', origin: multiModelVariable });
+  }
+  const folder = multiModel ? undefined : repository?.(environment);
   if (folder !== undefined && exists(folder)) {
     given.push({ path: 'models.repositories', value: [folder], origin });
   }
-  return { given: [...given, ...sagemakerLevel(platform, environment)], ...refused(platform, environment) };
+  return { given: [...given, ...sagemakerLevel(platform, environment)], problems: [], notices: [] };
 }
 
 function sagemakerLevel(platform: Platform, environment: Environment): readonly Given[] {
@@ -96,14 +101,11 @@ function sagemakerLevel(platform: Platform, environment: Environment): readonly 
   return level === undefined ? [] : [{ path: 'log.level', value: level, origin: variable }];
 }
 
-function refused(platform: Platform, environment: Environment): Omit<Reading, 'given'> {
-  if (platform !== 'sagemaker' || environment['SAGEMAKER_MULTI_MODEL']?.toLowerCase() !== 'true') {
-    return { problems: [], notices: [] };
-  }
-  return {
-    problems: [
-      'SAGEMAKER_MULTI_MODEL is true, but this server does not load and unload models for SageMaker',
-    ],
-    notices: [],
-  };
+const multiModelVariable = 'SAGEMAKER_MULTI_MODEL';
+
+/** Where SageMaker puts the models of such an endpoint. */
+const multiModelFolder = '/opt/ml/models';
+
+function isMultiModel(platform: Platform, environment: Environment): boolean {
+  return platform === 'sagemaker' && environment[multiModelVariable]?.toLowerCase() === 'true';
 }

@@ -56,10 +56,23 @@ export interface LoadOverrides {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Where a platform has put a model. */
+export interface ModelPlace {
+  readonly path: string;
+  /** `path` must lie in this folder, once all links are followed. */
+  readonly root: string;
+}
+
+/** What is to be loaded. */
+export interface LoadWish extends LoadOverrides {
+  /** In place of the repository's; never from a client of the protocol. */
+  readonly place?: ModelPlace;
+}
+
 /** Loading and unloading on request (model control mode `explicit`). */
 export interface ModelControl {
   /** Resolves when the model serves, rejects when it cannot; an older version keeps serving meanwhile and on failure. */
-  load(model: string, overrides: LoadOverrides): Promise<void>;
+  load(model: string, wish: LoadWish): Promise<void>;
   /** Resolves when the last request has been answered and the memory is free. */
   unload(model: string, unloadDependents: boolean): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { TargetInspection } from '../batching/inspection.ts';
 import type { Options } from '../config/options.ts';
-import type { LoadOverrides } from '../inference/catalog.ts';
+import type { LoadWish } from '../inference/catalog.ts';
 import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
@@ -71,7 +71,7 @@ export interface ThreadCalls {
 
 /** What an I/O thread calls in the main thread. */
 export interface MainCalls {
-  load(asked: { readonly model: string; readonly overrides: LoadOverrides }): void;
+  load(asked: { readonly model: string; readonly overrides: LoadWish }): void;
   unload(asked: { readonly model: string; readonly unloadDependents: boolean }): void;
   /** Answered once all threads have it. */
   changeLog(change: Partial<LogSettings>): void;

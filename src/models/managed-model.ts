@@ -289,10 +289,11 @@ export function serverStopping(): ServingError {
 
 function readConfig({ source, configOverride }: WantedModel): ModelConfig {
   const { name, configText } = source;
-  const config =
+  const given =
     configOverride === undefined
       ? configFromPbtxt(configText ?? '', name)
       : configFromJson(configOverride, name);
+  const config = source.renamed === true ? { ...given, name: '' } : given;
   checkConfig(config, name);
   refuseUnsupported(config, name);
   return config;

@@ -26,6 +26,8 @@ export interface ModelSource {
   readonly configText: string | undefined;
   /** In ascending numeric order. */
   readonly versions: ReadonlyMap<string, VersionSource>;
+  /** It goes by a name that its files do not know. */
+  readonly renamed?: true;
   /** A load request brought the files: nothing of them is run as code. */
   readonly fromRequest?: true;
 }

@@ -1,5 +1,5 @@
 import { ServingError } from '../errors.ts';
-import type { LoadOverrides, ModelCatalog, ModelControl } from '../inference/catalog.ts';
+import type { LoadWish, ModelCatalog, ModelControl } from '../inference/catalog.ts';
 import type { RoutingTable } from '../inference/routing-table.ts';
 import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
@@ -7,6 +7,7 @@ import { createCatalog } from './catalog.ts';
 import { stepCycle, stepModels } from './ensemble-config.ts';
 import { ManagedModel, serverStopping, type ManagedModelTools, type WantedModel } from './managed-model.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { modelAtPlace } from './model-place.ts';
 import { ModelTable, type ModelState } from './model-table.ts';
 import { contentStamp } from './content-digest.ts';
 import type { ModelSource } from './model-source.ts';
@@ -255,7 +256,7 @@ class Registry implements ModelRegistry {
     if (stamp !== undefined) this.#stamps.set(source.name, stamp);
   }
 
-  async #load(name: string, overrides: LoadOverrides): Promise<void> {
+  async #load(name: string, overrides: LoadWish): Promise<void> {
     if (this.#phase === 'stopped') throw serverStopping();
     const source = await this.#sourceFor(name, overrides);
     try {
@@ -278,7 +279,8 @@ class Registry implements ModelRegistry {
     await this.#loadAll(listing, new Set(steps.filter((step) => this.#isMissing(listing, step))));
   }
 
-  async #sourceFor(name: string, overrides: LoadOverrides): Promise<WantedModel['source']> {
+  async #sourceFor(name: string, overrides: LoadWish): Promise<WantedModel['source']> {
+    if (overrides.place !== undefined) return modelAtPlace(name, overrides.place);
     if (overrides.files.size > 0) {
       if (overrides.config === undefined) throw filesNeedConfig(name);
       return writeOverride(name, overrides.files);

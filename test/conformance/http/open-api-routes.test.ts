@@ -41,6 +41,7 @@ async function openFront(names: readonly DialectName[], switched: 'on' | 'off') 
     serverVersion: '1',
     predictRoute: '/vertex/predict',
     healthRoute: '/vertex/health',
+    sagemakerModels: '/opt/ml/models',
   });
   const routed = new Map<string, readonly string[]>();
   await using front = await TestFront.start({

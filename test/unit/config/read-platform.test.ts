@@ -73,7 +73,7 @@ const cases: readonly (readonly [string, Asked, unknown])[] = [
   [
     'an endpoint with several models',
     { args: ['--platform', 'sagemaker', 'm'], environment: { SAGEMAKER_MULTI_MODEL: 'true' } },
-    ['SAGEMAKER_MULTI_MODEL is true, but this server does not load and unload models for SageMaker'],
+    ['0.0.0.0', 8080, 'sagemaker', ['m']],
   ],
   [
     'a route that is none',
@@ -85,6 +85,20 @@ const cases: readonly (readonly [string, Asked, unknown])[] = [
 for (const [title, asked, expected] of cases) {
   test(`options on ${title}`, () => assert.deepEqual(seen(asked), expected));
 }
+
+test('an endpoint with several models begins without one', () => {
+  const options = load({
+    args: ['--platform', 'sagemaker'],
+    environment: { SAGEMAKER_MULTI_MODEL: 'true' },
+    folders: ['/opt/ml/model'],
+  });
+  assert.ok('http' in options);
+  const { http, models } = options;
+  assert.deepEqual(
+    [http.sagemakerModels, models.controlMode, models.repositories],
+    ['/opt/ml/models', 'explicit', []],
+  );
+});
 
 test('one port for both protocols is the port of gRPC', () => {
   const options = load({

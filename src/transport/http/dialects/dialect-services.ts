@@ -24,6 +24,8 @@ export interface DialectServices {
   /** Paths that a platform chooses. */
   readonly predictRoute: string;
   readonly healthRoute: string;
+  /** Folder that a platform puts models into and names them by; '' where it does not. */
+  readonly sagemakerModels: string;
 }
 
 /** The version that a path asks for, by number or by label; '' for the newest. @throws as `versionOfLabel`. */

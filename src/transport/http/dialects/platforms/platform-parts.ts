@@ -71,7 +71,7 @@ const plainText = (description: string): Content => ({ description, content: { '
 
 const sagemaker = 'Amazon SageMaker';
 
-export const sagemakerPart: ApiPart = {
+const sagemakerBase: ApiPart = {
   schemas: {
     ...schemas,
     'sagemaker.parameters': objectOf(
@@ -96,6 +96,73 @@ export const sagemakerPart: ApiPart = {
     },
   },
 };
+
+const place = objectOf({ modelName: text, modelUrl: text }, ['modelName', 'modelUrl']);
+
+const answered = (code: number, description: string): OperationSpec['replies'] => ({
+  [code]: json(reference('error'), description),
+});
+
+const modelPaths: ApiPart['paths'] = {
+  '/models': {
+    get: operation({
+      id: 'sagemaker_models',
+      tag: sagemaker,
+      summary: 'Models that are loaded',
+      parameters: [
+        { name: 'next_page_token', in: 'query', schema: { type: 'string', pattern: '^[0-9]{0,9}$' } },
+      ],
+      replies: { 200: json(reference('sagemaker.models'), 'The models') },
+      fails: 'reads',
+    }),
+    post: operation({
+      id: 'sagemaker_load',
+      tag: sagemaker,
+      summary: 'Loads a model from where the platform has put it',
+      body: { ...json(reference('sagemaker.load'), 'The model'), required: true },
+      replies: {
+        200: empty('It is loaded'),
+        ...answered(409, 'It was loaded before'),
+        ...answered(507, 'There is no memory for it'),
+      },
+      fails: 'runs',
+    }),
+  },
+  '/models/{model}': {
+    get: operation({
+      id: 'sagemaker_model',
+      tag: sagemaker,
+      summary: 'A model that is loaded',
+      replies: { 200: json(reference('sagemaker.model'), 'The model') },
+      fails: 'reads',
+    }),
+    delete: operation({
+      id: 'sagemaker_unload',
+      tag: sagemaker,
+      summary: 'Unloads a model',
+      replies: { 200: empty('It is unloaded') },
+      fails: 'runs',
+    }),
+  },
+  '/models/{model}/invoke': score({ id: 'sagemaker_invoke', tag: sagemaker }),
+};
+
+/** @param models many: the platform loads and unloads them. */
+export function sagemakerPart(models: 'one' | 'many'): ApiPart {
+  if (models === 'one') return sagemakerBase;
+  return {
+    schemas: {
+      ...sagemakerBase.schemas,
+      'sagemaker.model': place,
+      'sagemaker.models': objectOf(
+        { models: { type: 'array', items: reference('sagemaker.model') }, nextPageToken: text },
+        ['models'],
+      ),
+      'sagemaker.load': objectOf({ model_name: text, url: text }, ['model_name', 'url']),
+    },
+    paths: { ...sagemakerBase.paths, ...modelPaths },
+  };
+}
 
 /** The platform chooses the paths. */
 export function vertexPart(predictRoute: string, healthRoute: string): ApiPart {

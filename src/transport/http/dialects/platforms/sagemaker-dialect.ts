@@ -4,6 +4,7 @@ import { emptyReply, jsonReply } from '../../reply.ts';
 import { errorReply } from '../../status.ts';
 import { readyModels } from '../default-model.ts';
 import type { DialectServices } from '../dialect-services.ts';
+import { createModelEndpoints } from './sagemaker-models.ts';
 import { createScore } from '../scoring/score.ts';
 
 const attributesHeader = 'X-Amzn-SageMaker-Custom-Attributes';
@@ -15,13 +16,17 @@ const attributesForm = /^[\x20-\x7e]{1,1024}$/;
 const maxConcurrentTransforms = 16;
 const maxPayloadMegabytes = 6;
 
-/** What Amazon SageMaker asks of a container with one model. */
+/** What Amazon SageMaker asks of a container with one model, or with many that it loads itself. */
 export function createSagemakerDialect(services: DialectServices): Dialect {
-  const { catalog, maxBodyBytes } = services;
+  const { catalog, maxBodyBytes, sagemakerModels } = services;
+  const multiModel = sagemakerModels !== '';
   const endpoints = new Map<string, Endpoint>([
     [
       '/ping',
-      reads('none', () => emptyReply(readyModels(catalog).length > 0 && catalog.ready() ? 200 : 503)),
+      // A container of many models is well before the first of them is loaded.
+      reads('none', () =>
+        emptyReply(multiModel || (readyModels(catalog).length > 0 && catalog.ready()) ? 200 : 503),
+      ),
     ],
     ['/invocations', takes('infer', withAttributes(createScore(services)))],
     [
@@ -35,10 +40,14 @@ export function createSagemakerDialect(services: DialectServices): Dialect {
       ),
     ],
   ]);
+  if (multiModel) {
+    for (const [path, endpoint] of createModelEndpoints(services, withAttributes))
+      endpoints.set(path, endpoint);
+  }
   return {
     endpoints,
     errorReply,
-    describe: async () => (await import('./platform-parts.ts')).sagemakerPart,
+    describe: async () => (await import('./platform-parts.ts')).sagemakerPart(multiModel ? 'many' : 'one'),
   };
 }
 

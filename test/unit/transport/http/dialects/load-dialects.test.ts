@@ -19,6 +19,7 @@ async function routesOf(names: readonly DialectName[]): Promise<readonly (readon
     clock: new FakeClock(),
     predictRoute: '/predict',
     healthRoute: '/health',
+    sagemakerModels: '',
   };
   return create(services).map(({ endpoints }) => [...endpoints.keys()]);
 }
