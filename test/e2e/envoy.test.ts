@@ -78,7 +78,10 @@ for (const transport of ['h2', 'grpc-js'] as const) {
 
     test('the requests of one connection go to both, in turns', async () => {
       for (let call = 0; call < 100; call++) await client.infer(floatsOf('small', Float32Array.of(call, 1)));
-      assert.deepEqual(await Promise.all(servers.map(successes)), [50, 50]);
+      const [one = 0, other = 0] = await Promise.all(servers.map(successes));
+      assert.equal(one + other, 100);
+      // A server whose connection is just being replaced for its age may miss a turn.
+      assert.ok(Math.abs(one - other) <= 20, `${one} and ${other}`);
     });
 
     test('tensors of 600 kB pass both ways, many at a time', async () => {
@@ -120,21 +123,23 @@ for (const transport of ['h2', 'grpc-js'] as const) {
       assert.ok(load.answered > 100, `${load.answered} were answered`);
     });
 
-    test('one of the two is stopped and started again under load, and no request fails', async () => {
-      const [one] = servers;
-      assert.ok(one !== undefined);
+    test('both are stopped and started again under load, one after the other, and no request fails', async () => {
       const load = new Load(client);
-      assert.equal(await one.stop(), 0);
-      await envoy.until('membership_healthy', (value) => value === 1);
-      const whileOne = load.answered;
-      servers[0] = await start(['--grpc-port', String(one.grpcPort)]);
-      await envoy.until('membership_healthy', (value) => value === 2);
-      const whenBack = load.answered;
-      while (load.answered < whenBack + 200) await successes(servers[0]);
+      for (const [index, server] of [...servers].entries()) {
+        const before = load.answered;
+        assert.equal(await server.stop(), 0);
+        await envoy.until('membership_healthy', (value) => value === 1);
+        const whileOne = load.answered;
+        const again = await start(['--grpc-port', String(server.grpcPort)]);
+        servers[index] = again;
+        await envoy.until('membership_healthy', (value) => value === 2);
+        const whenBack = load.answered;
+        while (load.answered < whenBack + 200) await successes(again);
+        assert.ok(whenBack > whileOne && whileOne > before, 'the other one answered alone');
+        assert.ok((await successes(again)) > 50, 'the one that came back takes its part');
+      }
       await load.stop();
       assert.deepEqual(load.failures, []);
-      assert.ok(whenBack > whileOne, 'the other one answered alone');
-      assert.ok((await successes(servers[0])) > 50, 'the one that came back takes its part');
     });
   });
 }

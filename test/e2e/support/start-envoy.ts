@@ -16,11 +16,17 @@ export interface RunningEnvoy extends AsyncDisposable {
 }
 
 /** Resolves once Envoy takes calls and finds both servers healthy. */
-export async function startEnvoy(ports: readonly [number, number]): Promise<RunningEnvoy> {
-  const folder = new TemporaryFolder();
+export function startEnvoy(ports: readonly [number, number]): Promise<RunningEnvoy> {
   const template = readFileSync(join(import.meta.dirname, 'envoy.yaml'), 'utf8');
-  const filled = template.replaceAll('PORT_ONE', String(ports[0])).replaceAll('PORT_OTHER', String(ports[1]));
-  const config = folder.write('envoy.yaml', filled);
+  return runEnvoy(
+    template.replaceAll('PORT_ONE', String(ports[0])).replaceAll('PORT_OTHER', String(ports[1])),
+  );
+}
+
+/** Runs it with a configuration, YAML or JSON, of one listener and a cluster `servers` with two addresses. */
+export async function runEnvoy(text: string): Promise<RunningEnvoy> {
+  const folder = new TemporaryFolder();
+  const config = folder.write('envoy.yaml', text);
   const adminFile = join(folder.path, 'admin');
   const flags = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'error'];
   const child = spawn(
