@@ -1,12 +1,14 @@
 import { isLoopback } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import type { Logger } from './inference/logger.ts';
+import type { RolloutAdmin } from './inference/rollout-admin.ts';
 import type { ModelRegistry } from './models/registry.ts';
 import type { MetricsServer } from './observability/metrics/metrics-server.ts';
 import type {
   MetricsSources,
   QualityReading,
   VersionReading,
+  RolloutsReading,
 } from './observability/metrics/server-reading.ts';
 import { packageVersion } from './package-version.ts';
 import type { VersionReport } from './quality/version-report.ts';
@@ -18,6 +20,7 @@ import type { Clock } from './util/clock.ts';
 export interface MetricsParts {
   readonly registry: ModelRegistry;
   readonly serving: Serving;
+  readonly rollouts: Pick<RolloutAdmin, 'reports'>;
   readonly budget: MetricsSources['budget'];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,6 +47,7 @@ export async function listenMetrics(
       versions: () => versionsOf(registry),
       observe: () => serving.observe(),
       quality: () => serving.quality?.().map((report) => qualityOf(report)) ?? [],
+      rollouts: () => rolloutsOf(parts),
       ready: () => registry.catalog.ready(),
       budget,
       build: { version: packageVersion(), node: process.versions.node },
@@ -120,6 +124,14 @@ async function consoleOf(
     hasKeys: security.apiKeysFile !== undefined,
     logger,
   });
+}
+
+/** Threads are asked only where there is something to ask for. */
+async function rolloutsOf({ rollouts, serving }: MetricsParts): Promise<RolloutsReading> {
+  const reports = rollouts.reports();
+  if (reports.length === 0) return { rollouts: reports, arms: [] };
+  const { addArms } = await import('./observability/metrics/rollout-metrics.ts');
+  return { rollouts: reports, arms: addArms((await serving.traffic.readArms()).values()) };
 }
 
 function* versionsOf(registry: ModelRegistry): Generator<VersionReading, void, void> {

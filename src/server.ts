@@ -129,7 +129,7 @@ export async function createServer(
     server: () => ({ ...identity, draining: draining() }),
     drain,
   };
-  const metrics = await listenMetrics(options, { registry, serving, budget, clock, logger, console: page });
+  const metrics = await listenMetrics(options, { ...parts, clock, rollouts: rollouts.admin, console: page });
   if (metrics !== undefined) undo.use(metrics);
 
   await registry.start();

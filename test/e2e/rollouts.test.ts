@@ -50,6 +50,15 @@ for (const args of [[], ['--io-threads', '2']]) {
       );
       assert.deepEqual(new Set(later.map(({ version }) => version)), new Set(['5']));
       assert.match(await server.command('history', 'scores'), /controller +completed +no harm found/);
+      const metrics = await (await fetch(`http://${server.server.metricsAddress}/metrics`)).text();
+      assert.match(
+        metrics,
+        /^tensorgate_rollout_candidate_ratio\{model="scores",rollout="scores-1-to-5"\} 1$/m,
+      );
+      assert.match(
+        metrics,
+        /^tensorgate_arm_requests_total\{model="scores",version="5",.*arm="canary"\} [1-9]/m,
+      );
     },
   );
 

@@ -157,6 +157,8 @@ export function buildReading(overrides: Partial<ServerReading> = {}): ServerRead
     queues: [],
     threads: [],
     quality: [],
+    rollouts: [],
+    arms: [],
     ioThreadRestarts: 0,
     ready: true,
     budget: { heldBytes: 0, limitBytes: 1024 },

@@ -4,6 +4,7 @@ import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
 import { predictionMetrics } from './prediction-metrics.ts';
 import { qualityMetrics } from './quality-metrics.ts';
+import { rolloutMetrics } from './rollout-metrics.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
 
@@ -15,5 +16,6 @@ export const ownMetrics: readonly Metric[] = [
   ...cacheMetrics,
   ...predictionMetrics,
   ...qualityMetrics,
+  ...rolloutMetrics,
   ...serverMetrics,
 ];

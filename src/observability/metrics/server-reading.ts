@@ -1,7 +1,9 @@
+import type { RolloutReport } from '../../inference/rollout-admin.ts';
 import type { LatencySnapshot, StatisticsSnapshot } from '../../inference/statistics.ts';
 import type { QueueReading, ServingObservation, ThreadObservation } from '../observation.ts';
 import type { RuntimeReading } from '../runtime-monitor.ts';
 import type { Labels } from './metric.ts';
+import type { ArmCounts } from './rollout-metrics.ts';
 
 /** One version that serves. */
 export interface VersionReading {
@@ -61,6 +63,13 @@ export interface QualityReading {
   }[];
 }
 
+export interface RolloutsReading {
+  readonly rollouts: readonly RolloutReport[];
+  readonly arms: readonly ArmCounts[];
+}
+
+const noRollouts: RolloutsReading = { rollouts: [], arms: [] };
+
 /** What the rest of the server tells at a scrape; each call reads counters that are there anyway. */
 export interface MetricsSources {
   /** Read one by one. */
@@ -68,6 +77,8 @@ export interface MetricsSources {
   observe(): Promise<ServingObservation>;
   /** Of versions that are monitored. */
   readonly quality?: () => readonly QualityReading[];
+  /** Rollouts, and the arms of all threads; left out where there are none. */
+  readonly rollouts?: () => Promise<RolloutsReading>;
   ready(): boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   readonly build: BuildReading;
@@ -81,6 +92,8 @@ export interface ServerReading {
   readonly threads: readonly ThreadObservation[];
   readonly ioThreadRestarts: number;
   readonly quality: readonly QualityReading[];
+  readonly rollouts: readonly RolloutReport[];
+  readonly arms: readonly ArmCounts[];
   readonly ready: boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   readonly build: BuildReading;
@@ -106,8 +119,11 @@ export async function readServer(sources: MetricsSources, own: OwnReadings): Pro
   for (const version of sources.versions()) {
     if (versions.push(version) % versionsPerTurn === 0) await own.nextTurn();
   }
+  const { rollouts, arms } = (await sources.rollouts?.()) ?? noRollouts;
   return {
     quality: sources.quality?.() ?? [],
+    rollouts,
+    arms,
     versions,
     queues: oneForEachVersion(queues),
     threads: withRuntime(threads, own.runtime),

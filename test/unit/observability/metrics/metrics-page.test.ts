@@ -16,6 +16,7 @@ import {
   buildTransport,
   buildVersion,
 } from '../../../support/build-reading.ts';
+import { buildArm, buildReport } from '../../../support/build-rollout.ts';
 import { root } from '../../../support/source-tree.ts';
 import { renderMetrics } from '../../../../tools/docs/metrics-table.ts';
 
@@ -38,6 +39,8 @@ test('names are unique, and names of our own say their unit and that they count'
 test('each metric has the labels that it is described with', () => {
   const histogram = { bounds: [1], counts: [1, 1], sum: 2 };
   const reading = buildReading({
+    rollouts: [buildReport()],
+    arms: [buildArm()],
     versions: [
       buildVersion({
         decoupled: true,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadSync } from '@grpc/proto-loader';
 import type { Principal } from '../../../../src/inference/principal.ts';
-import type { RolloutAdmin, RolloutReport } from '../../../../src/inference/rollout-admin.ts';
+import type { RolloutAdmin } from '../../../../src/inference/rollout-admin.ts';
 import { createRolloutMethods } from '../../../../src/transport/grpc/rollout-methods.ts';
+import { buildReport } from '../../../support/build-rollout.ts';
 import { FakeCall, toBuffer } from '../../../support/fake-call.ts';
 
 const root = new URL('../../../../proto/', import.meta.url).pathname;
@@ -12,7 +13,7 @@ const service = loadSync(file, { includeDirs: [root], keepCase: true, longs: Num
   'tensorgate.admin.v1.Rollouts'
 ];
 
-const report: RolloutReport = {
+const report = buildReport({
   name: 'iris-1-to-2',
   model: 'iris',
   strategy: 'canary',
@@ -41,7 +42,7 @@ const report: RolloutReport = {
   ],
   verdict: ['one', 'two'],
   history: [{ at_epoch_ms: 1_700_000_000_000, who: 'ann', what: 'started', why: 'because' }],
-};
+});
 
 class Setup {
   readonly done: unknown[] = [];
