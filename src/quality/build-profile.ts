@@ -61,7 +61,7 @@ function nextAbove(value: number): number {
 }
 
 /** 0 below the first edge, `edges.length` above the last; the last edge itself belongs to the bin below it. */
-export function binOf(edges: readonly number[], value: number): number {
+export function binOf(edges: ArrayLike<number>, value: number): number {
   const last = edges.length - 1;
   if (value === edges[last]) return last;
   let low = 0;

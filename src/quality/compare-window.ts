@@ -4,7 +4,7 @@ import { jensenShannonDistance, stabilityIndex, stabilityIndexBias } from '../st
 import { binnedDistance, distancePValue } from '../statistics/kolmogorov-smirnov.ts';
 import { wassersteinDistance } from '../statistics/wasserstein.ts';
 import type { FeatureCounts } from './feature-window.ts';
-import { referenceCount, type FeatureProfile, type NumberProfile } from './profile.ts';
+import { binLabels, referenceCount, type FeatureProfile, type NumberProfile } from './profile.ts';
 
 /** What has to be exceeded for a change to matter; a change that matters may still be chance. */
 export const effectLimits = { stabilityIndex: 0.2, distance: 0.1, missingShare: 0.05 } as const;
@@ -34,6 +34,8 @@ export interface FeatureComparison {
   readonly pValue: number;
   /** Large enough to matter, and too large for chance. */
   readonly exceeds: boolean;
+  /** What is counted in each bin, for people. */
+  readonly bins: readonly string[];
   readonly counts: readonly number[];
   readonly countsOfReference: readonly number[];
 }
@@ -77,6 +79,7 @@ function compareFeature({ profile, current }: ComparedFeature, pValue: number): 
     meanOfReference: profile.kind === 'number' ? profile.mean : Number.NaN,
     pValue,
     exceeds: matters && pValue < significance,
+    bins: binLabels(profile),
     counts,
     countsOfReference: profile.counts,
   };

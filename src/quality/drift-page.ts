@@ -12,7 +12,7 @@ const style = `
 :root{color-scheme:light dark;--line:#8886;--reference:#7a869a;--current:#1f6feb;--bad:#c62828}
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right}
+table{border-collapse:collapse;width:100%;max-width:44rem}td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left;overflow-wrap:anywhere}
 .features{display:grid;grid-template-columns:repeat(auto-fill,minmax(21rem,1fr));gap:1rem}
 figure{margin:0;padding:.8rem;border:1px solid var(--line);border-radius:.4rem}figure.drifted{border-color:var(--bad)}
@@ -99,7 +99,7 @@ ${bars(feature, name)}</figure>`;
 }
 
 /** A pair of bars for each bin of the reference. */
-function bars({ counts, countsOfReference }: FeatureDrift, name: string): string {
+function bars({ bins, counts, countsOfReference }: FeatureDrift, name: string): string {
   const now = shares(counts);
   const before = shares(countsOfReference);
   const most = Math.max(...now, ...before, Number.MIN_VALUE);
@@ -108,10 +108,11 @@ function bars({ counts, countsOfReference }: FeatureDrift, name: string): string
     const size = (share / most) * height;
     return `<rect class="${kind}" x="${x.toFixed(1)}" y="${(height - size).toFixed(1)}" width="${(step * 0.42).toFixed(1)}" height="${size.toFixed(1)}"/>`;
   };
-  const pairs = now.map(
-    (share, bin) =>
-      bar(before[bin] ?? 0, bin * step, 'reference') + bar(share, (bin + 0.45) * step, 'current'),
-  );
+  const pairs = now.map((share, bin) => {
+    const text = `${bins[bin] ?? ''}: ${number(100 * (before[bin] ?? 0))} % → ${number(100 * share)} %`;
+    const both = bar(before[bin] ?? 0, bin * step, 'reference') + bar(share, (bin + 0.45) * step, 'current');
+    return `<g><title>${escapeText(text)}</title>${both}</g>`;
+  });
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}: reference and current shares by bin">${pairs.join('')}</svg>`;
 }
 

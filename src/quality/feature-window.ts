@@ -16,6 +16,8 @@ export interface FeatureCounts {
 /** Counts values as they come. Nothing is allocated for a value. */
 export class FeatureWindow {
   readonly profile: FeatureProfile;
+  /** Of numbers, once more, as this is read for each value; empty for categories. */
+  readonly #edges: Float64Array;
   readonly #counts: Float64Array;
   readonly #places: ReadonlyMap<string, number>;
   #missing = 0;
@@ -29,6 +31,7 @@ export class FeatureWindow {
 
   constructor(profile: FeatureProfile) {
     this.profile = profile;
+    this.#edges = Float64Array.from(profile.kind === 'number' ? profile.edges : []);
     this.#counts = new Float64Array(profile.counts.length);
     this.#places = new Map(profile.kind === 'category' ? profile.values.map((value, i) => [value, i]) : []);
   }
@@ -37,7 +40,7 @@ export class FeatureWindow {
   addNumber(value: number): void {
     if (!Number.isFinite(value)) this.#missing++;
     else if (this.profile.kind === 'number') {
-      this.#count(binOf(this.profile.edges, value), standardized(this.profile, value), value);
+      this.#count(binOf(this.#edges, value), standardized(this.profile, value), value);
     } else this.addCategory(String(value));
   }
 

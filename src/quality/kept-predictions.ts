@@ -1,10 +1,20 @@
+import { LinkedQueue, type Linked } from '../util/linked-queue.ts';
 import type { Prediction } from './prediction.ts';
 
 /** The rows of one request, waiting for their labels. */
-export interface KeptPrediction {
+class KeptPrediction implements Linked<KeptPrediction> {
+  readonly key: string;
   readonly rows: readonly Prediction[];
   readonly atMs: number;
-  labelled: boolean;
+  labelled = false;
+  previous: KeptPrediction | undefined = undefined;
+  next: KeptPrediction | undefined = undefined;
+
+  constructor(key: string, rows: readonly Prediction[], atMs: number) {
+    this.key = key;
+    this.rows = rows;
+    this.atMs = atMs;
+  }
 }
 
 /**
@@ -12,7 +22,9 @@ export interface KeptPrediction {
  * that nobody can label, or push out of the way, what others asked by guessing their ids.
  */
 export class KeptPredictions {
-  readonly #kept = new Map<string, KeptPrediction>();
+  /** Finding the oldest key of a Map that is deleted from passes over what was deleted: the queue knows it at once. */
+  readonly #byKey = new Map<string, KeptPrediction>();
+  readonly #byAge = new LinkedQueue<KeptPrediction>();
   readonly #most: number;
   readonly #keepMs: number;
 
@@ -22,22 +34,27 @@ export class KeptPredictions {
   }
 
   get size(): number {
-    return this.#kept.size;
+    return this.#byKey.size;
   }
 
   /** The newest of equal ids counts. */
   keep(principal: string, id: string, rows: readonly Prediction[], nowMs: number): void {
     const key = keyOf(principal, id);
-    this.#kept.delete(key);
-    this.#kept.set(key, { rows, atMs: nowMs, labelled: false });
-    for (const [oldest, { atMs }] of this.#kept) {
-      if (this.#kept.size <= this.#most && nowMs - atMs <= this.#keepMs) break;
-      this.#kept.delete(oldest);
+    const earlier = this.#byKey.get(key);
+    if (earlier !== undefined) this.#byAge.remove(earlier);
+    const kept = new KeptPrediction(key, rows, nowMs);
+    this.#byKey.set(key, kept);
+    this.#byAge.push(kept);
+    let oldest = this.#byAge.first;
+    while (oldest !== undefined && (this.#byKey.size > this.#most || nowMs - oldest.atMs > this.#keepMs)) {
+      this.#byAge.remove(oldest);
+      this.#byKey.delete(oldest.key);
+      oldest = this.#byAge.first;
     }
   }
 
   find(principal: string, id: string, nowMs: number): KeptPrediction | undefined {
-    const found = this.#kept.get(keyOf(principal, id));
+    const found = this.#byKey.get(keyOf(principal, id));
     return found !== undefined && nowMs - found.atMs <= this.#keepMs ? found : undefined;
   }
 }

@@ -10,7 +10,7 @@ export interface ClassPrediction {
   /** The probability that the model gave it; NaN where it gives none. */
   readonly confidence: number;
   /** Of all classes by index; undefined without, and for models of many classes. */
-  readonly probabilities: Float32Array | undefined;
+  readonly probabilities: readonly number[] | undefined;
 }
 
 export interface NumberPrediction {

@@ -57,3 +57,16 @@ export type FeatureProfile = NumberProfile | CategoryProfile;
 export function referenceCount({ counts }: FeatureProfile): number {
   return counts.reduce((sum, bin) => sum + bin, 0);
 }
+
+/** What is counted in each bin, for people. */
+export function binLabels(profile: FeatureProfile): readonly string[] {
+  if (profile.kind === 'category') return [...profile.values, 'others'];
+  const { edges, counts } = profile;
+  const shown = (edge: number | undefined): string => `${Number((edge ?? 0).toPrecision(4))}`;
+  return counts.map((_, bin) => {
+    if (bin === 0) return `below ${shown(edges[0])}`;
+    return bin === edges.length
+      ? `above ${shown(edges.at(-1))}`
+      : `${shown(edges[bin - 1])} to ${shown(edges[bin])}`;
+  });
+}

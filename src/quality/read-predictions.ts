@@ -85,31 +85,40 @@ function classOf(
   own: string | number | undefined,
 ): ClassPrediction {
   const width = scores?.width ?? 1;
-  const values = Float64Array.from({ length: width }, (_, i) => score(row * width + i));
-  const probabilities = toProbabilities(values, scoresAre === 'logits');
+  const probabilities: number[] = [];
+  for (let i = 0; i < width; i++) probabilities.push(score(row * width + i));
+  if (scoresAre === 'logits') softmax(probabilities);
+  const [only = Number.NaN] = probabilities;
+  // One score is that of the second of two classes.
+  if (width === 1) probabilities.splice(0, 1, 1 - only, only);
   let best = 0;
-  for (const [i, p] of probabilities.entries()) if (p > (probabilities[best] ?? 0)) best = i;
+  for (let i = 1; i < probabilities.length; i++) {
+    if ((probabilities[i] ?? 0) > (probabilities[best] ?? 0)) best = i;
+  }
   const index = classes.length > 0 && own !== undefined ? classes.indexOf(className(own, classes)) : -1;
+  const known = scoresAre !== 'scores';
   return {
     kind: 'class',
     value: own === undefined ? className(best, classes) : className(own, classes),
-    confidence:
-      scoresAre === 'scores' ? Number.NaN : (probabilities[index === -1 ? best : index] ?? Number.NaN),
-    probabilities:
-      scoresAre !== 'scores' && width <= mostProbabilities ? Float32Array.from(probabilities) : undefined,
+    confidence: known ? (probabilities[index === -1 ? best : index] ?? Number.NaN) : Number.NaN,
+    probabilities: known && width <= mostProbabilities ? probabilities : undefined,
   };
 }
 
-/** One score is that of the second of two classes. */
-function toProbabilities(values: Float64Array, areLogits: boolean): Float64Array {
-  const only = values[0] ?? Number.NaN;
+/** One logit is that of the second class against the first. */
+function softmax(values: number[]): void {
+  const [only = Number.NaN] = values;
   if (values.length === 1) {
-    const p = areLogits ? 1 / (1 + Math.exp(-only)) : only;
-    return Float64Array.of(1 - p, p);
+    values[0] = 1 / (1 + Math.exp(-only));
+    return;
   }
-  if (!areLogits) return values;
-  const most = values.reduce((greatest, value) => Math.max(greatest, value), -Infinity);
-  const powers = values.map((value) => Math.exp(value - most));
-  const total = powers.reduce((all, power) => all + power, 0);
-  return powers.map((power) => power / total);
+  let most = -Infinity;
+  for (const value of values) most = Math.max(most, value);
+  let total = 0;
+  for (const [i, value] of values.entries()) {
+    const power = Math.exp(value - most);
+    values[i] = power;
+    total += power;
+  }
+  for (const [i, power] of values.entries()) values[i] = power / total;
 }

@@ -18,7 +18,7 @@ const classes = ['cat', 'dog'];
 
 function prediction(value: string, confidence: number): Prediction {
   const first = value === 'cat' ? confidence : 1 - confidence;
-  return { kind: 'class', value, confidence, probabilities: Float32Array.of(first, 1 - first) };
+  return { kind: 'class', value, confidence, probabilities: [first, 1 - first] };
 }
 
 function watchOf(change: Partial<FeedbackPlan> = {}): { watch: FeedbackWatch; events: QualityEvent[] } {
