@@ -1,4 +1,5 @@
 import { createAdmission } from './admission/admit.ts';
+import type { AccessLog } from './access-log.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
 import { validateRequest } from './admission/validate.ts';
 import type { Batcher } from './batching/batcher.ts';
@@ -106,11 +107,13 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
             if (call !== undefined) traceFailure(tracing, call, error);
           },
   });
-  const infer = wrap === undefined ? pipeline : wrap(pipeline);
+  const access = await openAccessLog(parts);
+  const wrapped = wrap === undefined ? pipeline : wrap(pipeline);
+  const infer = access === undefined ? wrapped : access.infer(wrapped);
   const health = createHealthService(parts.catalog);
   const ports: ListenPorts = { grpc: undefined };
   const front = publicFront(parts, infer, ports);
-  const around = aroundEndpoints(tracing, router.routeOnDemand);
+  const around = aroundEndpoints({ tracing, access, load: router.routeOnDemand });
   const http = await listenHttp(
     parts.options,
     around === undefined ? front : { ...front, around },
@@ -121,7 +124,10 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     undo.defer(() => http.drain(0));
   }
   const listeners = await listenGrpc(parts.options, {
-    methods: publicMethods(parts, front, health, tracing),
+    methods: publicMethods(parts, front, health, (method) => {
+      const traced = tracing === undefined ? method : traceMethod(method, tracing);
+      return access === undefined ? traced : access.method(traced);
+    }),
     context: listenContext(parts, 'grpc'),
     guest: http?.guest,
   });
@@ -156,17 +162,30 @@ function submitOf({ options, batcher, budget, holds, clock, logger }: DataPlaneP
   return processRequests({ submit, validate: validateRequest, budget, holds, clock, logger });
 }
 
+/** Its code is not even loaded unless it is asked for. */
+async function openAccessLog({ options, logger, clock }: DataPlaneParts): Promise<AccessLog | undefined> {
+  if (!options.log.access) return undefined;
+  const accessLog = await import('./access-log.ts');
+  return new accessLog.AccessLog({ logger, clock });
+}
+
+interface EndpointWrappers {
+  readonly tracing: Tracing | undefined;
+  readonly access: AccessLog | undefined;
+  readonly load: RouteOnDemand | undefined;
+}
+
 /** undefined where nothing goes around them. */
-function aroundEndpoints(
-  tracing: Tracing | undefined,
-  load: RouteOnDemand | undefined,
-): ((route: string, endpoint: Endpoint) => Endpoint) | undefined {
-  if (load === undefined) {
-    return tracing && ((route, endpoint) => traceEndpoint(route, endpoint, tracing));
-  }
+function aroundEndpoints({
+  tracing,
+  access,
+  load,
+}: EndpointWrappers): ((route: string, endpoint: Endpoint) => Endpoint) | undefined {
+  if (tracing === undefined && access === undefined && load === undefined) return undefined;
   return (route, endpoint) => {
-    const loading = loadFirst(route, endpoint, load);
-    return tracing === undefined ? loading : traceEndpoint(route, loading, tracing);
+    const loading = load === undefined ? endpoint : loadFirst(route, endpoint, load);
+    const traced = tracing === undefined ? loading : traceEndpoint(route, loading, tracing);
+    return access === undefined ? traced : access.endpoint(route, traced);
   };
 }
 
@@ -261,7 +280,7 @@ function publicMethods(
   { options, clock, router }: DataPlaneParts,
   front: HttpFront,
   health: HealthService,
-  tracing: Tracing | undefined,
+  around: (method: GrpcMethod) => GrpcMethod,
 ): GrpcMethod[] {
   const { maxMessageBytes } = options.grpc;
   const withTensorflow = options.server.dialects.includes('tensorflow-serving');
@@ -270,7 +289,7 @@ function publicMethods(
     ...(withTensorflow ? createTensorflowMethods({ ...front, maxMessageBytes }) : []),
   ];
   return [
-    ...(tracing === undefined ? inference : inference.map((method) => traceMethod(method, tracing))),
+    ...inference.map(around),
     ...(front.quality === undefined ? [] : createQualityMethods(front.quality)),
     ...health.methods,
     ...createReflectionMethods([

@@ -134,6 +134,40 @@ async function rolloutsOf({ rollouts, serving }: MetricsParts): Promise<Rollouts
   return { rollouts: reports, arms: addArms((await serving.traffic.readArms()).values()) };
 }
 
+export interface EmfParts {
+  readonly registry: ModelRegistry;
+  readonly clock: Clock;
+  readonly write: (line: string) => void;
+}
+
+/** Prints metrics of models now and then; undefined when that is off, and then its code is not loaded. */
+export async function startEmf(
+  { log }: Options,
+  { registry, clock, write }: EmfParts,
+): Promise<Disposable | undefined> {
+  if (log.emfIntervalSecs === 0) return undefined;
+  const { EmfLines } = await import('./observability/emf.ts');
+  const lines = new EmfLines();
+  const print = (): void => {
+    for (const line of lines.take(versionsOf(registry), clock.epochMs())) write(`${line}\n`);
+  };
+  let timer: Disposable | undefined;
+  const wait = (): void => {
+    timer = clock.after(log.emfIntervalSecs * 1000, () => {
+      print();
+      wait();
+    });
+  };
+  wait();
+  return {
+    [Symbol.dispose]() {
+      timer?.[Symbol.dispose]();
+      // What happened since the last lines is told as well.
+      print();
+    },
+  };
+}
+
 function* versionsOf(registry: ModelRegistry): Generator<VersionReading, void, void> {
   for (const { target, config, counters, loadMs } of registry.served()) {
     const { platform, digest, decoupled } = target.spec;

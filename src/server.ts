@@ -10,7 +10,7 @@ import { refuseTelemetry } from './execution/telemetry.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
-import { listenMetrics } from './metrics-listener.ts';
+import { listenMetrics, startEmf } from './metrics-listener.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
@@ -73,7 +73,9 @@ export async function createServer(
   const options = resolveOptions(partial);
   const startedAt = systemClock.now();
   const clock = systemClock;
-  const logger = tools.logger ?? createLogger({ level: options.log.level, format: options.log.format });
+  const logger =
+    tools.logger ??
+    createLogger({ level: options.log.level, format: options.log.format, version: packageVersion() });
   await using undo = new AsyncDisposableStack();
 
   const authenticator = undo.use(
@@ -113,7 +115,7 @@ export async function createServer(
   let stopping: Promise<void> | undefined;
   let current = options;
   const stop = (): Promise<void> => {
-    const open = { serving, admin, rollouts, metrics, registry, host, authenticator, logger };
+    const open = { serving, admin, rollouts, metrics, emf, registry, host, authenticator, logger };
     stopping ??= stopServer({ options: current, ...open }).then(stopped.resolve, stopped.reject);
     return stopping;
   };
@@ -131,6 +133,8 @@ export async function createServer(
   };
   const metrics = await listenMetrics(options, { ...parts, clock, rollouts: rollouts.admin, console: page });
   if (metrics !== undefined) undo.use(metrics);
+  const emf = await startEmf(options, { registry, clock, write: (line) => void process.stdout.write(line) });
+  if (emf !== undefined) undo.use(emf);
 
   await registry.start();
   await serving.settled();
@@ -210,6 +214,7 @@ interface Running {
   readonly admin: GrpcServer | undefined;
   readonly rollouts: Rollouts;
   readonly metrics: AsyncDisposable | undefined;
+  readonly emf: Disposable | undefined;
   readonly registry: ModelRegistry;
   readonly host: ServingHost;
   readonly authenticator: Authenticator;
@@ -218,12 +223,13 @@ interface Running {
 
 /** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
 async function stopServer(running: Running): Promise<void> {
-  const { options, serving, admin, rollouts, metrics, registry, host, authenticator, logger } = running;
+  const { options, serving, admin, rollouts, metrics, emf, registry, host, authenticator, logger } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await admin?.drain(graceMs);
   await rollouts[Symbol.asyncDispose]();
   await metrics?.[Symbol.asyncDispose]();
+  emf?.[Symbol.dispose]();
   authenticator[Symbol.dispose]();
   costCacheOf(options, logger)?.save(await serving.batching());
   await withinLimit(registry.stop().then(() => host[Symbol.asyncDispose]()));

@@ -81,9 +81,11 @@ const table: Readonly<Record<string, Rule>> = {
     'transport/console',
   ),
   'start-rollouts.ts': stageUser('cache', 'config', 'rollouts'),
+  'access-log.ts': stageUser('transport/grpc', 'transport/http'),
   'trace-methods.ts': stageUser('observability', 'transport/grpc', 'transport/http'),
   'data-plane.ts': stageUser(
     'observability',
+    'access-log.ts',
     'trace-methods.ts',
     'admission',
     'batching',

@@ -2,6 +2,7 @@ import type { Effective, Refused } from '../config/load.ts';
 import type { Options } from '../config/options.ts';
 import type { ModelCatalog } from '../inference/catalog.ts';
 import { createLogger, type ServerLogger } from '../observability/log.ts';
+import { packageVersion } from '../package-version.ts';
 import { systemClock } from '../util/clock.ts';
 import { exitCodes, type ExitCode, type Terminal } from './command.ts';
 import { ConfigReload } from './config-reload.ts';
@@ -62,7 +63,7 @@ export async function serveUntilStopped({
 }: ServingOptions): Promise<ExitCode> {
   const { options, notices } = effective;
   const { level, format } = options.log;
-  const logger = createLogger({ level, format, sink: terminal.stdout });
+  const logger = createLogger({ level, format, version: packageVersion(), sink: terminal.stdout });
   for (const notice of notices) logger.warn({}, notice);
   let server: RunningServer | undefined;
   let asked = false;

@@ -292,10 +292,25 @@ const log = z
       { min: 0, max: 9 },
       { flag: 'log-verbose', live: true, about: "Triton's verbosity: 1 or more is --log-level debug." },
     ),
-    format: choice('auto', ['auto', 'json', 'pretty'], {
+    format: choice('auto', ['auto', 'json', 'pretty', 'ecs'], {
       flag: 'log-format',
-      about: 'json: one object per line. pretty: for people. auto: pretty on a terminal.',
+      about:
+        'json: one object per line. pretty: for people. auto: pretty on a terminal, else json. ecs: json by the names of the Elastic Common Schema.',
     }),
+    access: toggle(false, {
+      flag: 'access-log',
+      about: 'A line for each call and HTTP request, probes apart. See logs.md.',
+    }),
+    emfIntervalSecs: integer(
+      0,
+      { min: 0, max: 3600 },
+      {
+        flag: 'emf-interval-secs',
+        value: 'seconds',
+        about:
+          "Print metrics of models in CloudWatch's embedded metric format to standard output so often; 0: never. See logs.md.",
+      },
+    ),
   })
   .prefault({});
 

@@ -6,5 +6,8 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/** What a line of the access log says; such lines are never too many. */
+export const accessMessage = 'request';
+
 /** Says nothing; for tests and embedders. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
