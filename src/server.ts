@@ -232,7 +232,15 @@ async function stopServer(running: Running): Promise<void> {
   emf?.[Symbol.dispose]();
   authenticator[Symbol.dispose]();
   costCacheOf(options, logger)?.save(await serving.batching());
+  endRuns(registry);
   await withinLimit(registry.stop().then(() => host[Symbol.asyncDispose]()));
+}
+
+/** By now nobody waits for their answers; those of processes need not be waited for either. */
+function endRuns(registry: ModelRegistry): void {
+  for (const { target } of registry.served()) {
+    for (const executor of target.executors) if (executor.endsRuns === true) executor.abandon?.();
+  }
 }
 
 /** By now nobody waits for an answer: a run ends within this time, or it is stuck. */

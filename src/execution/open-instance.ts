@@ -72,7 +72,11 @@ async function openOn(
   const thread = await start(signal);
   const { metadata } = thread;
   const unwatched = provider.name === 'tensorrt';
-  const threaded = new ThreadedExecutor(thread, async () => start(), { ...supervision, unwatched });
+  const threaded = new ThreadedExecutor(thread, async () => start(), {
+    ...supervision,
+    unwatched,
+    endsRuns: plan.isolation === 'process',
+  });
   const fixed = plan.isolation === 'process' || plan.placement === 'thread' || provider.name !== 'cpu';
   if (fixed) return { executor: threaded, metadata };
   if (plan.placement === 'inline') {

@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { frameDescriptor } from './process-frames.ts';
 import { serveFrames } from './process-loop.ts';
 import { openSession } from './session.ts';
@@ -14,6 +16,12 @@ try {
 } catch {
   // Linux only, and not in every container.
 }
+
+const watch = new URL(`./parent-watch${extname(import.meta.filename)}`, import.meta.url);
+// It needs next to nothing; V8 would take more for a thread of unknown purpose.
+const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
+// Without it the process works all the same.
+new Worker(watch, { workerData: process.ppid, resourceLimits }).on('error', () => undefined);
 
 await serveFrames(frameDescriptor, openSession);
 // The handlers of signals keep nothing alive, but threads of a provider may.

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ServingError } from '../errors.ts';
 import type { Batch, BatchResult, SessionMetadata } from '../inference/executor.ts';
 import type { Clock } from '../util/clock.ts';
+import { noteClosed } from '../util/closed-sessions.ts';
 import { executorHung, executorLost } from './executor-errors.ts';
 import { FrameBuffer } from './frame-buffer.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -196,6 +197,7 @@ class SessionProcess implements OpeningSession {
     this.#take()?.reject(executorLost(cause));
     this.#opening.reject(this.#openError ?? executorLost(cause));
     this.#exit.resolve();
+    noteClosed();
   }
 }
 

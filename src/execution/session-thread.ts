@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { ServingError } from '../errors.ts';
 import type { Batch, BatchResult, SessionMetadata } from '../inference/executor.ts';
 import type { Clock } from '../util/clock.ts';
+import { noteClosed } from '../util/closed-sessions.ts';
 import { executorHung, executorLost } from './executor-errors.ts';
 import { batchDone, bell, fromErrorMessage } from './messages.ts';
 import type { FromWorker, ThreadSetup, ToWorker } from './messages.ts';
@@ -237,5 +238,6 @@ class WorkerSessionThread implements OpeningSession {
     this.#take()?.reject(executorLost(cause));
     this.#opening.reject(this.#openError ?? executorLost(cause));
     this.#exit.resolve();
+    noteClosed();
   }
 }

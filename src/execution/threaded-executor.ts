@@ -21,6 +21,8 @@ export interface SupervisionOptions {
   readonly onStuckRun: (run: StuckRun) => void;
   /** As of Executor. */
   readonly unwatched?: boolean;
+  /** As of Executor. */
+  readonly endsRuns?: boolean;
   readonly restartLimits?: RestartLimits;
   /** In [0, 1); for the jitter of restarts. */
   readonly random?: () => number;
@@ -42,6 +44,7 @@ const mostAbandoned = 2;
 export class ThreadedExecutor implements Executor {
   readonly inline = false;
   readonly unwatched: boolean;
+  readonly endsRuns: boolean;
   restarts = 0;
   readonly #start: StartThread;
   readonly #options: SupervisionOptions;
@@ -59,6 +62,7 @@ export class ThreadedExecutor implements Executor {
   constructor(thread: SessionThread, start: StartThread, options: SupervisionOptions) {
     this.#start = start;
     this.unwatched = options.unwatched ?? false;
+    this.endsRuns = options.endsRuns ?? false;
     this.#options = options;
     this.#failures = new FailureLog(options.logger, options.clock, options.model);
     this.#watch = new StuckWatch(options.clock, options.stuckRunMs, (runningMs) =>

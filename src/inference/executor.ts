@@ -55,6 +55,8 @@ export interface Executor extends AsyncDisposable {
    * left behind, and another takes its place. undefined where a run cannot be left behind.
    */
   abandon?(): void;
+  /** `abandon` ends what computes and leaves nothing behind. */
+  readonly endsRuns?: boolean;
   /** Calls `listener` each time `idle` turns true. One listener. */
   onIdle(listener: () => void): Disposable;
 }

@@ -11,7 +11,7 @@ const copiesOfWeights = 2;
 /** Thread, session and scratch memory of a small model. */
 const instanceBytes = 8 * mebibyte;
 /** What a session process has for itself before its session. */
-const processBytes = 40 * mebibyte;
+const processBytes = 55 * mebibyte;
 const largestStatedBytes = 2 ** 50;
 
 /**

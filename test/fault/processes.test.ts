@@ -102,3 +102,44 @@ describe('faults of models in processes of their own, under load', { timeout: 12
     assert.equal(processOf(held, 'hold.throws'), pid);
   });
 });
+
+/** Resolves once the process is gone; rejects after ten seconds. */
+async function gone(pid: number): Promise<void> {
+  const signal = AbortSignal.timeout(10_000);
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    if (signal.aborted) throw new Error(`process ${pid} is still there`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('a server that ends while a run in a process does not', { timeout: 60_000 }, () => {
+  const args = ['--hang-after', '0', '--exit-timeout-secs', '1'];
+
+  /** With a run under way that never ends. */
+  async function stuck(more: readonly string[] = []): Promise<{ held: HeldModels; pid: number }> {
+    const held = await HeldModels.start({ 'hold.hangs': isolated }, [...args, ...more], {
+      NODE_OPTIONS: `--import=${preload}`,
+    });
+    held.infer('hold.hangs', { values: [faults.hang] }).catch(() => undefined);
+    await held.until('hold.hangs', 'tensorgate_running_batches', 1);
+    return { held, pid: processOf(held, 'hold.hangs') };
+  }
+
+  test('ends with 0 when it is stopped, and the process with it', async () => {
+    const { held, pid } = await stuck();
+    await held[Symbol.asyncDispose]();
+    await gone(pid);
+  });
+
+  test('takes the process along when it is killed', async () => {
+    const { held, pid } = await stuck();
+    process.kill(held.server.pid, 'SIGKILL');
+    await gone(pid);
+    await assert.rejects(held[Symbol.asyncDispose]());
+  });
+});

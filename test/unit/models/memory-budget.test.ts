@@ -41,7 +41,7 @@ test('a model takes twice its files and a little more for each instance, or what
     estimateMemory(configFromPbtxt(config, 'm'), buildPlan('m', overrides), [file, data]);
   assert.equal(await estimate(''), 18 * mebibyte);
   assert.equal(await estimate('', { instances: [cpu, cpu] }), 36 * mebibyte);
-  assert.equal(await estimate('', { isolation: 'process' }), 58 * mebibyte);
+  assert.equal(await estimate('', { isolation: 'process' }), 73 * mebibyte);
   const stated = 'parameters { key: "memory_bytes" value { string_value: "1000" } }';
   assert.equal(await estimate(stated, { instances: [cpu, cpu] }), 2000);
   await assert.rejects(estimate(stated.replace('1000', 'much')), /must be an integer/);
