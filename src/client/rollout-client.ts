@@ -1,4 +1,4 @@
-import type { RolloutAction } from '../inference/rollout-admin.ts';
+import type { MetricValues, RolloutAction } from '../inference/rollout-admin.ts';
 import { Connection, type WireMessage } from './connection.ts';
 import { part } from './fields.ts';
 import type { CallOptions, ClientOptions } from './types.ts';
@@ -16,6 +16,11 @@ export interface RolloutClient extends Disposable {
     why: string,
     options?: CallOptions,
   ): Promise<WireMessage | undefined>;
+  /** Values of 0..1 for answers of an arm. @returns whether a guard uses them. */
+  reportMetric(
+    metric: { readonly model: string; readonly metric: string; readonly arm: string } & MetricValues,
+    options?: CallOptions,
+  ): Promise<boolean>;
 }
 
 /** Connects at the first call. Dispose it to close the connection. */
@@ -36,6 +41,8 @@ export function createRolloutClient(options: ClientOptions): RolloutClient {
       const { rollout } = await connection.unary('ChangeRollout', { model, action, why }, call);
       return rollout === null || rollout === undefined ? undefined : part(rollout);
     },
+    reportMetric: async (metric, call) =>
+      (await connection.unary('ReportMetric', metric, call))['used'] === true,
     [Symbol.dispose]: () => connection.close(),
   };
 }
