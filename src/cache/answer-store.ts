@@ -81,6 +81,11 @@ export class AnswerStore {
     return found;
   }
 
+  /** Without counting that it was asked for. */
+  has(key: string): boolean {
+    return this.#segments().some((segment) => segment.has(key));
+  }
+
   /** May keep it, or not. */
   set(key: string, answer: StoredAnswer): void {
     this.delete(key);

@@ -59,9 +59,10 @@ export function cacheAnswers<
     },
     async drained(target) {
       await batcher.drained(target);
+      const isRunning = (): boolean => (cache.models.get(target)?.running ?? 0) > 0;
       // An execution that failed for lack of time may have been begun again for who had more.
-      while (cache.isRunning(target)) {
-        await cache.idle(target);
+      while (isRunning()) {
+        await cache.models.get(target)?.idle();
         await batcher.drained(target);
       }
       cache.forget(target);
@@ -70,7 +71,7 @@ export function cacheAnswers<
     [Symbol.dispose]: dispose,
     inspect() {
       const readings = new Map<string, CacheReading | undefined>();
-      for (const target of cache.targets()) readings.set(keyOf(target.spec), cache.reading(target));
+      for (const target of cache.models.targets()) readings.set(keyOf(target.spec), cache.reading(target));
       const inspections = batcher.inspect();
       return readings.size === 0
         ? inspections

@@ -57,6 +57,9 @@ export class Flight {
   }
 }
 
+/** On whose behalf an answer is kept, and since when it was being made. */
+export type Beginning = Pick<Flight, 'model' | 'startedAt' | 'era'>;
+
 export interface FlightOptions {
   readonly model: ModelCache;
   readonly key: string;
@@ -88,4 +91,9 @@ export interface Launch {
   readonly nowMs: number;
   readonly lookupMs: number | undefined;
   readonly rows: RowLook | undefined;
+}
+
+/** Who asks to go first, or not to wait for long, shares no execution with who does not. */
+export function hasTermsOfItsOwn({ parameters }: InferRequest): boolean {
+  return parameters.size > 0 && (parameters.has('priority') || parameters.has('timeout'));
 }

@@ -29,7 +29,16 @@ export class ModelCache {
     random_operators: 0,
     does_not_pay: 0,
   };
-  readonly sharedEvents: SharedEvents = { timeout: 0, error: 0, invalid: 0, written: 0, unwritten: 0 };
+  readonly sharedEvents: SharedEvents = {
+    timeout: 0,
+    error: 0,
+    invalid: 0,
+    written: 0,
+    unwritten: 0,
+    fetched: 0,
+  };
+  /** Whether what others are asked for most has been looked for. */
+  prefetched = false;
   /** Changes when its answers are purged: what was begun before is not kept. */
   era = 0;
   /** Executions under way on behalf of the cache. */

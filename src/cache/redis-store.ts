@@ -63,6 +63,12 @@ export function openRedis(plan: RedisPlan, logger: Logger): ByteStore {
       await connected().zadd(name, 'GT', score, word);
       return true;
     },
+    async count(name, counts, { most, ttlMs }) {
+      const redis = connected();
+      const added = Array.from(counts, ([word, count]) => redis.zincrby(name, count, word));
+      await Promise.all([...added, redis.zremrangebyrank(name, 0, -1 - most), redis.pexpire(name, ttlMs)]);
+    },
+    highest: async (name, most) => connected().zrange(name, 0, `${most - 1}`, 'REV'),
     onReady(listener) {
       tellReady = listener;
       if (client?.status === 'ready') listener();

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import type { InferRequest, Parameters } from '../inference/request.ts';
+import { countRows } from './rows.ts';
 
 /** 128 of sha256's 256 bits: as many as nobody finds two requests for, at half the memory. */
 const keyLength = 16;
@@ -43,12 +44,13 @@ export class RequestKeys {
   }
 
   /**
-   * A key for each row: that of a request with this row alone.
-   *
-   * @param rows that each input has; the bytes of each are as many.
+   * A key for each row, that of a request with this row alone; undefined where there are no several rows that can be told
+   * apart.
    */
-  ofRows(owner: string, request: InferRequest, rows: number): readonly string[] {
+  ofRows(owner: string, request: InferRequest): readonly string[] | undefined {
     const { inputs } = request;
+    const rows = countRows(request);
+    if (rows < 2) return undefined;
     const head = headOf(owner, request, rows);
     let rowBytes = 0;
     for (const { data } of inputs) rowBytes += data.length / rows;

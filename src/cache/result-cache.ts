@@ -8,15 +8,26 @@ import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
 import { AnswerStore, type StoredAnswer } from './answer-store.ts';
 import type { ResultCacheOptions } from './cache-limits.ts';
-import { Flight, letGo, type Asked, type Launch, type Waiter } from './flight.ts';
+import {
+  Flight,
+  hasTermsOfItsOwn,
+  letGo,
+  type Asked,
+  type Beginning,
+  type Launch,
+  type Waiter,
+} from './flight.ts';
 import type { ModelCache } from './model-cache.ts';
 import { ModelCaches } from './model-caches.ts';
 import { cancelledError, deadlineError, failureReason, isAboutTime, isDeterministic } from './refusals.ts';
 import { keyOfRows, RequestKeys } from './request-key.ts';
 import { RowLook } from './row-look.ts';
-import { countRows, requestForRows, splitRows } from './rows.ts';
+import { requestForRows, splitRows } from './rows.ts';
 import type { SharedAnswers } from './shared-answers.ts';
-import { cachedParameters, storedError, storedOutputs } from './stored-answer.ts';
+import { cachedParameters, isDue, storedError, storedOutputs } from './stored-answer.ts';
+
+/** Part of the memory that may be filled before anybody asks. */
+const prefetchShare = 0.5;
 
 /**
  * Answers of the models that ask for it, kept by what was asked. Equal requests that come together are executed once.
@@ -27,7 +38,8 @@ export class ResultCache {
   readonly #clock: Clock;
   readonly #store: AnswerStore;
   readonly #keys = new RequestKeys();
-  readonly #models = new ModelCaches();
+  /** Those that have met a request. */
+  readonly models = new ModelCaches();
   readonly #flights = new Map<string, Flight>();
 
   constructor(options: ResultCacheOptions) {
@@ -44,14 +56,15 @@ export class ResultCache {
     request: InferRequest,
     call: CallContext,
   ): Promise<InferResponse> {
-    const model = this.#models.of(target, plan);
+    const model = this.models.of(target, plan);
     if (model.random || !model.rule.worthLooking()) {
       model.bypassed[model.random ? 'random_operators' : 'does_not_pay'] += 1;
       return this.#options.submit(target, request, call);
     }
+    if (!model.prefetched) this.#prefetch(model);
     const startedAt = this.#clock.now();
     const owner = model.ownerFor(call.principal.name);
-    const rowKeys = model.rowwise ? this.#rowKeys(owner, request) : undefined;
+    const rowKeys = model.rowwise ? this.#keys.ofRows(owner, request) : undefined;
     const key = rowKeys === undefined ? this.#keys.of(owner, request) : keyOfRows(rowKeys);
     const look = rowKeys && new RowLook(rowKeys, this.#store, startedAt);
     const found = look?.found() ?? this.#store.get(key);
@@ -82,26 +95,12 @@ export class ResultCache {
 
   /** undefined for a target that has met no request yet. */
   reading(target: Target): CacheReading | undefined {
-    return this.#models.get(target)?.reading(this.#store, this.#options.shared);
-  }
-
-  targets(): Iterable<Target> {
-    return this.#models.targets();
-  }
-
-  /** Resolves when nothing runs on behalf of callers that wait here. */
-  idle(target: Target): Promise<void> {
-    return this.#models.get(target)?.idle() ?? Promise.resolve();
-  }
-
-  /** True while an execution is under way on behalf of callers that wait here. */
-  isRunning(target: Target): boolean {
-    return (this.#models.get(target)?.running ?? 0) > 0;
+    return this.models.get(target)?.reading(this.#store, this.#options.shared);
   }
 
   /** The target will not come back: its answers go, unless another of the same content has them too. */
   forget(target: Target): void {
-    if (this.#models.delete(target)) this.#store.deleteAll(target.spec.digest);
+    if (this.models.delete(target)) this.#store.deleteAll(target.spec.digest);
   }
 
   /**
@@ -120,7 +119,7 @@ export class ResultCache {
 
   #drop(model: string): number {
     const before = this.#store.entries;
-    for (const each of this.#models.named(model)) {
+    for (const each of this.models.named(model)) {
       each.era += 1;
       this.#store.deleteAll(each.digest);
     }
@@ -129,11 +128,6 @@ export class ResultCache {
       if (flight.era !== flight.model.era) this.#flights.delete(key);
     }
     return before - this.#store.entries;
-  }
-
-  #rowKeys(owner: string, request: InferRequest): readonly string[] | undefined {
-    const rows = countRows(request);
-    return rows < 2 ? undefined : this.#keys.ofRows(owner, request, rows);
   }
 
   /** A failure is not told beyond its time. */
@@ -151,18 +145,11 @@ export class ResultCache {
     }
     const stale = nowMs >= found.expiresAt;
     model.requests[stale ? 'stale' : 'hit'] += 1;
-    if (stale || this.#isDue(found, nowMs)) this.#refresh(model, asked);
+    if (stale || isDue(found, nowMs, this.#options.random)) this.#refresh(model, asked);
+    this.#options.shared?.noteFound(asked.key, model);
     statistics.recordCacheHit(0, lookupMs);
     statistics.recordSuccess(nowMs - call.receivedAt, call.front);
     return Promise.resolve(answerTo(request, model, found.outputs));
-  }
-
-  /**
-   * XFetch: with growing probability towards the end of an answer's time, and the earlier the longer it takes to make, so
-   * that one request renews it instead of all at once when it is gone.
-   */
-  #isDue({ expiresAt, costMs }: StoredAnswer, nowMs: number): boolean {
-    return expiresAt !== Infinity && nowMs - costMs * Math.log(this.#options.random()) >= expiresAt;
   }
 
   /** Computes the answer again while callers have the old one. */
@@ -233,6 +220,21 @@ export class ResultCache {
     else this.#landed(flight, key, { ...response, outputs });
   }
 
+  /** Once for each model: has what others are asked for most before anybody asks here. */
+  #prefetch(model: ModelCache): void {
+    const { shared, maxBytes } = this.#options;
+    if (shared === undefined) model.prefetched = true;
+    if (shared?.usable !== true) return;
+    model.prefetched = true;
+    const { era } = model;
+    void shared.prefetch(model, (key, outputs) => {
+      const wanted = model.era === era && this.#store.sizeBytes < maxBytes * prefetchShare;
+      if (wanted && !this.#store.has(key))
+        this.#keep({ model, era, startedAt: this.#clock.now() - model.rule.computeMs }, key, outputs);
+      return wanted;
+    });
+  }
+
   /** Another server has computed it. */
   #fetched(flight: Flight, key: string, outputs: readonly Tensor[]): void {
     const { model, call, waiters, lookupMs = 0 } = flight;
@@ -240,6 +242,7 @@ export class ResultCache {
     const stored = this.#keep(flight, key, outputs);
     const nowMs = this.#clock.now();
     model.rule.foundElsewhere();
+    this.#options.shared?.noteFound(key, model);
     if (flight.lookupMs !== undefined) model.requests.shared += 1;
     if (call.cancelled) this.#countFailure(model, call, cancelledError());
     for (const waiter of waiters) {
@@ -272,13 +275,12 @@ export class ResultCache {
     return joined;
   }
 
-  #keep(flight: Flight, key: string, outputs: readonly Tensor[]): StoredAnswer {
+  #keep({ model, startedAt, era }: Beginning, key: string, outputs: readonly Tensor[]): StoredAnswer {
+    const costMs = this.#clock.now() - startedAt;
     const { ttlMs } = this.#options;
-    const nowMs = this.#clock.now();
-    const expiresAt = ttlMs === 0 ? Infinity : nowMs + ttlMs;
-    const costMs = nowMs - flight.startedAt;
-    const stored = storedOutputs(outputs, { digest: flight.model.digest, costMs, expiresAt });
-    if (flight.era === flight.model.era) this.#store.set(key, stored);
+    const expiresAt = ttlMs === 0 ? Infinity : this.#clock.now() + ttlMs;
+    const stored = storedOutputs(outputs, { digest: model.digest, costMs, expiresAt });
+    if (era === model.era) this.#store.set(key, stored);
     return stored;
   }
 
@@ -390,9 +392,4 @@ export class ResultCache {
 function answerTo({ id }: InferRequest, { target }: ModelCache, outputs: readonly Tensor[]): InferResponse {
   const { name, version } = target.spec;
   return { model: name, version, id, outputs, parameters: cachedParameters };
-}
-
-/** Who asks to go first, or not to wait for long, shares no execution with who does not. */
-function hasTermsOfItsOwn({ parameters }: InferRequest): boolean {
-  return parameters.size > 0 && (parameters.has('priority') || parameters.has('timeout'));
 }

@@ -23,6 +23,8 @@ export function sealValues(store: ByteStore, keys: CipherKeys): ByteStore {
     ping: () => store.ping(),
     scores: (name, most) => store.scores(name, most),
     raise: (name, word, score) => store.raise(name, word, score),
+    count: (name, counts, limits) => store.count(name, counts, limits),
+    highest: (name, most) => store.highest(name, most),
     onReady: (listener) => store.onReady(listener),
     [Symbol.dispose]() {
       keys[Symbol.dispose]();

@@ -3,6 +3,7 @@ import type { Logger } from '../inference/logger.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import { Breaker } from '../util/breaker.ts';
 import type { Clock } from '../util/clock.ts';
+import { HotKeys } from './hot-keys.ts';
 import { Purges } from './purges.ts';
 import { decodeAnswer, encodeAnswer } from './answer-codec.ts';
 import type { ByteStore } from './byte-store.ts';
@@ -49,6 +50,10 @@ const smoothingDown = 0.3;
 /** A round trip during which something else ran must not count for more than this many usual ones. */
 const outlierFactor = 4;
 
+/** Of the answers that are asked for before anybody asks here, so many are under way at once. */
+const prefetchAtOnce = 32;
+const prefetchLimitMs = 2000;
+
 /** Beyond this a write counts as lost, and makes room for others. */
 const writeLimitMs = 10_000;
 
@@ -72,6 +77,7 @@ interface Write {
 /** Whose answers they are. */
 export interface SharedModel {
   readonly name: string;
+  readonly digest: string;
   readonly sharedEvents: SharedEvents;
 }
 
@@ -88,6 +94,9 @@ export class SharedAnswers implements Disposable {
   readonly #options: SharedAnswersOptions;
   readonly #breaker: Breaker;
   readonly #purges: Purges;
+  readonly #hot: HotKeys;
+  /** Of what is being waited for. */
+  readonly #timers = new Set<Disposable>();
   #roundTripMs = 0;
   #trips = 0;
   #unasked = 0;
@@ -97,9 +106,10 @@ export class SharedAnswers implements Disposable {
   #writingBytes = 0;
 
   constructor(options: SharedAnswersOptions) {
-    const { clock, store, logger, budgetMs, prefix } = options;
+    const { clock, store, logger, budgetMs, prefix, ttlMs } = options;
     this.#options = options;
     this.#purges = new Purges({ store, clock, prefix, onPurged: (model) => this.onPurged(model) });
+    this.#hot = new HotKeys({ store, clock, ttlMs });
     this.#breaker = new Breaker({
       clock,
       limits: breakerLimits,
@@ -146,6 +156,41 @@ export class SharedAnswers implements Disposable {
     const outputs = decodeAnswer(key, found);
     if (outputs === undefined) events.invalid += 1;
     return outputs;
+  }
+
+  /** An answer was found in memory or here: it is one that others may want to have. */
+  noteFound(key: string, model: SharedModel): void {
+    this.#hot.found(key, () => this.#hotNameOf(model));
+  }
+
+  /**
+   * Asks for what is found most often, wherever. Never rejects.
+   *
+   * @param take is given answers, and says whether it wants more.
+   */
+  async prefetch(
+    model: SharedModel,
+    take: (key: string, outputs: readonly Tensor[]) => boolean,
+  ): Promise<void> {
+    const { store } = this.#options;
+    const keys = await this.#orTimeout(
+      this.#hot.hottest(this.#hotNameOf(model)).catch(() => []),
+      prefetchLimitMs,
+    );
+    if (keys === 'timeout') return;
+    for (let from = 0; from < keys.length && !this.#down; from += prefetchAtOnce) {
+      const some = keys.slice(from, from + prefetchAtOnce);
+      const asked = Promise.all(some.map((key) => store.get(this.#nameOf(key, model)).catch(() => null)));
+      const values = await this.#orTimeout(asked, prefetchLimitMs);
+      if (values === 'timeout') return;
+      for (const [index, key] of some.entries()) {
+        const value = values[index] ?? null;
+        const outputs = value === null ? undefined : decodeAnswer(key, value);
+        if (outputs === undefined) continue;
+        if (!take(key, outputs)) return;
+        model.sharedEvents.fetched += 1;
+      }
+    }
   }
 
   /** Keeps an answer, later and if there is room for writing it. */
@@ -206,7 +251,18 @@ export class SharedAnswers implements Disposable {
   [Symbol.dispose](): void {
     this.#breaker[Symbol.dispose]();
     this.#purges[Symbol.dispose]();
+    this.#hot[Symbol.dispose]();
+    for (const timer of this.#timers) timer[Symbol.dispose]();
     this.#options.store[Symbol.dispose]();
+  }
+
+  #hotNameOf({ name, digest }: SharedModel): string {
+    return `${this.#options.prefix}:hot:${this.#purges.era(name)}${digest.slice(0, 32)}`;
+  }
+
+  /** Whether it can be asked at all now. */
+  get usable(): boolean {
+    return !this.#down;
   }
 
   get #down(): boolean {
@@ -254,7 +310,13 @@ export class SharedAnswers implements Disposable {
 
   async #orTimeout<T>(promise: Promise<T>, limitMs: number): Promise<T | 'timeout'> {
     const late = Promise.withResolvers<'timeout'>();
-    using _timer = this.#options.clock.after(limitMs, () => late.resolve('timeout'));
-    return await Promise.race([promise, late.promise]);
+    const timer = this.#options.clock.after(limitMs, () => late.resolve('timeout'));
+    this.#timers.add(timer);
+    try {
+      return await Promise.race([promise, late.promise]);
+    } finally {
+      timer[Symbol.dispose]();
+      this.#timers.delete(timer);
+    }
   }
 }

@@ -42,6 +42,16 @@ export function storedError(error: ServingError, digest: string, nowMs: number):
   };
 }
 
+/**
+ * XFetch: with growing probability towards the end of an answer's time, and the earlier the longer it takes to make, so
+ * that one request renews it instead of all at once when it is gone.
+ *
+ * @param random gives a number from 0 to 1, never 0.
+ */
+export function isDue({ expiresAt, costMs }: StoredAnswer, nowMs: number, random: () => number): boolean {
+  return expiresAt !== Infinity && nowMs - costMs * Math.log(random()) >= expiresAt;
+}
+
 /** Bytes that are all of their memory need no copy: answers are never written to. */
 function ownBytes(data: Uint8Array): Uint8Array {
   const { buffer } = data;

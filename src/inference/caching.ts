@@ -19,8 +19,11 @@ export const cachedRows = ['found', 'repeated', 'computed'] as const;
 
 export type CachedRows = (typeof cachedRows)[number];
 
-/** What happened to a model's answers in the shared cache, besides being found there. `invalid`: what was kept is no answer. */
-export const sharedEvents = ['timeout', 'error', 'invalid', 'written', 'unwritten'] as const;
+/**
+ * What happened to a model's answers in the shared cache, besides being found there. `invalid`: what was kept is no answer;
+ * `fetched`: taken into memory before anybody asked here, because others were asked for it often.
+ */
+export const sharedEvents = ['timeout', 'error', 'invalid', 'written', 'unwritten', 'fetched'] as const;
 
 export type SharedEvent = (typeof sharedEvents)[number];
 

@@ -107,6 +107,9 @@ test('a Redis with TLS and users takes who has its certificate and password', op
     '+set',
     '+zadd',
     '+zrange',
+    '+zincrby',
+    '+zremrangebyrank',
+    '+pexpire',
     '+ping',
     '+info',
   ];

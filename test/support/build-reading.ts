@@ -83,7 +83,7 @@ export function buildCacheReading(overrides: Partial<CacheReading> = {}): CacheR
     shared: {
       offReason: '',
       roundTripMs: 0.4,
-      events: { timeout: 1, error: 1, invalid: 1, written: 1, unwritten: 1 },
+      events: { timeout: 1, error: 1, invalid: 1, written: 1, unwritten: 1, fetched: 1 },
     },
     ...overrides,
   };

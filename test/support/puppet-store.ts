@@ -4,6 +4,7 @@ import type { ByteStore } from '../../src/cache/byte-store.ts';
 export class PuppetStore implements ByteStore {
   ready = true;
   readonly values = new Map<string, Buffer>();
+  readonly counted = new Map<string, Map<string, number>>();
   readonly numbers = new Map<string, number>();
   /** Says that there is a connection. */
   connect: () => void = () => undefined;
@@ -35,6 +36,21 @@ export class PuppetStore implements ByteStore {
     return this.#answer(() => {
       this.numbers.set(word, Math.max(score, this.numbers.get(word) ?? 0));
       return true;
+    });
+  }
+
+  count(name: string, counts: ReadonlyMap<string, number>): Promise<void> {
+    return this.#answer(() => {
+      const known = this.counted.get(name) ?? new Map<string, number>();
+      for (const [word, count] of counts) known.set(word, (known.get(word) ?? 0) + count);
+      this.counted.set(name, known);
+    });
+  }
+
+  highest(name: string): Promise<readonly string[]> {
+    return this.#answer(() => {
+      const known = [...(this.counted.get(name) ?? [])];
+      return known.toSorted(([, one], [, other]) => other - one).map(([word]) => word);
     });
   }
 

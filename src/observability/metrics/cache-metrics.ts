@@ -88,7 +88,7 @@ export const cacheMetrics: readonly Metric[] = [
   ),
   counter({
     name: 'tensorgate_cache_shared_events_total',
-    help: 'What happened to answers in the shared cache: it was too slow, failed, held something else, took an answer, or took none.',
+    help: 'What happened to answers in the shared cache: it was too slow, failed, held something else, took an answer or took none, or gave one before it was asked for.',
     label: 'event',
     counts: ({ shared }) => shared?.events ?? {},
   }),

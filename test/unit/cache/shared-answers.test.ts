@@ -262,3 +262,87 @@ test('what was begun before a purge is not written for others', async () => {
   assert.equal(store.values.size, 0);
   model.close();
 });
+
+/** Asks for rows so often that they are told to be hot, and lets ten seconds pass. */
+async function heat(model: CachedModel, rows: readonly number[]): Promise<void> {
+  for (const row of rows) await ask(model, row);
+  for (let time = 0; time < 16; time++) for (const row of rows) await ask(model, row);
+  await model.clock.advanceSettling(10_000);
+  await settled();
+}
+
+test('a new server has what others are asked for most before anybody asks it', async () => {
+  const store = new PuppetStore();
+  const one = await connected(store);
+  await heat(one, [1, 2, 3]);
+  const other = await connected(store);
+  await ask(other, 50);
+  await settled();
+  const asked = store.asked.length;
+  assert.equal(other.reading().shared?.events.fetched, 3);
+  for (const row of [1, 2, 3]) assert.equal(valueOf(await ask(other, row)), row);
+  assert.deepEqual([other.runs.length, store.asked.length], [1, asked]);
+  one.close();
+  other.close();
+});
+
+test('what others are asked for is looked for once, and as soon as there is a connection', async () => {
+  const store = new PuppetStore();
+  const one = await connected(store);
+  await heat(one, [1]);
+  store.ready = false;
+  const other = await connected(store);
+  await ask(other, 50);
+  assert.equal(other.reading().shared?.events.fetched, 0);
+  store.ready = true;
+  store.connect();
+  await settled();
+  await ask(other, 51);
+  await settled();
+  await ask(other, 52);
+  await settled();
+  assert.equal(other.reading().shared?.events.fetched, 1);
+  one.close();
+  other.close();
+});
+
+test('lists of keys that no server wrote, and values that are no answers, are ignored', async () => {
+  const store = new PuppetStore();
+  const one = await connected(store);
+  await heat(one, [1, 2]);
+  const [[name = '', counts] = []] = store.counted;
+  assert.ok(counts !== undefined);
+  store.counted.set(name, new Map([...counts, ['no key', 99], ['0'.repeat(32), 98], ['f'.repeat(3000), 97]]));
+  for (const key of store.values.keys()) store.values.set(key, Buffer.from('no answer'));
+  const other = await connected(store);
+  assert.equal(valueOf(await ask(other, 50)), 50);
+  await settled();
+  assert.equal(other.reading().shared?.events.fetched, 0);
+  assert.equal(other.reading().entries, 1);
+  one.close();
+  other.close();
+});
+
+test('what others are asked for fills no more than half of the memory', async () => {
+  const store = new PuppetStore();
+  const one = await connected(store);
+  const rows = Array.from({ length: 48 }, (_, row) => row);
+  await heat(one, rows);
+  const other = new CachedModel({ store, maxBytes: 4000 });
+  await settled();
+  await ask(other, 500);
+  await settled();
+  assert.ok(other.reading().sizeBytes <= 3000, `${other.reading().sizeBytes}`);
+  assert.ok((other.reading().shared?.events.fetched ?? 0) >= 1);
+  one.close();
+  other.close();
+});
+
+test('a store that hangs keeps nobody who looks for what others are asked for', async () => {
+  const store = new PuppetStore();
+  const model = await connected(store);
+  store.highest = () => new Promise(() => undefined);
+  assert.equal(valueOf(await ask(model, 1)), 1);
+  model.close();
+  assert.equal(model.clock.pending, 0);
+});
