@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
@@ -160,6 +160,28 @@ describe('kustomize', { skip: skipUnless(kubectl, kubeconform, schemas) }, () =>
   }
 });
 
+describe('GitOps', { skip: skipUnless(kubeconform, schemas) }, () => {
+  for (const file of readdirSync(join(root, 'deploy', 'gitops'))) {
+    test(`${file} follows the schemas of its controllers, and names folders that exist`, async () => {
+      const text = readFileSync(join(root, 'deploy', 'gitops', file), 'utf8');
+      assert.match(await conform(text), /Invalid: 0, Errors: 0, Skipped: 0/);
+      const paths = [...text.matchAll(/^ +path: (?:\.\/)?(\S+)$/gm)].map(([, path = '']) => path);
+      assert.equal(paths.length, 1);
+      for (const path of paths) assert.ok(existsSync(join(root, path)), path);
+    });
+  }
+
+  test('the values that Argo CD is given are values of the chart', { skip: helm.skip }, async () => {
+    const text = readFileSync(join(root, 'deploy', 'gitops', 'argo-cd.yaml'), 'utf8');
+    const { spec } = parse(text) as {
+      readonly spec: { readonly source: { readonly helm: { readonly valuesObject: object } } };
+    };
+    using folder = new TemporaryFolder();
+    const values = folder.write('values.json', JSON.stringify(spec.source.helm.valuesObject));
+    assert.match(await conform(await render([values])), /Invalid: 0, Errors: 0, Skipped: 0/);
+  });
+});
+
 describe('KServe', { skip: skipUnless(kubeconform, schemas) }, () => {
   for (const file of readdirSync(join(root, 'deploy', 'kserve'))) {
     test(`${file} follows KServe's schemas`, async () => {
@@ -193,6 +215,8 @@ test('images in deploy have the version of the package', () => {
     readonly appVersion: string;
   };
   assert.equal(appVersion, version);
-  const runtime = readFileSync(join(root, 'deploy', 'kserve', 'runtime.yaml'), 'utf8');
-  assert.ok(runtime.includes(`image: tensorgate:${version}\n`));
+  for (const file of ['runtime.yaml', 'modelmesh.yaml']) {
+    const runtime = readFileSync(join(root, 'deploy', 'kserve', file), 'utf8');
+    assert.ok(runtime.includes(`image: tensorgate:${version}\n`));
+  }
 });

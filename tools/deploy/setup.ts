@@ -59,9 +59,18 @@ const customResources = [
   { module: 'github.com/kedacore/keda/v2@v2.21.0', files: ['config/crd/bases/keda.sh_scaledobjects.yaml'] },
   {
     module: 'github.com/kserve/kserve@v0.19.0',
-    files: ['clusterservingruntimes', 'inferenceservices'].map(
+    files: ['clusterservingruntimes', 'servingruntimes', 'inferenceservices'].map(
       (name) => `config/crd/full/serving.kserve.io_${name}.yaml`,
     ),
+  },
+  { module: 'github.com/argoproj/argo-cd/v3@v3.4.0', files: ['manifests/crds/application-crd.yaml'] },
+  {
+    module: 'github.com/fluxcd/source-controller@v1.9.0',
+    files: ['config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml'],
+  },
+  {
+    module: 'github.com/fluxcd/kustomize-controller@v1.7.3',
+    files: ['config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml'],
   },
   { module: 'istio.io/api@v1.31.1', files: ['kubernetes/customresourcedefinitions.gen.yaml'] },
 ] as const;
@@ -179,7 +188,10 @@ const steps: readonly { readonly name: string; readonly present: () => boolean; 
     { name: 'prometheus', present: there('promtool'), run: installPrometheus },
     {
       name: 'schemas',
-      present: () => existsSync(join(schemas, 'deployment-apps-v1.json')),
+      present: () =>
+        ['deployment-apps-v1', 'application-argoproj-v1alpha1', 'servingruntime-serving-v1alpha1'].every(
+          (name) => existsSync(join(schemas, `${name}.json`)),
+        ),
       run: writeSchemas,
     },
     { name: 'buildah', present: () => existsSync('/usr/bin/buildah'), run: installBuildah },
