@@ -9,7 +9,8 @@ export type Platform = (typeof platforms)[number];
 type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Wanted {
-  readonly portVariable: string;
+  /** undefined where the platform has none: its deployments name ports themselves. */
+  readonly portVariable?: string;
   readonly port: number;
   readonly dialect?: DialectName;
   /** Texts of settings by variable. */
@@ -33,7 +34,6 @@ const wantedOf: Readonly<Record<Exclude<Platform, 'none'>, Wanted>> = {
     texts: { AIP_PREDICT_ROUTE: 'http.predictRoute', AIP_HEALTH_ROUTE: 'http.healthRoute' },
   },
   'azure-ml': {
-    portVariable: 'AZUREML_SERVING_PORT',
     port: 5001,
     dialect: 'azure-ml',
     repository: (environment) => environment['AZUREML_MODEL_DIR'],
@@ -70,9 +70,9 @@ export function readPlatform(
   const onePort = others.findLast(({ path }) => path === 'http.onGrpcPort')?.value === true;
   const front = onePort ? 'grpc' : 'http';
   given.push({ path: `${front}.address`, value: '0.0.0.0', origin });
-  const portText = environment[portVariable] ?? '';
+  const portText = portVariable === undefined ? undefined : environment[portVariable];
   given.push(
-    portText === ''
+    portVariable === undefined || portText === undefined || portText === ''
       ? { path: `${front}.port`, value: port, origin }
       : { path: `${front}.port`, value: integerValue(portText), origin: portVariable },
   );

@@ -119,6 +119,17 @@ const bad = { status: 400, error: 'BadRequestException' } as const;
 const unknown = { status: 404, error: 'ModelNotFoundException' } as const;
 
 export const torchserveErrorCases: readonly TorchserveCase[] = [
+  refused('an explanation, which no ONNX model gives', '/explanations/mlp', {
+    status: 501,
+    error: 'BadRequestException',
+    body: '[1]',
+    text: 'no explanations',
+  }),
+  refused('an explanation of an unknown model', '/explanations/nope', {
+    ...unknown,
+    body: '[1]',
+    text: 'nope',
+  }),
   refused('a prediction of an unknown model', '/predictions/nope', { ...unknown, body: '[1]', text: 'nope' }),
   refused('a prediction of an unknown version', '/predictions/mlp/9.0', {
     ...unknown,
@@ -126,7 +137,8 @@ export const torchserveErrorCases: readonly TorchserveCase[] = [
     text: '9',
   }),
   refused('a prediction of what is no version', '/predictions/mlp/x', {
-    ...unknown,
+    status: 404,
+    error: 'ModelVersionNotFoundException',
     body: '[1]',
     text: 'Model version: x does not exist',
   }),
@@ -213,7 +225,8 @@ export const torchserveErrorCases: readonly TorchserveCase[] = [
     text: 'Model not found: nope',
   }),
   refused('unregistering an unknown version', '/models/mlp/9', {
-    ...unknown,
+    status: 404,
+    error: 'ModelVersionNotFoundException',
     method: 'DELETE',
     text: 'Model version: 9',
   }),

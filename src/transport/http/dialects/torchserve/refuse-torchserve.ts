@@ -22,6 +22,10 @@ export const refuseTorchserve = {
     ),
   noModel: (model: string) =>
     new ServingError('not_found', `Model not found: ${printable(model)}`, { reason: 'MODEL_NOT_FOUND' }),
+  explanations: (model: string) =>
+    new ServingError('unimplemented', `model ${shown(model)} has no explanations`, {
+      reason: 'EXPLANATIONS_UNSUPPORTED',
+    }),
   unnamed: (inputs: number) =>
     invalid(
       'WRONG_INPUTS',

@@ -6,6 +6,7 @@ import { createDescribe, createList } from './describe-model.ts';
 import { createRegister, createScale, createUnregister } from './manage-models.ts';
 import { decodePrediction } from './prediction-request.ts';
 import { encodePrediction } from './prediction-response.ts';
+import { refuseTorchserve } from './refuse-torchserve.ts';
 import { torchserveErrorReply } from './torchserve-error.ts';
 import { versionAsWritten } from './version-as-written.ts';
 
@@ -17,6 +18,7 @@ export function createTorchserveDialect(services: DialectServices): Dialect {
     ['/ping', reads('none', createPing(services))],
     ['/predictions/{model}', predict],
     ['/predictions/{model}/{label}', predict],
+    ['/explanations/{model}', takes('infer', createExplain(services))],
     ['/models', manages({ get: createList(services), post: createRegister(services) })],
     [
       '/models/{model}',
@@ -48,6 +50,14 @@ function manages({ get, post, put, delete: remove }: Managing): Endpoint {
 /** 500 and not 503 when it is not well, as in TorchServe. */
 function createPing({ catalog }: DialectServices): Handler {
   return () => (catalog.ready() ? jsonReply({ status: 'Healthy' }) : jsonReply({ status: 'Unhealthy' }, 500));
+}
+
+/** Whether the model is there is told first, as for predictions. */
+function createExplain({ catalog }: DialectServices): Handler {
+  return ({ path: { model } }) => {
+    catalog.metadata(model, '');
+    throw refuseTorchserve.explanations(model);
+  };
 }
 
 function createPredict({ infer, catalog, maxBodyBytes }: DialectServices): Handler {

@@ -30,5 +30,13 @@ export function torchserveErrorReply(thrown: unknown): HttpReply {
   const { status, headers } = errorReply(error);
   const code = error.code === 'already_exists' ? conflict : status;
   const message = printable(error.message, maxMessageCharacters);
-  return jsonReply({ code, type: types[error.code], message }, code, headers);
+  return jsonReply({ code, type: typeOf(error), message }, code, headers);
+}
+
+/** The server's own words for a version that is not there, which are TorchServe's. */
+const versionText = /^Model version: .* does not exist for model: /s;
+
+function typeOf({ code, message }: ServingError): string {
+  if (code === 'not_found' && versionText.test(message)) return 'ModelVersionNotFoundException';
+  return types[code];
 }

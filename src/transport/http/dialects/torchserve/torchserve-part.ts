@@ -24,6 +24,14 @@ export function torchservePart(controls: boolean): ApiPart {
     },
     '/predictions/{model}': predictions('torchserve_predict', 'One row'),
     '/predictions/{model}/{label}': predictions('torchserve_version_predict', 'One row, by a version'),
+    '/explanations/{model}': {
+      post: torchserve({
+        id: 'torchserve_explain',
+        summary: 'Explanations, which models have none of: 501',
+        replies: {},
+        fails: 'runs',
+      }),
+    },
     '/models': { ...list, ...(controls ? register : {}) },
     '/models/{model}': { ...describes('torchserve_model', 'A model'), ...(controls ? changes : {}) },
     '/models/{model}/all': describes('torchserve_versions', 'All versions of a model'),
