@@ -2,6 +2,7 @@ import type { Given } from './given.ts';
 import type { Options } from './options.ts';
 import { isLoopback, parseAddress } from './address.ts';
 import { checkFronts } from './check-fronts.ts';
+import { checkRepositories } from './check-repositories.ts';
 import { parseRateLimitResource } from './rate-limit-resource.ts';
 
 /** What is wrong with values that are each fine alone. */
@@ -12,33 +13,7 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     return origin === undefined ? '' : ` (${origin})`;
   };
   const { models, grpc, metrics, admin, security, server } = options;
-  const multiModel = options.http.sagemakerModels !== undefined;
-  if (multiModel && models.controlMode !== 'explicit') {
-    problems.push(
-      `http.sagemakerModels needs models.controlMode explicit, got ${JSON.stringify(models.controlMode)}${from('models.controlMode')}`,
-    );
-  }
-  if (models.repositories.length === 0 && !multiModel) {
-    problems.push(
-      'models.repositories is empty: name a model repository, for example --model-repository ./models',
-    );
-  }
-  const onDemand = models.controlMode === 'on-demand';
-  if (onDemand && server.ioThreads > 1) {
-    problems.push(
-      `models.controlMode on-demand needs server.ioThreads 1, got ${server.ioThreads}${from('server.ioThreads')}`,
-    );
-  }
-  for (const name of ['maxLoaded', 'idleSecs'] as const) {
-    if (models[name] > 0 && !onDemand) {
-      problems.push(`models.${name} needs models.controlMode on-demand${from(`models.${name}`)}`);
-    }
-  }
-  if (models.load.length > 0 && models.controlMode !== 'explicit' && !onDemand) {
-    problems.push(
-      `models.load needs models.controlMode explicit or on-demand, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
-    );
-  }
+  problems.push(...checkRepositories(options, from));
   if (options.tasks.redisUrl !== undefined && !/^rediss?:\/\/[^\s]+$/.test(options.tasks.redisUrl)) {
     problems.push(`tasks.redisUrl must begin with redis:// or rediss://${from('tasks.redisUrl')}`);
   }
