@@ -36,11 +36,14 @@ export function openJsonlSink({ plan, clock, thread }: JsonlSinkOptions): Predic
         // Records have waited a while: none of them may be older than the file says.
         begunAt = Math.min(now, oldest(records));
         path = join(plan.directory, newFileName(begunAt, thread));
+        makeFolder(plan.directory, folderMode);
       }
-      const sizeBytes = await append(path, records.map(({ line }) => `${line}\n`).join(''));
-      if (sizeBytes < plan.rotateBytes) return;
+      const begun = path;
+      // After a failure another file is begun: somebody may have taken the folder away.
       path = '';
-      await prune();
+      const sizeBytes = await append(begun, records.map(({ line }) => `${line}\n`).join(''));
+      if (sizeBytes < plan.rotateBytes) path = begun;
+      else await prune();
     },
     prune,
     close: () => Promise.resolve(),
@@ -52,9 +55,12 @@ function oldest(records: readonly WrittenRecord[]): number {
   return first === undefined ? Infinity : Date.parse(first.record.time);
 }
 
+/** Nobody but its owner may look into it. */
+const folderMode = 0o700;
+
 function checkFolder(directory: string): void {
   try {
-    makeFolder(directory, 0o700);
+    makeFolder(directory, folderMode);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const problem = `the folder of the prediction log, ${directory}, cannot be written to`;

@@ -81,7 +81,9 @@ export class SinkQueue {
     this.#flush();
     await this.#writing;
     this.#timer?.[Symbol.dispose]();
-    this.#dropped += this.#waiting.length;
+    const { length: records } = this.#waiting;
+    if (records > 0) this.#logger.warn({ sink: this.#sink.name, records }, 'predictions were not logged');
+    this.#dropped += records;
     this.#waiting = [];
     this.#waitingChars = 0;
     await this.#sink.close();

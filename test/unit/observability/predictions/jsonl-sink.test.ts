@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eraseFromFiles } from '../../../../src/observability/predictions/erase.ts';
@@ -74,6 +74,17 @@ test('files go before their first record is too old, and the oldest go first whe
   assert.equal(await pruneFiles({ ...chosen, maxTotalBytes: 150 }, clock.now), 1);
   assert.equal((await listFiles(chosen.directory)).length, 1);
   assert.equal(readFileSync(join(chosen.directory, 'notes.txt'), 'utf8'), 'stays');
+});
+
+test('a folder that was taken away is made again', async () => {
+  using folder = new TemporaryFolder();
+  const chosen = plan(folder);
+  const sink = openJsonlSink({ plan: chosen, clock: new Wall(), thread: 'main' });
+  await sink.write([writtenRecord('"a"')]);
+  rmSync(chosen.directory, { recursive: true });
+  await assert.rejects(sink.write([writtenRecord('"b"')]), { code: 'ENOENT' });
+  await sink.write([writtenRecord('"b"')]);
+  assert.deepEqual(contents(chosen.directory), ['"b"\n']);
 });
 
 function record(epochMs: number) {
