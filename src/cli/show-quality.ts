@@ -17,7 +17,7 @@ function versionText(version: Fields): string {
     const metrics = Object.entries(fields(feedback['metrics'])).map(([name, value]) => [name, number(value)]);
     const rows = [
       ['labels', String(feedback['accepted'])],
-      ['waiting', String(feedback['kept'])],
+      ['kept', String(feedback['kept'])],
       ...metrics,
       ...(feedback['estimatedAccuracy'] === undefined
         ? []

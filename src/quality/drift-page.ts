@@ -49,7 +49,7 @@ function feedbackTable(report: FeedbackReport): string {
       'Labels of unknown requests, repeated, unfitting',
       `${report.unknown}, ${report.repeated}, ${report.unfitting}`,
     ],
-    ['Predictions that wait for labels', `${report.kept}`],
+    ['Predictions that are kept', `${report.kept}`],
     ...Object.entries(metrics).flatMap(([name, value]): (readonly [string, string])[] =>
       value === undefined ? [] : [[`${name}, newest ${report.windowLabels} labels`, number(value)]],
     ),

@@ -1,4 +1,4 @@
-import type { FeedbackCounts, FeedbackPlan, LabelledRequest } from '../inference/monitoring.ts';
+import type { FeedbackCounts, FeedbackPlan, Label, LabelledRequest } from '../inference/monitoring.ts';
 import { AdaptiveWindow } from './adaptive-window.ts';
 import { KeptPredictions } from './kept-predictions.ts';
 import { computeMetrics, greaterIsBetter, lagQuantiles, type LabelMetrics } from './label-metrics.ts';
@@ -6,6 +6,12 @@ import { outcomeOf, type Outcome, type Prediction } from './prediction.ts';
 
 /** Labels below which a metric is no reason for an alert. */
 const leastLabels = 100;
+
+/** Longer ids are not kept, and longer labels fit nothing: what clients send must not fill the memory. */
+const mostTextChars = 256;
+
+/** Labels between two looks at the alert: computing metrics takes longer than taking a label. */
+const lookEvery = 10;
 
 /** Predictions that the confidence is a mean of: an exponential window. */
 const confidencePredictions = 1000;
@@ -29,6 +35,8 @@ export interface AlertState {
 }
 
 export interface FeedbackReport extends FeedbackCounts {
+  /** Of all labels since the version was loaded: rows, and the sum of their errors of 0..1, as a test takes them. */
+  readonly total: { readonly outcomes: number; readonly errors: number };
   readonly kept: number;
   readonly windowLabels: number;
   readonly metrics: LabelMetrics;
@@ -38,6 +46,10 @@ export interface FeedbackReport extends FeedbackCounts {
   readonly changes: number;
   /** Of the newest predictions, labelled or not: the accuracy to expect by the model's own confidence; undefined without it. */
   readonly estimatedAccuracy: number | undefined;
+}
+
+function isTooLong(label: Label): boolean {
+  return typeof label === 'string' && label.length > mostTextChars;
 }
 
 /** Keeps predictions until their labels come, and computes how good they were. */
@@ -52,6 +64,8 @@ export class FeedbackWatch {
   #next = 0;
   #changes = 0;
   #below = false;
+  #sinceLook = 0;
+  readonly #total = { outcomes: 0, errors: 0 };
   #confidence = Number.NaN;
   #errorScale = 0;
 
@@ -71,7 +85,7 @@ export class FeedbackWatch {
         ? row.confidence
         : this.#confidence + (row.confidence - this.#confidence) / confidencePredictions;
     }
-    if (id !== '') this.#kept.keep(principal, id, rows, nowMs);
+    if (id !== '' && id.length <= mostTextChars) this.#kept.keep(principal, id, rows, nowMs);
   }
 
   /** Whether the request's prediction is kept. */
@@ -83,13 +97,21 @@ export class FeedbackWatch {
   label(principal: string, { id, labels }: LabelledRequest, nowMs: number): keyof FeedbackCounts {
     const result = this.#take(principal, { id, labels }, nowMs);
     this.#counts[result]++;
-    if (result === 'accepted') this.#checkAlert();
+    if (result === 'accepted') this.#sinceLook++;
     return result;
+  }
+
+  /** After the labels of a message: events are told of what they changed. */
+  settle(): void {
+    if (this.#sinceLook < Math.max(lookEvery, this.#plan.windowLabels / 100)) return;
+    this.#sinceLook = 0;
+    this.#checkAlert();
   }
 
   report(): FeedbackReport {
     return {
       ...this.#counts,
+      total: { ...this.#total },
       kept: this.#kept.size,
       windowLabels: this.#outcomes.length,
       metrics: computeMetrics(this.#outcomes),
@@ -104,7 +126,7 @@ export class FeedbackWatch {
     const kept = this.#kept.find(principal, id, nowMs);
     if (kept === undefined) return 'unknown';
     if (kept.labelled) return 'repeated';
-    if (kept.rows.length !== labels.length) return 'unfitting';
+    if (kept.rows.length !== labels.length || labels.some(isTooLong)) return 'unfitting';
     const outcomes: Outcome[] = [];
     for (const [row, prediction] of kept.rows.entries()) {
       const outcome = outcomeOf(prediction, labels[row] ?? '', this.#classes, nowMs - kept.atMs);
@@ -119,7 +141,10 @@ export class FeedbackWatch {
   #add(outcome: Outcome): void {
     this.#outcomes[this.#next] = outcome;
     this.#next = (this.#next + 1) % this.#plan.windowLabels;
-    const change = this.#errors.add(this.#errorOf(outcome));
+    const error = this.#errorOf(outcome);
+    this.#total.outcomes++;
+    this.#total.errors += error;
+    const change = this.#errors.add(error);
     if (change === undefined) return;
     this.#changes++;
     this.#onEvent({ kind: 'quality_changed', details: change });
@@ -145,9 +170,7 @@ export class FeedbackWatch {
     return { metric: baseline.metric, baseline: baseline.value, limit, value, labels, below };
   }
 
-  /** Computing metrics takes a while, so it is not done for each label. */
   #checkAlert(): void {
-    if (this.#counts.accepted % 10 !== 0) return;
     const state = this.#alertState();
     if (state === undefined || state.below === this.#below) return;
     this.#below = state.below;

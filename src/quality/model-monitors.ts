@@ -21,6 +21,9 @@ export interface MonitorsOptions extends Pick<VersionMonitorTools, 'clock' | 'lo
   readonly webhook: Webhook | undefined;
 }
 
+/** Requests in one message: some milliseconds, in which nobody else is served. */
+const mostLabels = 10_000;
+
 /** The monitors of all versions that serve; they go with their targets. */
 export class ModelMonitors implements ModelQuality, Disposable {
   readonly #tools: VersionMonitorTools;
@@ -68,7 +71,9 @@ export class ModelMonitors implements ModelQuality, Disposable {
     const waiting = this.#find(model, version).filter(({ feedback }) => feedback !== undefined);
     if (waiting.length === 0) throw notMonitored(model, version, 'waits for no labels');
     const counts = { accepted: 0, unknown: 0, repeated: 0, unfitting: 0 };
+    if (labels.length > mostLabels) throw tooMany();
     for (const labelled of labels) counts[this.#label(waiting, whose, labelled)]++;
+    for (const { feedback } of waiting) feedback?.settle();
     return counts;
   }
 
@@ -120,6 +125,12 @@ export class ModelMonitors implements ModelQuality, Disposable {
     }
     return found;
   }
+}
+
+function tooMany(): ServingError {
+  return new ServingError('invalid_argument', `labels of more than ${mostLabels} requests in one message`, {
+    reason: 'INVALID_PARAMETER',
+  });
 }
 
 function notMonitored(model: string, version: string, problem: string): ServingError {

@@ -55,7 +55,7 @@ function unsureClass(value: string): ClassPrediction {
 
 /** Texts are names; numbers are indexes where classes have names. */
 function className(value: string | number | undefined, classes: readonly string[]): string {
-  return typeof value === 'number' ? (classes[value] ?? String(value)) : (value ?? '');
+  return typeof value === 'number' ? (classes[value] ?? String(value)) : (value ?? '').slice(0, 256);
 }
 
 function planOf(spec: ModelSpec): RowsPlan {

@@ -99,6 +99,7 @@ function feed(watch: FeedbackWatch, count: number, accuracy: number, seed: numbe
     const id = `${seed}-${i}`;
     watch.predicted('ann', id, [prediction('cat', 0.9)], 0);
     watch.label('ann', { id, labels: [random() < accuracy ? 'cat' : 'dog'] }, 0);
+    watch.settle();
   }
 }
 
@@ -124,6 +125,7 @@ test('an error that rises above the baseline raises an alert as well', () => {
   for (let i = 0; i < 200; i++) {
     watch.predicted('ann', `${i}`, [{ kind: 'number', value: 2 }], 0);
     watch.label('ann', { id: `${i}`, labels: [0] }, 0);
+    watch.settle();
   }
   assert.equal(events[0]?.kind, 'quality_below_baseline');
 });
@@ -161,4 +163,18 @@ test('errors of numbers that grow are seen as a change', () => {
   }
   assert.equal(events.length > 0, true);
   assert.equal(watch.report().changes, events.length);
+});
+
+test('what clients send cannot fill the memory: long ids are not kept, long labels do not fit', () => {
+  const { watch } = watchOf();
+  watch.predicted('ann', 'x'.repeat(257), [prediction('cat', 0.8)], 0);
+  assert.equal(watch.report().kept, 0);
+  watch.predicted('ann', 'a', [prediction('cat', 0.8)], 0);
+  assert.equal(watch.label('ann', { id: 'a', labels: ['y'.repeat(257)] }, 0), 'unfitting');
+});
+
+test('all outcomes are added up, for tests that compare versions', () => {
+  const { watch } = watchOf();
+  feed(watch, 700, 0, 8);
+  assert.deepEqual(watch.report().total, { outcomes: 700, errors: 700 });
 });
