@@ -245,6 +245,37 @@ test(
   },
 );
 
+test('a file of OTEL_CONFIG_FILE says where spans go, and as whose', { timeout: 60_000 }, async () => {
+  await using collector = new Collector();
+  const endpoint = await collector.listen();
+  using repository = new RepositoryFolder();
+  repository.put('iris/1/model.onnx', iris);
+  const file = repository.write(
+    'otel.yaml',
+    `
+file_format: '1.0'
+resource: { attributes: [{ name: service.name, value: from-the-file }] }
+propagator: { composite: [{ tracecontext: }] }
+tracer_provider:
+  processors: [{ batch: { exporter: { otlp_http: { endpoint: '${endpoint}/v1/traces', encoding: json } } } }]
+`,
+  );
+  const server = await startServer({
+    repository: join(repository.path, 'iris'),
+    args: ['--trace', 'true'],
+    env: {
+      OTEL_CONFIG_FILE: file,
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0',
+    },
+  });
+  using connection = await GrpcConnection.open(server.grpcPort);
+  await connection.call('ModelInfer', flower(), { traceparent });
+  assert.equal(await server.stop(), 0);
+  assert.ok(collector.resources.has('service.name=from-the-file'));
+  assert.equal(collector.spans.find(({ name }) => name === modelInfer)?.parentSpanId, remote.spanId);
+});
+
 test('in OpenMetrics latencies show the traces of requests', { timeout: 60_000 }, async () => {
   await using collector = new Collector();
   const endpoint = await collector.listen();

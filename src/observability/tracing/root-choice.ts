@@ -44,6 +44,17 @@ export function chooseRoots(options: RootChoiceOptions): RootChoice | undefined 
   };
 }
 
+/** As the environment says; a file of OTEL_CONFIG_FILE has a sampler of its own, and then no variable counts. */
+export function chooseRootsByEnvironment(contextHeaders: readonly string[]): RootChoice | undefined {
+  const { env } = process;
+  if ((env['OTEL_CONFIG_FILE'] ?? '') !== '') return undefined;
+  return chooseRoots({
+    sampler: env['OTEL_TRACES_SAMPLER'],
+    argument: env['OTEL_TRACES_SAMPLER_ARG'],
+    contextHeaders,
+  });
+}
+
 /** OpenTelemetry's SamplingDecision: not recorded, or recorded and sampled. */
 const [drop, sample] = [0, 2] as const;
 

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { propagation, trace } from '@opentelemetry/api';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
-import { chosenSampler, chooseRoots } from './root-choice.ts';
+import { chosenSampler, chooseRootsByEnvironment } from './root-choice.ts';
 import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
 import { SpanReplay } from './span-replay.ts';
 
@@ -25,6 +25,24 @@ function giveWay(): void {
   }
 }
 
+/** As OTEL_CONFIG_FILE says, which is to say everything, or as the other variables do. */
+async function startSdk(): Promise<{ shutdown(): Promise<void> }> {
+  const Sdk = await loadSdk('--trace');
+  if ((process.env['OTEL_CONFIG_FILE'] ?? '') !== '') {
+    const { startNodeSdk } = await import('@opentelemetry/sdk-node');
+    return startNodeSdk({});
+  }
+  const choice = chooseRootsByEnvironment([]);
+  const started = new Sdk({
+    ...sender(version),
+    ...(choice === undefined ? {} : { sampler: chosenSampler }),
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  started.start();
+  return started;
+}
+
 function tell(message: SpanThreadMessage): void {
   port?.postMessage(message);
 }
@@ -32,19 +50,7 @@ function tell(message: SpanThreadMessage): void {
 giveWay();
 // Only the thread that serves starts this one.
 const { version } = workerData as SpanThreadSetup;
-const Sdk = await loadSdk('--trace');
-const choice = chooseRoots({
-  sampler: process.env['OTEL_TRACES_SAMPLER'],
-  argument: process.env['OTEL_TRACES_SAMPLER_ARG'],
-  contextHeaders: [],
-});
-const sdk = new Sdk({
-  ...sender(version),
-  ...(choice === undefined ? {} : { sampler: chosenSampler }),
-  metricReaders: [],
-  logRecordProcessors: [],
-});
-sdk.start();
+const sdk = await startSdk();
 const headers = propagation.fields().map((name) => name.toLowerCase());
 let exemplars: Exemplar[] = [];
 const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers, (exemplar) => {

@@ -8,7 +8,7 @@ import { loadSdk, sender } from '../telemetry-sdk.ts';
 import { ExemplarStore } from './exemplar-store.ts';
 import type { CallOutcome } from './call-outcome.ts';
 import { RecordedCalls, type RecordedCall } from './recorded-calls.ts';
-import { chooseRoots } from './root-choice.ts';
+import { chooseRootsByEnvironment } from './root-choice.ts';
 import type { SpanEvent } from './span-events.ts';
 import { SpanReplay } from './span-replay.ts';
 import { SpanThread } from './span-thread.ts';
@@ -43,11 +43,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
     ? await makeHere(options, onExemplar)
     : await SpanThread.start({ ...options, onExemplar });
   const contextHeaders = maker.headers.filter((name) => !besides.has(name));
-  const choice = chooseRoots({
-    sampler: process.env['OTEL_TRACES_SAMPLER'],
-    argument: process.env['OTEL_TRACES_SAMPLER_ARG'],
-    contextHeaders,
-  });
+  const choice = chooseRootsByEnvironment(contextHeaders);
   const calls = new RecordedCalls({
     clock: options.clock,
     headers: maker.headers,
