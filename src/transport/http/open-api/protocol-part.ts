@@ -142,6 +142,13 @@ function pathsOfModel(base: string, key: string): Readonly<Record<string, PathIt
         reply: told('statistics', 'The statistics'),
       }),
     },
+    [`${base}/card`]: {
+      get: one(protocolTags.models, {
+        id: `${key}_card`,
+        summary: 'What the file beside the model says of its purpose and limits',
+        reply: json({ type: 'object' }, 'The card; empty where there is none'),
+      }),
+    },
     [`${base}/infer`]: asks('infer', 'Inference', {
       parameters: [jsonLengthParameter],
       body: inferBody,
