@@ -25,7 +25,7 @@ export interface MetricsParts {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the console moves besides; `--metrics-console` says whether there is one. */
-  readonly console: Pick<ConsoleSources, 'authenticate' | 'server' | 'drain'>;
+  readonly console: Pick<ConsoleSources, 'authenticate' | 'server' | 'purge' | 'drain'>;
 }
 
 /** The listener of `--metrics-port`; undefined when it is off, and then its code is not loaded. */

@@ -127,6 +127,7 @@ export async function createServer(
   if (admin !== undefined) undo.defer(() => admin.drain(0));
   const identity = { id: options.server.id, version: packageVersion() };
   const page = {
+    purge: (model: string) => serving.purge(model, systemClock.epochMs()),
     authenticate: authenticator.authenticate,
     server: () => ({ ...identity, draining: draining() }),
     drain,

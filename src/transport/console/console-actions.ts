@@ -7,7 +7,7 @@ import type { ConsoleSources } from './console-sources.ts';
 /** A name of a model, and little more. */
 const maxBodyBytes = 8192;
 
-export const actionNames = ['load', 'unload', 'drain'] as const;
+export const actionNames = ['load', 'unload', 'purge', 'drain'] as const;
 
 export type ActionName = (typeof actionNames)[number];
 
@@ -22,11 +22,24 @@ export async function act(
   const peer = request.socket.remoteAddress;
   sources.logger.info({ model: printable(model), principal: principal.name, peer }, `console: ${name}`);
   if (name === 'drain') return sources.drain();
+  if (name === 'purge') {
+    requireModel(sources.catalog, model);
+    await sources.purge(model);
+    return;
+  }
   if (model === '') throw wrongBody('model must not be empty');
   // Loading takes as long as it takes; the listener would cut a silent connection off.
   request.socket.setTimeout(0);
   if (name === 'load') return sources.control.load(model, { config: undefined, files: new Map() });
   return sources.control.unload(model, dependents);
+}
+
+/** '' stands for all. */
+function requireModel(catalog: ConsoleSources['catalog'], model: string): void {
+  if (model === '' || catalog.index(false).some(({ name }) => name === model)) return;
+  throw new ServingError('not_found', `Request for unknown model: '${printable(model)}' is not found`, {
+    reason: 'MODEL_NOT_FOUND',
+  });
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

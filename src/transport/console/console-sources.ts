@@ -7,6 +7,8 @@ export interface ConsoleSources {
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   server(): { readonly id: string; readonly version: string; readonly draining: boolean };
+  /** Forgets cached answers of a model, or of all for ''. @throws (rejects with) unavailable when other servers cannot be told. */
+  purge(model: string): Promise<unknown>;
   /** Begins the orderly stop and returns at once. */
   drain(): void;
   /** @throws ServingError unauthenticated */

@@ -41,6 +41,7 @@ async function start(mode: 'open' | 'keys' = 'open'): Promise<Running> {
       unload: async (model, dependents) => void done.push(`unload ${model} ${dependents}`),
     },
     server: () => ({ id: 'triton', version: '1.2.3', draining: false }),
+    purge: async (model) => done.push(`purge ${model}`),
     drain: () => void done.push('drain'),
     authenticate(header) {
       if (mode === 'open') return everyone;
@@ -145,7 +146,7 @@ test('the index, the server and what the caller may do are told', async () => {
   });
 });
 
-test('models are loaded and unloaded, and the server is drained', async () => {
+test('models are loaded and unloaded, answers are forgotten, and the server is drained', async () => {
   await using console = await start();
   const post = (name: string, body: object): Promise<Answer> =>
     console.ask(`/console/api/${name}`, { method: 'POST', headers: action, body: JSON.stringify(body) });
@@ -153,11 +154,21 @@ test('models are loaded and unloaded, and the server is drained', async () => {
     ['load', { model: 'digits' }],
     ['unload', { model: 'digits' }],
     ['unload', { model: 'both', dependents: true }],
+    ['purge', { model: 'broken' }],
+    ['purge', {}],
     ['drain', {}],
   ] as const) {
     assert.equal((await post(name, body)).status, 200);
   }
-  assert.deepEqual(console.done, ['load digits', 'unload digits false', 'unload both true', 'drain']);
+  assert.deepEqual(console.done, [
+    'load digits',
+    'unload digits false',
+    'unload both true',
+    'purge broken',
+    'purge ',
+    'drain',
+  ]);
+  assert.equal((await post('purge', { model: 'missing' })).status, 404);
   const failed = await post('load', { model: 'missing' });
   assert.equal(failed.status, 404);
   assert.deepEqual(JSON.parse(failed.body), { error: 'no such model', reason: 'MODEL_NOT_FOUND' });
