@@ -142,7 +142,7 @@ async function main(): Promise<void> {
     `${workload.model}, ${workload.connections} x ${workload.streams}; changes are medians of rounds`,
   );
   for (const { ratio, rates, cpuUs } of contenders) {
-    const shown = `${Math.round(median(rates))} req/s, ${median(cpuUs).toFixed(2)} us CPU of the serving thread`;
+    const shown = `${Math.round(median(rates))} req/s, ${median(cpuUs).toFixed(2)} us CPU of the serving thread, least ${Math.min(...cpuUs).toFixed(2)}`;
     const changes = `${change(rates, base?.rates ?? [])} req/s, ${change(cpuUs, base?.cpuUs ?? [])} CPU`;
     console.log(`${ratio.padStart(5)}: ${shown}; ${changes}`);
   }
