@@ -101,11 +101,12 @@ async function loadPages(wanted: boolean): Promise<typeof CreatePages | undefine
   return wanted ? (await import('./transport/http/pages/create-pages.ts')).createPages : undefined;
 }
 
-function abilitiesOf({ control, settings, sharedMemory }: HttpFront): PagedFront['abilities'] {
+function abilitiesOf({ control, settings, sharedMemory, quality }: HttpFront): PagedFront['abilities'] {
   return {
     controls: control !== undefined,
     changesSettings: settings.mayChange,
     sharesMemory: sharedMemory !== undefined,
+    monitors: quality !== undefined,
   };
 }
 

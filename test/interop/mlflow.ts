@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process';
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { startServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
+import { findVirtualProgram } from '../support/tools.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const python = join(root, '.tools', 'mlflow', 'bin', 'python');
-const skip = existsSync(python)
-  ? false
-  : 'there is no Python with mlflow: python3 -m venv .tools/mlflow && .tools/mlflow/bin/pip install mlflow==3.17.2 onnx onnxruntime';
+const python = findVirtualProgram('mlflow');
+const { skip } = python;
 
 async function run(...args: readonly string[]): Promise<string> {
   const script = join(import.meta.dirname, 'mlflow-checks.py');
-  const { stdout } = await promisify(execFile)(python, [script, ...args], {
+  const { stdout } = await promisify(execFile)(python.path, [script, ...args], {
     timeout: 180_000,
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', MLFLOW_TRACKING_URI: 'file:///nowhere' },
   });

@@ -42,6 +42,13 @@ export function findPythonPackage(name: string): Tool {
   return there ? findPython() : missing(`the Python package ${name}`);
 }
 
+/** A program of a Python environment that is named after it; `python` in that of MLflow. */
+export function findVirtualProgram(environment: 'schemathesis' | 'mlflow'): Tool {
+  const name = environment === 'mlflow' ? 'python' : environment;
+  const path = join(tools, environment, 'bin', name);
+  return isProgram(path) ? { path, skip: false } : missing(`the Python environment with ${environment}`);
+}
+
 /** The folder of TensorFlow Serving's Python client. */
 export function findTensorflowStubs(): Tool {
   const path = join(tools, 'tensorflow-serving');

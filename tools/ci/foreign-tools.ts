@@ -1,11 +1,11 @@
 /** What the tests need beyond Node. Go programs are pinned in go/go.mod, Python packages in requirements.txt. */
 
-/** Debian packages, and a program by which to see that one is already there. */
+/** Debian packages, and programs of which any shows that one is not needed. */
 export const debianPackages = [
-  { name: 'redis-server', program: 'redis-server' },
-  { name: 'nghttp2-client', program: 'h2load' },
-  { name: 'locales', program: 'locale-gen' },
-  { name: 'chromium-headless-shell', program: 'chromium-headless-shell' },
+  { name: 'redis-server', programs: ['redis-server'] },
+  { name: 'nghttp2-client', programs: ['h2load'] },
+  { name: 'locales', programs: ['locale-gen'] },
+  { name: 'chromium-headless-shell', programs: ['chromium-headless-shell'] },
 ] as const;
 
 /** What `go install tool` builds, and the name to keep it under. */
@@ -58,3 +58,24 @@ export const realModels = [
     sha256: '8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6',
   },
 ] as const;
+
+/** Python environments of their own, by the list in this folder and the folder in `.tools`, and a program of each. */
+export const environments = [
+  { name: 'schemathesis', program: 'schemathesis' },
+  { name: 'mlflow', program: 'python' },
+] as const;
+
+/** Triton's load generator, which is built for x64 and this glibc; its wheel would not be found for older systems. */
+export const perfAnalyzer = {
+  wheel: 'perf-analyzer==2.60.0',
+  platform: 'manylinux_2_38_x86_64',
+  member: 'perf_analyzer/bin/perf_analyzer',
+  file: 'perf_analyzer.bin',
+  name: 'perf_analyzer',
+} as const;
+
+/** Where Debian keeps a glibc that is new enough, for systems that have an older one. */
+export const newerDebian = {
+  suite: 'trixie',
+  packages: ['libc6', 'libgcc-s1', 'libstdc++6'],
+} as const;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { dialectNames, type DialectName } from '../../../src/inference/dialect.ts';
 import type { ModelControl } from '../../../src/inference/catalog.ts';
+import type { ModelQuality } from '../../../src/inference/monitoring.ts';
 import type { SharedMemory } from '../../../src/inference/shared-memory.ts';
 import { loadDialects } from '../../../src/transport/http/dialects/load-dialects.ts';
 import type { Endpoint } from '../../../src/transport/http/http-call.ts';
@@ -18,6 +19,12 @@ const sharedMemory: SharedMemory = {
   register: () => undefined,
   unregister: () => undefined,
   hold: () => assert.fail('nothing is held'),
+};
+
+const quality: ModelQuality = {
+  feedback: () => assert.fail('nobody tells labels'),
+  report: () => assert.fail('nobody asks for reports'),
+  page: () => assert.fail('nobody asks for pages'),
 };
 
 type Described = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -49,11 +56,12 @@ async function openFront(names: readonly DialectName[], switched: 'on' | 'off') 
     control: able ? control : undefined,
     settings: { ...fakeSettings, mayChange: able },
     sharedMemory: able ? sharedMemory : undefined,
+    quality: able ? quality : undefined,
     createDialects: () =>
       createPages({
         dialects,
         catalog,
-        abilities: { controls: able, changesSettings: able, sharesMemory: able },
+        abilities: { controls: able, changesSettings: able, sharesMemory: able, monitors: able },
         serverVersion: '1',
         grpc: () => undefined,
       }),

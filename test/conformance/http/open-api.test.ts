@@ -164,7 +164,7 @@ describe('the description of the front', () => {
     ['too many rows', { shape: [9, 16], data: Array(144).fill(1) }],
     ['no rows', { shape: [0, 16], data: [] }],
     ['texts', { data: Array(16).fill('x') }],
-    ['a number for a list', { data: 1 }],
+    ['an object for a list', { data: {} }],
     ['a number that no float holds', { data: Array(16).fill(1e39) }],
     ['parameters that are no object', { parameters: [] }],
     ['parameters that are objects', { parameters: { a: {} } }],

@@ -85,10 +85,10 @@ export function operation(spec: OperationSpec): Operation {
     ...(parameters === undefined ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
-      ...replies,
       ...Object.fromEntries(
         refusals[fails].map((status) => [status, { $ref: `#/components/responses/${errors}.${status}` }]),
       ),
+      ...replies,
     },
     ...(fails === 'never' ? { security: [] } : {}),
   };

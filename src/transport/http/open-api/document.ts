@@ -13,15 +13,23 @@ export interface DocumentOptions {
 /** More names are no help in a list to choose from. */
 const maxNames = 100;
 
+/** Ways of asking for one answer, which models of several do not give. */
+const oneAnswer =
+  /\/(?:infer|generate|predict(?:\/batch)?(?:\/async)?)$|:(?:predict|classify|regress)$|^\/predictions\//;
+
 /** The whole front in OpenAPI 3.1. */
 export function openApiDocument({ version, models, parts }: DocumentOptions): object {
   const paths: Record<string, PathItem> = {};
   const schemas: Record<string, Schema> = {};
   const names = models.map(({ name }) => name);
+  const answering = models.filter(({ decoupled }) => !decoupled).map(({ name }) => name);
   const ids = new Set<string>();
   for (const part of parts) {
     for (const [path, item] of Object.entries(part.paths)) {
-      if (!Object.hasOwn(paths, path)) paths[path] = withParameters(path, withOwnIds(item, ids), names);
+      if (!Object.hasOwn(paths, path)) {
+        const known = oneAnswer.test(path) ? answering : names;
+        paths[path] = withParameters(path, withOwnIds(item, ids), known);
+      }
     }
     Object.assign(schemas, part.schemas);
   }

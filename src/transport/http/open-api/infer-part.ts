@@ -201,7 +201,13 @@ function sizeSchema(size: number, rows: number | undefined): Schema {
 
 function dataSchema(datatype: string): Schema {
   const value = isDatatype(datatype) ? valueSchema(datatype) : {};
-  return { type: 'array', description: 'Nested or flat.', items: { anyOf: [value, { type: 'array' }] } };
+  const list = {
+    type: 'array',
+    description: 'Nested or flat.',
+    items: { anyOf: [value, { type: 'array' }] },
+  };
+  // A value alone stands for a list of one.
+  return { anyOf: [list, value] };
 }
 
 const jsonTypes = { number: 'number', integer: 'integer', boolean: 'boolean', text: 'string' } as const;

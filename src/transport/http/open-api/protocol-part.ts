@@ -11,6 +11,7 @@ import {
 import type { DescribedModel } from './described-model.ts';
 import { binaryType, eventType, inferPart, jsonLengthParameter } from './infer-part.ts';
 import { protocolSchemas } from './protocol-schemas.ts';
+import { qualityPart } from './quality-part.ts';
 import { listOf, reference } from './schema.ts';
 
 /** What of the protocol the options of the server leave. */
@@ -20,6 +21,8 @@ export interface ProtocolAbilities {
   /** Settings may be changed. */
   readonly changesSettings: boolean;
   readonly sharesMemory: boolean;
+  /** Models are monitored, and take labels. */
+  readonly monitors: boolean;
 }
 
 /** The headings, in the order in which they are shown. */
@@ -34,16 +37,18 @@ export const protocolTags = {
 /** The Open Inference Protocol with Triton's extensions: everything below `/v2` that is not switched off. */
 export function protocolPart(models: readonly DescribedModel[], abilities: ProtocolAbilities): ApiPart {
   const inference = inferPart(models);
+  const quality = qualityPart(abilities.monitors);
   return {
     paths: {
       ...inference.paths,
       ...healthPaths,
       ...modelPaths,
+      ...quality.paths,
       ...repositoryPaths(abilities),
       ...settingsPaths(abilities),
       ...(abilities.sharesMemory ? memoryPaths : {}),
     },
-    schemas: { ...protocolSchemas, ...inference.schemas },
+    schemas: { ...protocolSchemas, ...quality.schemas, ...inference.schemas },
   };
 }
 

@@ -20,7 +20,7 @@ const tensor = {
   datatype: { enum: datatypes },
   shape,
   parameters: reference('parameters'),
-  data: { type: 'array', description: 'Nested or flat. FP16 and BF16 travel as bytes only.' },
+  data: { description: 'Nested or flat. FP16 and BF16 travel as bytes only.' },
 };
 
 /** One setting: its value, or null to clear it. */
@@ -75,11 +75,30 @@ const modelStatistics = objectOf(
   ],
 );
 
+/** As they are told. */
 const traceSettingForms = {
   trace_level: { type: 'array', items: { enum: traceLevels } },
-  trace_rate: { type: 'string', pattern: '^[1-9][0-9]{0,8}$' },
-  trace_count: { type: 'string', pattern: '^(-1|[0-9]{1,9})$' },
-  log_frequency: { type: 'string', pattern: '^(0|[1-9][0-9]{0,8})$' },
+  trace_rate: text,
+  trace_count: text,
+  log_frequency: text,
+  trace_mode: { enum: traceModes },
+} as const satisfies Readonly<Record<string, Schema>>;
+
+/** A number may also come as one, and a single word of a list without the list. */
+const numberOrText = (pattern: string, least: number): Schema => ({
+  anyOf: [
+    { type: 'string', pattern },
+    { type: 'integer', minimum: least, maximum: 9_999_999_999 },
+  ],
+});
+
+const traceChangeForms = {
+  trace_level: {
+    anyOf: [{ type: 'array', items: { enum: traceLevels } }, { enum: traceLevels }],
+  },
+  trace_rate: numberOrText('^[1-9][0-9]{0,9}$', 1),
+  trace_count: numberOrText('^(-1|[0-9]{1,10})$', -1),
+  log_frequency: numberOrText('^(0|[1-9][0-9]{0,9})$', 0),
   trace_mode: { enum: traceModes },
 } as const satisfies Readonly<Record<string, Schema>>;
 
@@ -168,16 +187,21 @@ export const protocolSchemas: Readonly<Record<string, Schema>> = {
   'trace.change': {
     type: 'object',
     properties: Object.fromEntries(
-      Object.entries(traceSettingForms).map(([name, form]) => [name, setting(form)]),
+      Object.entries(traceChangeForms).map(([name, form]) => [name, setting(form)]),
     ),
     additionalProperties: false,
   },
   'log.settings': objectOf({ ...logSettingForms, log_file: text }, Object.keys(logSettingForms)),
-  'log.change': { type: 'object', properties: logSettingForms, additionalProperties: false },
+  'log.change': {
+    type: 'object',
+    description: 'log_format only as it is.',
+    properties: logSettingForms,
+    additionalProperties: false,
+  },
   'load.request': objectOf(
     {
       parameters: {
-        type: 'object',
+        type: ['object', 'null'],
         properties: { config: { ...text, description: 'JSON of an inference.ModelConfig.' } },
         patternProperties: { '^file:': { ...text, contentEncoding: 'base64' } },
         additionalProperties: false,
@@ -186,10 +210,16 @@ export const protocolSchemas: Readonly<Record<string, Schema>> = {
     [],
   ),
   'unload.request': objectOf(
-    { parameters: { type: 'object', properties: { unload_dependents: flag }, additionalProperties: false } },
+    {
+      parameters: {
+        type: ['object', 'null'],
+        properties: { unload_dependents: flag },
+        additionalProperties: false,
+      },
+    },
     [],
   ),
-  'index.request': objectOf({ ready: flag }, []),
+  'index.request': objectOf({ ready: { type: ['boolean', 'null'] } }, []),
   region: objectOf({ name: text, key: text, offset: count, byte_size: count }, [
     'name',
     'key',

@@ -1,0 +1,61 @@
+import { json, operation, type ApiPart, type OperationSpec, type PathItem } from './api-part.ts';
+import { objectOf, reference, text, type Schema } from './schema.ts';
+
+const tag = 'Monitoring';
+
+/** What is known of a model, and, with monitoring, its labels and its quality. */
+export function qualityPart(monitors: boolean): ApiPart {
+  const paths = ['/v2/models/{model}', '/v2/models/{model}/versions/{version}'].map((base, index) =>
+    qualityPaths(base, index === 0 ? 'model' : 'version', monitors),
+  );
+  return { paths: Object.assign({}, ...paths), schemas };
+}
+
+function qualityPaths(base: string, key: string, monitors: boolean): Readonly<Record<string, PathItem>> {
+  const reads = (id: string, summary: string): PathItem => ({
+    get: operation({
+      id: `${key}_${id}`,
+      tag,
+      summary,
+      replies: { 200: json({ type: 'object' }, summary) },
+      fails: 'reads',
+    }),
+  });
+  const card = { [`${base}/card`]: reads('card', 'The card of a model') };
+  if (!monitors) return card;
+  return {
+    ...card,
+    [`${base}/quality`]: reads('quality', 'How well a model does'),
+    [`${base}/quality.html`]: {
+      get: operation({
+        id: `${key}_quality_page`,
+        tag,
+        summary: 'How well a model does, as a page',
+        replies: { 200: { description: 'The page', content: { 'text/html': {} } } },
+        fails: 'reads',
+      }),
+    },
+    [`${base}/feedback`]: { post: operation(feedback(key)) },
+  };
+}
+
+function feedback(key: string): OperationSpec {
+  return {
+    id: `${key}_feedback`,
+    tag,
+    summary: 'Labels of requests that were answered',
+    body: { ...json(reference('feedback'), 'One request, or many'), required: true },
+    replies: { 200: json({ type: 'object' }, 'What became of the labels') },
+    fails: 'runs',
+  };
+}
+
+const label: Schema = { type: ['string', 'number', 'boolean'] };
+const labelled = { id: text, label, labels: { type: 'array', items: label } };
+
+const schemas: Readonly<Record<string, Schema>> = {
+  feedback: objectOf(
+    { principal: text, ...labelled, requests: { type: 'array', items: objectOf(labelled, ['id']) } },
+    [],
+  ),
+};

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { startServer } from '../support/start-server.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+import { findProgram } from '../support/tools.ts';
+
+const analyzer = findProgram('perf_analyzer');
+const { skip } = analyzer;
+const models = join(import.meta.dirname, '..', '..', 'examples', 'models');
+const rows = 2;
+const concurrency = 2;
+
+/** What perf_analyzer prints of its last window; microseconds. */
+interface Report {
+  readonly clientRequests: number;
+  readonly latency: number;
+  readonly inferences: number;
+  readonly executions: number;
+  readonly successes: number;
+  readonly server: number;
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+async function measure(more: readonly string[]): Promise<Report> {
+  using folder = new TemporaryFolder();
+  // One short window, stable or not: the figures themselves mean nothing here, only that they fit together.
+  const asked = `-m iris -b ${rows} --concurrency-range ${concurrency} --measurement-mode count_windows`;
+  const window = '--measurement-request-count 100 --stability-percentage 999 --max-trials 3';
+  const args = [...`${asked} ${window}`.split(' '), ...more];
+  const { stdout } = await promisify(execFile)(analyzer.path, args, { cwd: folder.path, timeout: 60_000 });
+  const number = (pattern: RegExp): number => {
+    const [, found] = pattern.exec(stdout) ?? [];
+    assert.ok(found !== undefined, `${pattern.source}\nis not in\n${stdout}`);
+    return Number(found);
+  };
+  const split = /Avg request latency: \d+ usec \((.*)\)/.exec(stdout)?.[1] ?? '';
+  const parts = Array.from(split.matchAll(/([a-z][a-z ]*?) (\d+) usec/g), ([, name = '', us]) => [
+    name,
+    Number(us),
+  ]);
+  return {
+    clientRequests: number(/Request count: (\d+)/),
+    latency: number(/Avg latency: (\d+) usec/),
+    inferences: number(/Inference count: (\d+)/),
+    executions: number(/Execution count: (\d+)/),
+    successes: number(/Successful request count: (\d+)/),
+    server: number(/Avg request latency: (\d+) usec/),
+    parts: Object.fromEntries(parts),
+  };
+}
+
+/** Requests that are under way when a window begins or ends are counted on one side only. */
+const slack = 4 * concurrency;
+
+function assertPlausible(report: Report): void {
+  const { clientRequests, latency, inferences, executions, successes, server, parts } = report;
+  const told = JSON.stringify(report);
+  assert.ok(clientRequests >= 100, told);
+  assert.ok(Math.abs(successes - clientRequests) <= slack, told);
+  assert.equal(inferences, successes * rows, told);
+  assert.ok(executions > 0 && executions <= successes + slack, told);
+  assert.deepEqual(Object.keys(parts), [
+    'overhead',
+    'queue',
+    'compute input',
+    'compute infer',
+    'compute output',
+  ]);
+  const sum = Object.values(parts).reduce((total, part) => total + part, 0);
+  // Each is rounded down by itself; the overhead is what is left, and never less than nothing.
+  assert.ok(Math.abs(sum - server) <= 5, told);
+  assert.ok((parts['compute infer'] ?? 0) > 0, told);
+  assert.ok(server > 0 && server <= latency, told);
+}
+
+/** Its forms with shared memory do not start where there is no CUDA, not even those with that of the system. */
+const ways = [
+  ['gRPC', 'grpc', []],
+  ['gRPC streams', 'grpc', ['--streaming']],
+  ['HTTP', 'http', []],
+  ['HTTP in JSON', 'http', ['--input-tensor-format', 'json', '--output-tensor-format', 'json']],
+] as const;
+
+test("Triton's perf_analyzer", { skip }, async (t) => {
+  await using server = await startServer({ repository: models });
+  for (const [title, protocol, more] of ways) {
+    await t.test(`splits latency plausibly over ${title}`, async () => {
+      const address = protocol === 'grpc' ? server.grpcAddress : server.httpAddress;
+      assertPlausible(await measure(['-i', protocol, '-u', address, ...more]));
+    });
+  }
+});
