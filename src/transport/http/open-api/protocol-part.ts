@@ -37,7 +37,7 @@ export const protocolTags = {
 /** The Open Inference Protocol with Triton's extensions: everything below `/v2` that is not switched off. */
 export function protocolPart(models: readonly DescribedModel[], abilities: ProtocolAbilities): ApiPart {
   const inference = inferPart(models);
-  const quality = qualityPart(abilities.monitors);
+  const quality = abilities.monitors ? qualityPart() : { paths: {}, schemas: {} };
   return {
     paths: {
       ...inference.paths,

@@ -3,15 +3,15 @@ import { objectOf, reference, text, type Schema } from './schema.ts';
 
 const tag = 'Monitoring';
 
-/** What is known of a model, and, with monitoring, its labels and its quality. */
-export function qualityPart(monitors: boolean): ApiPart {
+/** Labels and quality of models that are monitored. */
+export function qualityPart(): ApiPart {
   const paths = ['/v2/models/{model}', '/v2/models/{model}/versions/{version}'].map((base, index) =>
-    qualityPaths(base, index === 0 ? 'model' : 'version', monitors),
+    qualityPaths(base, index === 0 ? 'model' : 'version'),
   );
   return { paths: Object.assign({}, ...paths), schemas };
 }
 
-function qualityPaths(base: string, key: string, monitors: boolean): Readonly<Record<string, PathItem>> {
+function qualityPaths(base: string, key: string): Readonly<Record<string, PathItem>> {
   const reads = (id: string, summary: string): PathItem => ({
     get: operation({
       id: `${key}_${id}`,
@@ -21,10 +21,7 @@ function qualityPaths(base: string, key: string, monitors: boolean): Readonly<Re
       fails: 'reads',
     }),
   });
-  const card = { [`${base}/card`]: reads('card', 'The card of a model') };
-  if (!monitors) return card;
   return {
-    ...card,
     [`${base}/quality`]: reads('quality', 'How well a model does'),
     [`${base}/quality.html`]: {
       get: operation({
