@@ -40,5 +40,12 @@ export interface SharedTasks extends AsyncDisposable {
   cancel(id: string, owner: string): Promise<Task>;
 }
 
+/** A server's part in shared tasks. */
+export interface TaskMember {
+  readonly run: RunPayload;
+  /** While it is not, the server takes no tasks: others may have the models that it does not have yet. */
+  readonly ready: () => boolean;
+}
+
 /** Joins the servers that share tasks, and does its part of them until it is disposed. */
-export type JoinSharedTasks = (run: RunPayload) => SharedTasks;
+export type JoinSharedTasks = (member: TaskMember) => SharedTasks;

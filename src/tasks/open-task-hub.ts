@@ -26,10 +26,10 @@ export function openTaskHub(options: TaskHubOptions): TaskHub {
   const joined: SharedTasks[] = [];
   const keys = new TaskKeys(prefix);
   return {
-    join(run) {
+    join({ run, ready }) {
       const client = connectTasks(options, logger);
       const waiting = connectTasks(options, logger);
-      const worker = new TaskWorker({ client, waiting, keys, limits, run, pace, clock, logger });
+      const worker = new TaskWorker({ client, waiting, keys, limits, run, ready, pace, clock, logger });
       const tasks = new RedisTasks({ client, worker, keys, limits, clock });
       joined.push(tasks);
       return tasks;

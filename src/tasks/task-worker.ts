@@ -5,7 +5,7 @@ import { ServingError } from '../errors.ts';
 import { CallContext } from '../inference/call-context.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { Scope } from '../inference/principal.ts';
-import type { RunPayload, TaskOutcome } from '../inference/task.ts';
+import type { RunPayload, TaskMember, TaskOutcome } from '../inference/task.ts';
 import type { Clock } from '../util/clock.ts';
 import type { SharedTaskLimits } from './redis-tasks.ts';
 import { taskLost, taskTooLarge } from './refusals.ts';
@@ -16,6 +16,9 @@ import { recordOf } from './task-record.ts';
 /** All servers read the queue as one group; the scripts name it, too. */
 const group = 'servers';
 
+/** Doubled each time: six times take six seconds. */
+const firstRetryMs = 100;
+
 export interface WorkerPace {
   /** Tasks of this server under way at a time: enough to fill batches. */
   readonly mostAtATime: number;
@@ -25,6 +28,8 @@ export interface WorkerPace {
   readonly beatMs: number;
   /** Who has said nothing for so long is gone. */
   readonly goneMs: number;
+  /** How often one server tries a task again that its model sheds or is not there for now. */
+  readonly mostRetries: number;
   /** More servers than these do not try a task that its servers end over. */
   readonly mostAttempts: number;
 }
@@ -34,6 +39,7 @@ export const workerPace: WorkerPace = {
   blockMs: 2000,
   beatMs: 2000,
   goneMs: 10_000,
+  mostRetries: 6,
   mostAttempts: 3,
 };
 
@@ -45,6 +51,7 @@ export interface TaskWorkerOptions {
   readonly keys: TaskKeys;
   readonly limits: SharedTaskLimits;
   readonly run: RunPayload;
+  readonly ready: TaskMember['ready'];
   readonly pace: WorkerPace;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -110,6 +117,10 @@ export class TaskWorker implements AsyncDisposable {
       try {
         await this.#room();
         if (this.#stopping) return;
+        if (!this.#options.ready()) {
+          await this.#pause(pace.blockMs / 8);
+          continue;
+        }
         await this.#take();
         said = false;
       } catch (error) {
@@ -189,7 +200,7 @@ export class TaskWorker implements AsyncDisposable {
     task: UnderWay,
     { owner, weight, deadlineAt, payload, attempts }: Begun,
   ): Promise<TaskOutcome> {
-    const { clock, run, pace } = this.#options;
+    const { clock, pace } = this.#options;
     if (attempts > pace.mostAttempts) return { state: 'failed', error: taskLost(pace.mostAttempts) };
     const principal = { name: owner, scopes: new Set<Scope>(['infer']), weight };
     const deadline = clock.now() + (deadlineAt - clock.epochMs());
@@ -200,16 +211,37 @@ export class TaskWorker implements AsyncDisposable {
       ? clock.after(Math.max(0, deadline - clock.now()), () => call.cancel())
       : undefined;
     try {
-      return { state: 'succeeded', text: await run(payload, call) };
+      return { state: 'succeeded', text: await this.#runPatiently(payload, call) };
     } catch (thrown) {
       const error = ServingError.from(thrown);
-      if (error.code !== 'cancelled' || task.dropped) return { state: 'failed', error };
+      if (!call.cancelled || task.dropped) return { state: 'failed', error };
       const late = new ServingError('deadline_exceeded', 'Deadline Exceeded', {
         reason: 'DEADLINE_EXCEEDED',
       });
       return { state: 'failed', error: late };
     } finally {
       call.finish();
+    }
+  }
+
+  /** Nobody waits for a task: what is shed, or has no model for now, is tried again. */
+  async #runPatiently(payload: Buffer, call: CallContext): Promise<string> {
+    const { clock, run, pace } = this.#options;
+    for (let retry = 0; ; retry++) {
+      try {
+        return await run(payload, call);
+      } catch (thrown) {
+        const { code, retryAfterMs } = ServingError.from(thrown);
+        const passes =
+          code === 'unavailable' || (code === 'resource_exhausted' && retryAfterMs !== undefined);
+        if (!passes || retry >= pace.mostRetries || call.cancelled) throw thrown;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        using _timer = clock.after(Math.max(retryAfterMs ?? 0, firstRetryMs * 2 ** retry), resolve);
+        call.onCancelled(resolve);
+        await promise;
+        call.onCancelled(undefined);
+        if (call.cancelled) throw thrown;
+      }
     }
   }
 
@@ -256,7 +288,7 @@ export class TaskWorker implements AsyncDisposable {
         else await client.xclaim(keys.queue, group, this.#name, 0, entry, 'JUSTID');
       }
       const room = pace.mostAtATime - this.#underWay.size;
-      if (room <= 0 || this.#stopping) return;
+      if (room <= 0 || this.#stopping || !this.#options.ready()) return;
       const answer: unknown = await client.xautoclaim(
         keys.queue,
         group,

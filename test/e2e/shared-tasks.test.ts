@@ -33,7 +33,12 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 120_000
   after(() => redis[Symbol.asyncDispose]());
 
   /** A server's part; quicker than in use, so that nobody waits. */
-  async function member(run: RunPayload, prefix: string, limits: Partial<SharedTaskLimits> = {}) {
+  async function member(
+    run: RunPayload,
+    prefix: string,
+    limits: Partial<SharedTaskLimits> = {},
+    ready = () => true,
+  ) {
     const hub = openTaskHub({
       url: `redis://${redis.address}`,
       prefix,
@@ -42,7 +47,7 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 120_000
       limits: { ...sharedTaskLimits, ...limits },
       pace: { ...workerPace, mostAtATime: 4, blockMs: 200, beatMs: 50, goneMs: 600 },
     });
-    const tasks = hub.join(run);
+    const tasks = hub.join({ run, ready });
     await eventually(async () =>
       tasks.find('00000000-0000-0000-0000-000000000000', 'ada').then(Boolean, isNotFound),
     );
@@ -97,6 +102,32 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 120_000
     const { outcome } = await ended(one.tasks, await one.tasks.start(work('')));
     assert.ok(outcome.state === 'failed');
     assert.deepEqual([outcome.error.code, outcome.error.reason], ['not_found', 'MODEL_NOT_FOUND']);
+  });
+
+  test('a server whose models are not there yet leaves tasks to others', async () => {
+    const name = prefix();
+    const early: RunPayload = () => Promise.reject(new ServingError('not_found', 'no model yet'));
+    await using starting = await member(early, name, {}, () => false);
+    const tasks = await Promise.all(
+      Array.from({ length: 5 }, (_, at) => starting.tasks.start(work(`${at}`))),
+    );
+    await using other = await member(echo, name);
+    for (const task of tasks) assert.equal((await ended(other.tasks, task)).outcome.state, 'succeeded');
+  });
+
+  test('what a model sheds is tried again, and what it refuses is not', async () => {
+    const codes: string[] = [];
+    const run: RunPayload = (payload) => {
+      const code = payload.toString() === 'wrong' ? 'invalid_argument' : 'resource_exhausted';
+      codes.push(code);
+      if (codes.filter((other) => other === code).length > 2) return Promise.resolve('1');
+      return Promise.reject(new ServingError(code, code, { retryAfterMs: 1 }));
+    };
+    await using one = await member(run, prefix());
+    const wrong = await ended(one.tasks, await one.tasks.start(work('wrong')));
+    const shed = await ended(one.tasks, await one.tasks.start(work('shed')));
+    assert.deepEqual([wrong.outcome.state, shed.outcome.state], ['failed', 'succeeded']);
+    assert.equal(codes.length, 4);
   });
 
   test('a task is cancelled from any server, and its work hears of it', async () => {

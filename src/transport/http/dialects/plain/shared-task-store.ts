@@ -1,5 +1,5 @@
 import type { Principal } from '../../../../inference/principal.ts';
-import type { JoinSharedTasks, SharedTasks, Task } from '../../../../inference/task.ts';
+import type { JoinSharedTasks, RunPayload, SharedTasks, Task } from '../../../../inference/task.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { answerPredict } from './predict.ts';
 import { readPredict } from './read-predict.ts';
@@ -14,11 +14,12 @@ export class SharedTaskStore implements Tasks {
   constructor(services: DialectServices, join: JoinSharedTasks) {
     const { catalog, defaultModel, maxBodyBytes } = services;
     this.#services = services;
-    this.#shared = join(async (payload, call) => {
+    const run: RunPayload = async (payload, call) => {
       const { path, form, body } = decodePayload(payload);
       const asked = readPredict({ catalog, defaultModel, path, bytes: body, form, maxBytes: maxBodyBytes });
       return answerPredict(services, asked, call);
-    });
+    };
+    this.#shared = join({ run, ready: () => catalog.ready() });
   }
 
   start({ principal, deadline, asked }: TaskWork): Promise<Task> {
