@@ -1,5 +1,6 @@
 import { ServingError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { TimeLimits } from '../util/time-limits.ts';
 import type { ByteStore } from './byte-store.ts';
 
 /** How often others' purges are looked for: the longest that this server gives answers from before one. */
@@ -34,11 +35,13 @@ export class Purges implements Disposable {
   readonly #at = new Map<string, number>();
   /** When the last look began that succeeded. */
   #knownAt = -Infinity;
+  readonly #limits: TimeLimits;
   #timer: Disposable | undefined = undefined;
   #closed = false;
 
   constructor(options: PurgesOptions) {
     this.#options = options;
+    this.#limits = new TimeLimits(options.clock);
     this.#name = `${options.prefix}:purges`;
     options.store.onReady(() => void this.#look());
     this.#lookLater();
@@ -76,6 +79,7 @@ export class Purges implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
+    this.#limits[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
   }
 
@@ -110,8 +114,10 @@ export class Purges implements Disposable {
 
   /** undefined when it failed or takes too long. */
   async #within<T>(answer: Promise<T>): Promise<T | undefined> {
-    const late = Promise.withResolvers<undefined>();
-    using _timer = this.#options.clock.after(limitMs, () => late.resolve(undefined));
-    return await Promise.race([answer.catch(() => undefined), late.promise]);
+    const given = await this.#limits.within(
+      answer.catch(() => undefined),
+      limitMs,
+    );
+    return given === 'timeout' ? undefined : given;
   }
 }

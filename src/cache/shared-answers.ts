@@ -3,6 +3,7 @@ import type { Logger } from '../inference/logger.ts';
 import type { Tensor } from '../inference/tensor.ts';
 import { Breaker } from '../util/breaker.ts';
 import type { Clock } from '../util/clock.ts';
+import { TimeLimits } from '../util/time-limits.ts';
 import { HotKeys } from './hot-keys.ts';
 import { Purges } from './purges.ts';
 import { decodeAnswer, encodeAnswer } from './answer-codec.ts';
@@ -95,8 +96,7 @@ export class SharedAnswers implements Disposable {
   readonly #breaker: Breaker;
   readonly #purges: Purges;
   readonly #hot: HotKeys;
-  /** Of what is being waited for. */
-  readonly #timers = new Set<Disposable>();
+  readonly #limits: TimeLimits;
   #roundTripMs = 0;
   #trips = 0;
   #unasked = 0;
@@ -109,6 +109,7 @@ export class SharedAnswers implements Disposable {
     const { clock, store, logger, budgetMs, prefix, ttlMs } = options;
     this.#options = options;
     this.#purges = new Purges({ store, clock, prefix, onPurged: (model) => this.onPurged(model) });
+    this.#limits = new TimeLimits(clock);
     this.#hot = new HotKeys({ store, clock, ttlMs });
     this.#breaker = new Breaker({
       clock,
@@ -143,7 +144,7 @@ export class SharedAnswers implements Disposable {
     const begun = this.#breaker.begin();
     const startedAt = clock.now();
     const asked = store.get(this.#nameOf(key, model)).catch(() => 'error' as const);
-    const found = await this.#orTimeout(asked, Math.min(budgetMs, slackMs * shareOfSlack));
+    const found = await this.#limits.within(asked, Math.min(budgetMs, slackMs * shareOfSlack));
     if (found === 'error' || found === 'timeout') {
       events[found] += 1;
       this.#breaker.end(begun, 'failure');
@@ -173,7 +174,7 @@ export class SharedAnswers implements Disposable {
     take: (key: string, outputs: readonly Tensor[]) => boolean,
   ): Promise<void> {
     const { store } = this.#options;
-    const keys = await this.#orTimeout(
+    const keys = await this.#limits.within(
       this.#hot.hottest(this.#hotNameOf(model)).catch(() => []),
       prefetchLimitMs,
     );
@@ -181,7 +182,7 @@ export class SharedAnswers implements Disposable {
     for (let from = 0; from < keys.length && !this.#down; from += prefetchAtOnce) {
       const some = keys.slice(from, from + prefetchAtOnce);
       const asked = Promise.all(some.map((key) => store.get(this.#nameOf(key, model)).catch(() => null)));
-      const values = await this.#orTimeout(asked, prefetchLimitMs);
+      const values = await this.#limits.within(asked, prefetchLimitMs);
       if (values === 'timeout') return;
       for (const [index, key] of some.entries()) {
         const value = values[index] ?? null;
@@ -252,7 +253,7 @@ export class SharedAnswers implements Disposable {
     this.#breaker[Symbol.dispose]();
     this.#purges[Symbol.dispose]();
     this.#hot[Symbol.dispose]();
-    for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#limits[Symbol.dispose]();
     this.#options.store[Symbol.dispose]();
   }
 
@@ -298,7 +299,7 @@ export class SharedAnswers implements Disposable {
   }
 
   async #within(done: Promise<unknown>, limitMs: number): Promise<boolean> {
-    const outcome = await this.#orTimeout(
+    const outcome = await this.#limits.within(
       done.then(
         () => 'done' as const,
         () => 'error' as const,
@@ -306,17 +307,5 @@ export class SharedAnswers implements Disposable {
       limitMs,
     );
     return outcome === 'done';
-  }
-
-  async #orTimeout<T>(promise: Promise<T>, limitMs: number): Promise<T | 'timeout'> {
-    const late = Promise.withResolvers<'timeout'>();
-    const timer = this.#options.clock.after(limitMs, () => late.resolve('timeout'));
-    this.#timers.add(timer);
-    try {
-      return await Promise.race([promise, late.promise]);
-    } finally {
-      timer[Symbol.dispose]();
-      this.#timers.delete(timer);
-    }
   }
 }
