@@ -1,7 +1,9 @@
 import { ServingError } from './errors.ts';
+import { parseAddress } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import { tlsFiles, type ListenContext } from './grpc-listeners.ts';
 import type { TaskHub } from './tasks/open-task-hub.ts';
+import type { RolloutAdmin } from './inference/rollout-admin.ts';
 import { openTlsSource } from './transport/grpc/tls.ts';
 import type { HttpLimits, HttpServer, HttpServerOptions } from './transport/http/http-server-options.ts';
 import type { HttpFront as Front } from './transport/http/http-server.ts';
@@ -122,6 +124,33 @@ async function openTasks(
     throw new ServingError('failed_precondition', problem, { cause });
   });
   return openTaskHub({ url, passwordFile, prefix, clock, logger });
+}
+
+/** The REST form of administration, on `--admin-http-address`; undefined when that is off. */
+export async function listenAdminHttp(
+  options: Options,
+  rollouts: RolloutAdmin,
+  context: ListenContext,
+): Promise<Pick<HttpServer, 'address' | 'drain'> | undefined> {
+  if (options.admin.httpAddress === 'off') return undefined;
+  const listen = parseAddress(options.admin.httpAddress);
+  if (listen === undefined) throw new Error('bug: the admin address was not checked');
+  const { createDialectServer } = await import('./transport/http/http-server.ts');
+  const { createRolloutEndpoints } = await import('./transport/http/rollout-endpoints.ts');
+  // Plans are small.
+  const limits = { maxBodyBytes: 1 << 20 };
+  const front = createDialectServer(
+    { ...context, corsOrigins: [], limits },
+    createRolloutEndpoints(rollouts),
+  );
+  const port = await openPort(front, { ...listen, reusePort: false }, { options, context, limits });
+  return {
+    address: port.address,
+    async drain(graceMs) {
+      await Promise.all([front.drain(graceMs), port.drain(graceMs)]);
+      front[Symbol.dispose]();
+    },
+  };
 }
 
 type Listen = { host: string; port: number; reusePort: boolean } | { unixPath: string };

@@ -10,6 +10,7 @@ import { refuseTelemetry } from './execution/telemetry.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
+import { listenAdminHttp } from './http-listener.ts';
 import { listenMetrics, startEmf } from './metrics-listener.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
@@ -115,7 +116,7 @@ export async function createServer(
   let stopping: Promise<void> | undefined;
   let current = options;
   const stop = (): Promise<void> => {
-    const open = { serving, admin, rollouts, metrics, emf, registry, host, authenticator, logger };
+    const open = { serving, admin, adminHttp, rollouts, metrics, emf, registry, host, authenticator, logger };
     stopping ??= stopServer({ options: current, ...open }).then(stopped.resolve, stopped.reject);
     return stopping;
   };
@@ -125,6 +126,8 @@ export async function createServer(
   const parts = { options, serving, registry, rollouts, budget, startedAt, logger, draining, drain };
   const admin = await listenAdmin(options, adminMethods(parts), context);
   if (admin !== undefined) undo.defer(() => admin.drain(0));
+  const adminHttp = await listenAdminHttp(options, rollouts.admin, context);
+  if (adminHttp !== undefined) undo.defer(() => adminHttp.drain(0));
   const identity = { id: options.server.id, version: packageVersion() };
   const page = {
     purge: (model: string) => serving.purge(model, systemClock.epochMs()),
@@ -213,6 +216,7 @@ interface Running {
   readonly options: Options;
   readonly serving: Serving;
   readonly admin: GrpcServer | undefined;
+  readonly adminHttp: Pick<GrpcServer, 'drain'> | undefined;
   readonly rollouts: Rollouts;
   readonly metrics: AsyncDisposable | undefined;
   readonly emf: Disposable | undefined;
@@ -224,10 +228,22 @@ interface Running {
 
 /** Probes learn first, then clients; running requests finish; models go when nobody uses them, and threads last. */
 async function stopServer(running: Running): Promise<void> {
-  const { options, serving, admin, rollouts, metrics, emf, registry, host, authenticator, logger } = running;
+  const {
+    options,
+    serving,
+    admin,
+    adminHttp,
+    rollouts,
+    metrics,
+    emf,
+    registry,
+    host,
+    authenticator,
+    logger,
+  } = running;
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
-  await admin?.drain(graceMs);
+  await Promise.all([admin?.drain(graceMs), adminHttp?.drain(graceMs)]);
   await rollouts[Symbol.asyncDispose]();
   await metrics?.[Symbol.asyncDispose]();
   emf?.[Symbol.dispose]();

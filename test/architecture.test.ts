@@ -142,6 +142,7 @@ const table: Readonly<Record<string, Rule>> = {
     'config',
     'transport/grpc',
     'grpc-listeners.ts',
+    'http-listener.ts',
     'metrics-listener.ts',
     'start-rollouts.ts',
     'pipeline.ts',

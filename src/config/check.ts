@@ -12,7 +12,7 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
     const origin = given.get(path)?.origin;
     return origin === undefined ? '' : ` (${origin})`;
   };
-  const { models, grpc, metrics, admin, security, server } = options;
+  const { models, grpc, metrics, security, server } = options;
   problems.push(...checkRepositories(options, from));
   if (options.tasks.redisUrl !== undefined && !/^rediss?:\/\/[^\s]+$/.test(options.tasks.redisUrl)) {
     problems.push(`tasks.redisUrl must begin with redis:// or rediss://${from('tasks.redisUrl')}`);
@@ -61,15 +61,23 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       `metrics.console "on" needs security.apiKeysFile unless metrics.address is a loopback address, got ${JSON.stringify(metrics.address)}${from('metrics.console')}`,
     );
   }
-  const address = admin.address === 'off' ? undefined : parseAddress(admin.address);
-  if (admin.address !== 'off' && address === undefined) {
-    const got = JSON.stringify(admin.address);
-    problems.push(`admin.address must be host:port or off, got ${got}${from('admin.address')}`);
-  }
-  if (address !== undefined && !isLoopback(address.host) && security.apiKeysFile === undefined) {
-    problems.push(
-      `admin.address must be a loopback address unless security.apiKeysFile is set, got ${JSON.stringify(admin.address)}${from('admin.address')}`,
-    );
+  problems.push(...checkAdmin(options, from));
+  return problems;
+}
+
+/** Who reaches administration without a key may do everything. */
+function checkAdmin({ admin, security }: Options, from: (path: string) => string): string[] {
+  const problems: string[] = [];
+  for (const name of ['address', 'httpAddress'] as const) {
+    const chosen = admin[name];
+    const address = chosen === 'off' ? undefined : parseAddress(chosen);
+    const got = `got ${JSON.stringify(chosen)}${from(`admin.${name}`)}`;
+    if (chosen !== 'off' && address === undefined) {
+      problems.push(`admin.${name} must be host:port or off, ${got}`);
+    }
+    if (address !== undefined && !isLoopback(address.host) && security.apiKeysFile === undefined) {
+      problems.push(`admin.${name} must be a loopback address unless security.apiKeysFile is set, ${got}`);
+    }
   }
   return problems;
 }

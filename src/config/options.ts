@@ -180,6 +180,12 @@ const admin = z
       value: 'host:port|off',
       about: 'Listener of the administration service; port 0 picks a free one, off closes it.',
     }),
+    httpAddress: text('off', {
+      flag: 'admin-http-address',
+      value: 'host:port|off',
+      about:
+        'Listener of the REST form of rollouts; port 0 picks a free one, off closes it. See rollouts.md.',
+    }),
   })
   .prefault({});
 

@@ -333,7 +333,8 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
       await this.#publish();
     }
     const { model, name } = live.state.plan;
-    logger.info({ model, rollout: name, who: entry.who, why: entry.why }, `rollout ${entry.what}`);
+    const level = change.phase === 'rolled_back' ? 'warn' : 'info';
+    logger[level]({ model, rollout: name, who: entry.who, why: entry.why }, `rollout ${entry.what}`);
     return true;
   }
 

@@ -12,7 +12,14 @@ export function answersAgree(
   for (const tensor of live.outputs) {
     const other = shadow.outputs.find(({ name }) => name === tensor.name);
     if (other === undefined) return false;
-    if (!tensorsAgree(tensor, other, outputs[tensor.name] ?? agreement)) return false;
+    if (
+      !tensorsAgree(
+        tensor,
+        other,
+        Object.hasOwn(outputs, tensor.name) ? (outputs[tensor.name] ?? agreement) : agreement,
+      )
+    )
+      return false;
   }
   return true;
 }

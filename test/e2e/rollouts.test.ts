@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { freePort } from '../support/redis-server.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -156,3 +157,29 @@ test(
     await assert.rejects(server.command('abort', 'none'), /has no rollout/);
   },
 );
+
+test('rollouts are run over REST as well, to be reached from this machine only', { timeout }, async () => {
+  const port = await freePort();
+  await using server = await RolloutServer.start(['--admin-http-address', `127.0.0.1:${port}`]);
+  const ask = async (path: string, body?: string): Promise<[number, unknown]> => {
+    const url = `http://127.0.0.1:${port}/admin/v1/rollouts${path}`;
+    const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
+    return [response.status, await response.json()];
+  };
+  const plan = 'model: scores\nstable: 1\ncandidate: 5\n';
+  const [started, rollout] = await ask('?why=trial', plan);
+  assert.equal(started, 200);
+  assert.partialDeepStrictEqual(rollout, {
+    name: 'scores-1-to-5',
+    history: [{ what: 'started', why: 'trial' }],
+  });
+  assert.match(JSON.stringify(await ask('', plan)), /^\[400,.*has a rollout that is not over/);
+  assert.match(JSON.stringify(await ask('', 'model: scores')), /^\[400,.*stable: /);
+  assert.equal((await ask('/none'))[0], 404);
+  const [aborted, after] = await ask('/scores/abort', '');
+  assert.equal(aborted, 200);
+  assert.partialDeepStrictEqual(after, { rollout: { phase: 'aborted', percent: 0 } });
+  assert.equal((await server.infer('u', [1, 1])).version, '1');
+  assert.deepEqual(await ask('/scores/forget', ''), [200, {}]);
+  assert.equal((await server.infer('u', [1, 1])).version, '6');
+});

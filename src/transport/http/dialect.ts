@@ -41,7 +41,7 @@ export class DialectRoutes {
   /** By how many segments they have. */
   readonly #routes: readonly (readonly Route[])[];
 
-  constructor(dialects: readonly Dialect[]) {
+  constructor(dialects: readonly Omit<Dialect, 'describe'>[]) {
     const routes: Route[][] = [];
     for (const { endpoints, errorReply } of dialects) {
       for (const [route, endpoint] of endpoints) {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import { BodyBudget } from './body-budget.ts';
 import { CrossOrigin } from './cross-origin.ts';
-import { DialectRoutes } from './dialect.ts';
+import { DialectRoutes, type Dialect } from './dialect.ts';
 import type { Endpoints } from './endpoint-table.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import { createH2Acceptor, type H2Acceptor } from './h2-acceptor.ts';
@@ -43,12 +43,37 @@ const lingerMs = 100;
 
 /** The protocol's REST form, and what else is spoken over HTTP. */
 export function createHttpServer(options: HttpServerOptions): HttpFront {
-  const { clock } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
+  return createFront(options, {
+    limits,
+    dialects: createDialectRoutes(options, limits),
+    endpoints: (draining) => createEndpoints(options, limits, draining),
+  });
+}
+
+/** Nothing but the paths of one form. */
+export function createDialectServer(options: FrontTools, dialect: Omit<Dialect, 'describe'>): HttpFront {
+  return createFront(options, {
+    limits: { ...defaultHttpLimits, ...options.limits },
+    dialects: new DialectRoutes([dialect]),
+    endpoints: () => new Map(),
+  });
+}
+
+export type FrontTools = Pick<HttpServerOptions, 'authenticate' | 'corsOrigins' | 'clock' | 'limits'>;
+
+interface FrontParts {
+  readonly limits: HttpLimits;
+  readonly dialects: DialectRoutes;
+  readonly endpoints: (draining: () => boolean) => Endpoints;
+}
+
+function createFront(options: FrontTools, { limits, dialects, endpoints }: FrontParts): HttpFront {
+  const { clock } = options;
   const wheel = new TimerWheel(clock, deadlineTickMs);
   const services: ExchangeServices = {
-    endpoints: createEndpoints(options, limits, () => services.draining),
-    dialects: createDialectRoutes(options, limits),
+    endpoints: endpoints(() => services.draining),
+    dialects,
     authenticate: options.authenticate,
     crossOrigin: new CrossOrigin(options.corsOrigins),
     wheel,
