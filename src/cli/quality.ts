@@ -5,7 +5,7 @@ import { hint } from '../config/suggest.ts';
 import { ServingError } from '../errors.ts';
 import type { Label, LabelledRequest } from '../inference/monitoring.ts';
 import { ColumnSample } from '../quality/column-sample.ts';
-import { profileFormat } from '../quality/profile.ts';
+import { profileFormat } from '../quality/profile-format.ts';
 import {
   exitCodes,
   flagInteger,

@@ -81,6 +81,8 @@ export interface ModelQuality {
   feedback(feedback: Feedback, caller: Principal): FeedbackCounts;
   /** JSON, of all versions that are watched where `version` is ''. @throws not_found where none is. */
   report(model: string, version: string): object;
+  /** What the traffic of a version is compared with, as a profile's file holds it. @throws not_found as above, or while there is none. */
+  profile(model: string, version: string): object;
   /** The report as a page. @throws not_found as above. */
   page(model: string, version: string): string;
 }

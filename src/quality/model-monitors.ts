@@ -12,6 +12,7 @@ import type { Principal } from '../inference/principal.ts';
 import type { Target } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import { driftPage } from './drift-page.ts';
+import { profileFormat } from './profile-format.ts';
 import { reportOf, type VersionReport } from './version-report.ts';
 import type { Webhook } from './webhook.ts';
 import type { VersionMonitor, VersionMonitorTools } from './version-monitor.ts';
@@ -82,6 +83,13 @@ export class ModelMonitors implements ModelQuality, Disposable {
     version: string,
   ): { readonly model: string; readonly versions: readonly VersionReport[] } {
     return { model, versions: this.#watched(model, version).map((monitor) => reportOf(monitor)) };
+  }
+
+  profile(model: string, version: string): object {
+    const watch = this.#watched(model, version).findLast(({ inputs }) => inputs?.watch !== undefined)?.inputs
+      ?.watch;
+    if (watch === undefined) throw notMonitored(model, version, 'has no reference yet');
+    return { format: profileFormat, features: watch.features.map(({ profile }) => profile) };
   }
 
   page(model: string, version: string): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { profileFormat } from './profile-format.ts';
 
 /** Bins of numbers between the least and the greatest value: quantiles, so that each is equally likely. */
 export const quantileBins = 20;
@@ -8,9 +9,6 @@ export const maxCategories = 50;
 
 /** Features of a model that are watched at most. */
 export const maxFeatures = 4096;
-
-/** Says what the file is, and in which form. */
-export const profileFormat = 'tensorgate-profile-1';
 
 const count = z.number().nonnegative();
 const shared = { name: z.string().max(256), missing: count };

@@ -162,6 +162,8 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
     assert.deepEqual(await drifted(), []);
     for (let i = 0; i < 200 && (await drifted()).length === 0; i++) await infer('', rows(32, 1));
     assert.deepEqual(await drifted(), ['sepal_width']);
+    const profile = (await get('/quality/profile')) as { readonly features: readonly object[] };
+    assert.equal(profile.features.length, 4);
     assert.deepEqual((await hook.until('drift')).details.features.includes('sepal_width'), true);
   });
 

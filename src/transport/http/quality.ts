@@ -34,6 +34,9 @@ export function createQualityEndpoints(
     return jsonReply(quality.feedback({ model, version, principal, labels }, context.principal));
   });
   const report = reads('admin', ({ path: { model, version } }) => jsonReply(quality.report(model, version)));
+  const profile = reads('admin', ({ path: { model, version } }) =>
+    jsonReply(quality.profile(model, version)),
+  );
   const page = reads('admin', ({ path: { model, version } }) => ({
     status: 200,
     contentType: 'text/html; charset=utf-8',
@@ -45,6 +48,7 @@ export function createQualityEndpoints(
     ...endpoints,
     ['models/{model}/feedback', feedback],
     ['models/{model}/quality', report],
+    ['models/{model}/quality/profile', profile],
     ['models/{model}/quality.html', page],
   ];
 }

@@ -11,7 +11,7 @@ import { noParameters } from '../../../src/inference/request.ts';
 import type { Tensor } from '../../../src/inference/tensor.ts';
 import { profileNumbers } from '../../../src/quality/build-profile.ts';
 import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
-import { profileFormat } from '../../../src/quality/profile.ts';
+import { profileFormat } from '../../../src/quality/profile-format.ts';
 import { VersionMonitor, type MonitorEvent } from '../../../src/quality/version-monitor.ts';
 import { buildSpec, buildTarget, buildTensorSpec } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
