@@ -24,6 +24,7 @@ const sharedMemory: SharedMemory = {
 const quality: ModelQuality = {
   feedback: () => assert.fail('nobody tells labels'),
   report: () => assert.fail('nobody asks for reports'),
+  profile: () => assert.fail('nobody asks for profiles'),
   page: () => assert.fail('nobody asks for pages'),
 };
 

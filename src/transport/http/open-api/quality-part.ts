@@ -23,6 +23,7 @@ function qualityPaths(base: string, key: string): Readonly<Record<string, PathIt
   });
   return {
     [`${base}/quality`]: reads('quality', 'How well a model does'),
+    [`${base}/quality/profile`]: reads('profile', 'What the traffic of a model is compared with'),
     [`${base}/quality.html`]: {
       get: operation({
         id: `${key}_quality_page`,
