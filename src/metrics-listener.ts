@@ -1,4 +1,4 @@
-import { isLoopback } from './config/address.ts';
+import { hasConsole } from './config/has-console.ts';
 import type { Options } from './config/options.ts';
 import type { Logger } from './inference/logger.ts';
 import type { RolloutAdmin } from './inference/rollout-admin.ts';
@@ -111,17 +111,16 @@ function qualityOf({ model, version, feedback, inputs, answers }: VersionReport)
 
 /** undefined where the console is off, and then its code is not loaded. */
 async function consoleOf(
-  { metrics, security }: Options,
+  options: Options,
   { registry, serving, logger, console }: MetricsParts,
 ): Promise<ConsoleHandler | undefined> {
-  const on = metrics.console === 'auto' ? isLoopback(metrics.address) : metrics.console === 'on';
-  if (!on) return undefined;
+  if (!hasConsole(options)) return undefined;
   const { createConsoleHandler } = await import('./transport/console/console-handler.ts');
   return createConsoleHandler({
     ...console,
     catalog: registry.catalog,
     control: serving.control,
-    hasKeys: security.apiKeysFile !== undefined,
+    hasKeys: options.security.apiKeysFile !== undefined,
     logger,
   });
 }

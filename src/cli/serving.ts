@@ -1,4 +1,5 @@
 import type { Effective, Refused } from '../config/load.ts';
+import { hasConsole } from '../config/has-console.ts';
 import type { Options } from '../config/options.ts';
 import type { ModelCatalog } from '../inference/catalog.ts';
 import { createLogger, type ServerLogger } from '../observability/log.ts';
@@ -124,7 +125,12 @@ function greet(server: RunningServer, { options, terminal, logger, command }: Gr
     logger.warn({ repositories: options.models.repositories }, 'there is no model in the repositories');
   const http = server.httpAddress === '' ? {} : { http: server.httpAddress };
   const metrics = server.metricsAddress === '' ? {} : { metrics: server.metricsAddress };
-  logger.info({ grpc: server.grpcAddress, ...http, ...metrics, models: greeting.models.length }, 'serving');
+  const page =
+    server.metricsAddress !== '' && hasConsole(options)
+      ? { console: `http://${server.metricsAddress}/console` }
+      : {};
+  const models = greeting.models.length;
+  logger.info({ grpc: server.grpcAddress, ...http, ...metrics, ...page, models }, 'serving');
   const pretty =
     options.log.format === 'pretty' || (options.log.format === 'auto' && terminal.stdout.isTTY === true);
   if (options.log.level === 'silent') return;
