@@ -55,6 +55,8 @@ export async function reloadUnderLoad(plan: ReloadPlan): Promise<ReloadOutcome> 
     }
   }
   await load.stop();
+  // All that it printed is there once it has ended.
+  assert.equal(await server.stop(), 0);
   const reloads = server.output().split('model reloaded').length - 1;
   assert.equal(reloads, plan.modelReloads);
   return { answered: load.answered, failures: load.failures, readings };
