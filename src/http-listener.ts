@@ -70,7 +70,10 @@ export async function listenHttp(
         healthRoute: http.healthRoute,
         sagemakerModels: http.sagemakerModels ?? '',
       });
-      return createPages?.({ ...served, dialects, abilities: abilitiesOf(served) }) ?? dialects;
+      return (
+        createPages?.({ ...served, clock: context.clock, dialects, abilities: abilitiesOf(served) }) ??
+        dialects
+      );
     },
     limits,
   });

@@ -64,6 +64,7 @@ async function openFront(names: readonly DialectName[], switched: 'on' | 'off') 
         catalog,
         abilities: { controls: able, changesSettings: able, sharesMemory: able, monitors: able },
         serverVersion: '1',
+        clock: systemClock,
         grpc: () => undefined,
       }),
     around(route, endpoint) {

@@ -4,6 +4,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
+import { createPages } from '../../../src/transport/http/pages/create-pages.ts';
+import type { Dialect } from '../../../src/transport/http/dialect.ts';
+import { errorReply } from '../../../src/transport/http/status.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { fakeCatalog } from '../../support/fake-catalog.ts';
+import { TestFront } from './support/front.ts';
 import { models } from '../protocol/support/models.ts';
 import { Serving } from '../protocol/support/serving.ts';
 import type { ServedModel } from '../protocol/support/serving.ts';
@@ -195,5 +201,35 @@ describe('a server without pages', () => {
     const base = `http://${serving.server.httpAddress}`;
     assert.equal((await fetch(`${base}/`)).status, 404);
     assert.equal((await fetch(`${base}/`, { headers: browser })).status, 200);
+  });
+});
+
+describe('the description', () => {
+  it('is made once for readers of the same second, and anew after it', async () => {
+    const clock = new FakeClock();
+    let made = 0;
+    const counting: Dialect = {
+      endpoints: new Map(),
+      errorReply,
+      describe() {
+        made++;
+        return Promise.resolve({ paths: {}, schemas: {} });
+      },
+    };
+    const dialects = createPages({
+      catalog: fakeCatalog([]),
+      dialects: [counting],
+      abilities: { controls: false, changesSettings: false, sharesMemory: false, monitors: false },
+      serverVersion: '1',
+      clock,
+      grpc: () => undefined,
+    });
+    await using front = await TestFront.start({ createDialects: () => dialects });
+    const read = async (): Promise<number> => (await fetch(`${front.url}/openapi.json`)).status;
+    assert.deepEqual(await Promise.all([read(), read(), read()]), [200, 200, 200]);
+    assert.equal(made, 1);
+    clock.advance(1000);
+    assert.equal(await read(), 200);
+    assert.equal(made, 2);
   });
 });

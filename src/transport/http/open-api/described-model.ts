@@ -21,7 +21,7 @@ export interface DescribedModel {
 }
 
 /** Further models are described by the paths that all models have. */
-export const maxDescribed = 200;
+const maxDescribed = 50;
 
 /** The models that are ready, in the order of their names. */
 export function describedModels(catalog: ModelCatalog): readonly DescribedModel[] {

@@ -1,9 +1,10 @@
 import type { ModelCatalog } from '../../../inference/catalog.ts';
 import { anonymous } from '../../../inference/principal.ts';
+import type { Clock } from '../../../util/clock.ts';
 import type { Dialect } from '../dialect.ts';
 import { reads, type Endpoint, type HttpCall } from '../http-call.ts';
 import type { ProtocolAbilities } from '../open-api/protocol-part.ts';
-import { jsonReply, type HttpReply } from '../reply.ts';
+import { jsonPieces, jsonReply, type HttpReply } from '../reply.ts';
 import { errorReply } from '../status.ts';
 import { PageAsset } from './page-assets.ts';
 
@@ -14,6 +15,7 @@ export interface PagedFront {
   readonly dialects: readonly Dialect[];
   readonly abilities: ProtocolAbilities;
   readonly serverVersion: string;
+  readonly clock: Clock;
   /** Where gRPC is, for calls that are shown; undefined where it is off. */
   readonly grpc: () => GrpcPlace | undefined;
 }
@@ -46,7 +48,8 @@ const assets = [
 export function createPages(front: PagedFront): readonly Dialect[] {
   const { catalog, dialects, serverVersion: version, grpc } = front;
   const plain = dialects.some(({ endpoints }) => endpoints.has('/v1/models/{model}/predict'));
-  const openApi = reads('infer', async () => jsonReply(await describeFront(front)));
+  const described = new Described(front);
+  const openApi = reads('infer', async () => jsonPieces([await described.text()]));
   const served = reads('infer', async ({ context }) => {
     const { servedModels } = await import('./served-models.ts');
     const keyed = context.principal.name !== anonymous.name;
@@ -60,6 +63,29 @@ export function createPages(front: PagedFront): readonly Dialect[] {
   ]);
   const root = new Map([['/', landing(dialects.find(({ endpoints }) => endpoints.has('/')))]]);
   return [dialectOf(root), ...dialects, dialectOf(pages)];
+}
+
+/** Making it anew for each reader would keep requests waiting: it takes 20 ms for 50 models. */
+const describeEveryMs = 1000;
+
+/** The description as text, at most a second old. */
+class Described {
+  readonly #front: PagedFront;
+  #text: Promise<Buffer> | undefined = undefined;
+  #madeAt = 0;
+
+  constructor(front: PagedFront) {
+    this.#front = front;
+  }
+
+  text(): Promise<Buffer> {
+    const now = this.#front.clock.now();
+    if (this.#text === undefined || now - this.#madeAt >= describeEveryMs) {
+      this.#madeAt = now;
+      this.#text = describeFront(this.#front).then((document) => Buffer.from(JSON.stringify(document)));
+    }
+    return this.#text;
+  }
 }
 
 /** Its code is loaded with the first reader. */
