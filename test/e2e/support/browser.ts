@@ -137,12 +137,11 @@ export class Browser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.close();
-    if (this.#child.exitCode === null) {
-      const ended = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
-      await ended;
-    }
+    // The program is a script around the browser: a signal would end the script alone.
+    const ended = once(this.#child, 'exit');
+    this.#session = '';
+    this.#send('Browser.close').catch(() => undefined);
+    if (this.#child.exitCode === null) await ended;
     this.#child.stderr?.destroy();
     this.#profile[Symbol.dispose]();
   }
