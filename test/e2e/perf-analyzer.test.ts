@@ -79,6 +79,7 @@ function assertPlausible(report: Report): void {
 /** Its forms with shared memory do not start where there is no CUDA, not even those with that of the system. */
 const ways = [
   ['gRPC', 'grpc', []],
+  ['gRPC streams', 'grpc', ['--streaming']],
   ['HTTP', 'http', []],
   ['HTTP in JSON', 'http', ['--input-tensor-format', 'json', '--output-tensor-format', 'json']],
 ] as const;

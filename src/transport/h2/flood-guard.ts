@@ -3,11 +3,14 @@ import type { H2Counters } from './counters.ts';
 import type { FloodName, H2Limits } from './limits.ts';
 import { errorCode } from './protocol.ts';
 
+/** DATA frames that a peer receives entitle it to this many PINGs each: grpc-go measures the link with one per round trip. */
+const pingsPerDataFrame = 2;
+
 /**
- * DATA frames that a peer receives entitle it to this many PINGs and WINDOW_UPDATEs each: grpc-go measures the link with
- * a PING per round trip while data flows, and every client returns window.
+ * And to this many WINDOW_UPDATEs: every client returns window, and grpc-core sends three for each message of a stream that
+ * it reads, for the message, for its prefix and for the connection.
  */
-const earnedPerDataFrame = 2;
+const windowUpdatesPerDataFrame = 8;
 
 /**
  * Requests entitle their peer to this many WINDOW_UPDATEs each, whatever comes back: grpc-core sends one or two for every
@@ -23,7 +26,7 @@ export class FloodGuard {
   readonly #limits: H2Limits;
   readonly #counters: H2Counters;
   readonly #counts: Record<FloodName, number>;
-  #earned = 0;
+  #dataFrames = 0;
   #opened = 0;
   #answered = 0;
   #startedAt: number;
@@ -45,8 +48,8 @@ export class FloodGuard {
   }
 
   /** We sent the peer a DATA frame. */
-  earn(): void {
-    this.#earned += earnedPerDataFrame;
+  noteData(): void {
+    this.#dataFrames += 1;
   }
 
   /** The peer opened a stream. */
@@ -72,8 +75,9 @@ export class FloodGuard {
 
   /** What the traffic of this window explains. */
   #allowance(name: FloodName): number {
-    if (name === 'pings') return this.#earned;
-    if (name === 'windowUpdates') return this.#earned + windowUpdatesPerStream * this.#opened;
+    if (name === 'pings') return pingsPerDataFrame * this.#dataFrames;
+    if (name === 'windowUpdates')
+      return windowUpdatesPerDataFrame * this.#dataFrames + windowUpdatesPerStream * this.#opened;
     // RST_STREAM may cross the answer on its way: deadlines pass on both sides at the same time.
     if (name === 'unknownFrames') return this.#opened;
     // Clients that hedge cancel every second request; what a rapid reset costs is work for nothing.
@@ -82,7 +86,7 @@ export class FloodGuard {
 
   #restart(now: number): void {
     this.#startedAt = now;
-    this.#earned = 0;
+    this.#dataFrames = 0;
     this.#opened = 0;
     this.#answered = 0;
     const counts = this.#counts;

@@ -118,7 +118,7 @@ export class Sender {
     writeFrameHeader(buffer, at, trailers.length, trailersFrame);
     writeUint32(buffer, at + 5, id);
     copyInto(buffer, at + frameHeaderBytes, trailers);
-    this.#guard.earn();
+    this.#guard.noteData();
     this.#finish(stream);
     return true;
   }
@@ -257,7 +257,7 @@ export class Sender {
       queue.take(size, output);
       stream.release(size);
       queue.progressAt = this.#host.now;
-      this.#guard.earn();
+      this.#guard.noteData();
     }
     return true;
   }

@@ -67,6 +67,21 @@ describe('floods', () => {
     assert.equal(test.goAwayCode(), undefined);
   });
 
+  it('do not include the window updates with which grpc-core reads the messages of a long stream', () => {
+    const test = new TestConnection({ ...floodsOf('windowUpdates', 2) });
+    test.socket.receive(request(1));
+    const { stream } = test.sink;
+    stream.sendHeaders(blocks.headers);
+    for (let turn = 0; turn < 100; turn++) {
+      stream.sendData([Buffer.from('x')]);
+      const updates = [frame(8, 0, 1, uint32(1)), frame(8, 0, 1, uint32(5)), frame(8, 0, 0, uint32(1))];
+      test.socket.receive(...updates);
+    }
+    assert.equal(test.goAwayCode(), undefined);
+    for (let turn = 0; turn < 600; turn++) test.socket.receive(frame(8, 0, 1, uint32(1)));
+    assert.equal(test.goAwayCode(), enhanceYourCalm);
+  });
+
   it('do not include what a client sends around calls that fail without data', () => {
     const test = new TestConnection({
       floods: { ...defaultLimits.floods, windowUpdates: 2, unknownFrames: 2 },
