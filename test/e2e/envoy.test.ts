@@ -33,6 +33,11 @@ class Load {
     await this.#done;
   }
 
+  /** Ends it also where the test has failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
   async #run(number: number): Promise<void> {
     for (let call = 0; !this.#going.signal.aborted; call++) {
       try {
@@ -116,7 +121,7 @@ for (const transport of ['h2', 'grpc-js'] as const) {
 
     test('connections that reach their age are replaced under load, and no request fails', async () => {
       const before = await envoy.clusterStat('upstream_cx_close_notify');
-      const load = new Load(client);
+      await using load = new Load(client);
       await envoy.until('upstream_cx_close_notify', (value) => value >= before + 4);
       await load.stop();
       assert.deepEqual(load.failures, []);
@@ -124,7 +129,7 @@ for (const transport of ['h2', 'grpc-js'] as const) {
     });
 
     test('both are stopped and started again under load, one after the other, and no request fails', async () => {
-      const load = new Load(client);
+      await using load = new Load(client);
       for (const [index, server] of [...servers].entries()) {
         const before = load.answered;
         assert.equal(await server.stop(), 0);
@@ -134,9 +139,11 @@ for (const transport of ['h2', 'grpc-js'] as const) {
         servers[index] = again;
         await envoy.until('membership_healthy', (value) => value === 2);
         const whenBack = load.answered;
-        while (load.answered < whenBack + 200) await successes(again);
         assert.ok(whenBack > whileOne && whileOne > before, 'the other one answered alone');
-        assert.ok((await successes(again)) > 50, 'the one that came back takes its part');
+        // Envoy sends it requests once it has connected again.
+        while ((await successes(again)) <= 50) {
+          assert.ok(load.answered < whenBack + 20_000, 'the one that came back takes its part');
+        }
       }
       await load.stop();
       assert.deepEqual(load.failures, []);
