@@ -145,9 +145,9 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   });
   return {
     hosting: {
-      createRouter(table) {
+      createRouter(table, isComplete) {
         routes = table;
-        return createRouter(table, experiments);
+        return createRouter(table, experiments, isComplete);
       },
       openModel: withProcessing(createModelOpener({ clock, logger }), { clock, logger }),
       openEnsemble,

@@ -98,7 +98,7 @@ class IoThreads implements ServingHost, Serving {
     });
     this.#memory = context.options.security.allowClientShm ? this.#createMemory() : undefined;
     this.hosting = {
-      createRouter: (table) => createRouter(table),
+      createRouter: (table, isComplete) => createRouter(table, undefined, isComplete),
       sessionCopies: context.options.server.ioThreads,
       openModel: (plan) => this.#open(plan),
       openEnsemble: () => this.#open(undefined),

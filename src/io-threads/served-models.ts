@@ -33,6 +33,7 @@ export class ServedModels implements AsyncDisposable {
   readonly #opened = new Map<number, OpenedModel>();
   readonly #served = new Map<number, ReadableVersion>();
   #ready = false;
+  #isComplete = false;
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
@@ -41,7 +42,11 @@ export class ServedModels implements AsyncDisposable {
       random: Math.random,
       ready: (model, version) => this.#table.routes.get(model)?.ready.get(version),
     });
-    this.router = createRouter(() => this.#table.routes, this.experiments);
+    this.router = createRouter(
+      () => this.#table.routes,
+      this.experiments,
+      () => this.#isComplete,
+    );
     this.catalog = createCatalog({ table: this.#table, router: this.router, ready: () => this.#ready });
   }
 
@@ -75,6 +80,7 @@ export class ServedModels implements AsyncDisposable {
   publish({ ready, models, added, splits }: Publication): void {
     for (const target of added) this.#serve(target);
     this.#ready = ready;
+    this.#isComplete ||= ready || models.length > 0;
     this.#table.models.clear();
     for (const { versions, ...model } of models) {
       const states = new Map(Array.from(versions, ([version, state]) => [version, this.#stateOf(state)]));

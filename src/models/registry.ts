@@ -38,7 +38,7 @@ export interface RegistryOptions extends Omit<
   readonly configName?: string | undefined;
   /** The server is ready only while every model that should serve does. */
   readonly strictReadiness: boolean;
-  readonly createRouter: (table: () => RoutingTable) => Router;
+  readonly createRouter: (table: () => RoutingTable, isComplete: () => boolean) => Router;
 }
 
 /** The control plane of models: finds, loads, replaces and unloads them, and says what there is. */
@@ -100,7 +100,10 @@ class Registry implements ModelRegistry {
     this.#options = { ...options };
     this.#table = new ModelTable(options.ensembles.problem);
     this.models = this.#table.models;
-    const router = options.createRouter(() => this.#table.routes);
+    const router = options.createRouter(
+      () => this.#table.routes,
+      () => this.#phase !== 'starting',
+    );
     if (options.controlMode === 'on-demand') this.#residency = this.#openResidency(router, options);
     this.router =
       this.#residency === undefined ? router : { ...router, routeOnDemand: this.#residency.route };

@@ -15,8 +15,13 @@ export interface Baselines {
  * where traffic is divided: a version that is being tried must not reach who does not take part, such as ensembles.
  *
  * @param table the table in force; called for each request.
+ * @param isComplete whether the table has what the server starts with: until then nobody can say that a model is not there.
  */
-export function createRouter(table: () => RoutingTable, baselines?: Baselines): Router {
+export function createRouter(
+  table: () => RoutingTable,
+  baselines?: Baselines,
+  isComplete: () => boolean = () => true,
+): Router {
   return {
     route(model, version) {
       if (version === '' && baselines !== undefined && baselines.size > 0) {
@@ -27,6 +32,9 @@ export function createRouter(table: () => RoutingTable, baselines?: Baselines): 
       if (routes !== undefined) {
         const target = version === '' ? routes.newest : routes.ready.get(version);
         if (target !== undefined) return target;
+      }
+      if (routes === undefined && !isComplete()) {
+        throw notReady(model, version === '' ? '' : parseVersion(version));
       }
       return findOrRefuse(model, version, routes);
     },

@@ -47,7 +47,7 @@ export function buildRegistry(
     allowProviderFallback: false,
     allowProcessing: false,
     defaultMaxBatchSize: 32,
-    createRouter,
+    createRouter: (table) => createRouter(table),
     compareRows: () => '',
     joinRequests,
     ensembles: ensembleRules,

@@ -58,6 +58,19 @@ const refusals: readonly (readonly [string, string, AbsentVersion | undefined, s
   ['gone', '', 'loading', 'unavailable', /'gone' is not at ready state$/],
 ];
 
+test('while the server starts, a model that is not known yet may still come', () => {
+  const starting = createRouter(
+    () => tableOf(),
+    undefined,
+    () => false,
+  );
+  assert.equal(starting.route('m', ''), ten);
+  const refusal = refusalOf(() => starting.route('later', ''));
+  assert.equal(refusal.code, 'unavailable');
+  assert.match(refusal.message, /'later' is not at ready state$/);
+  assert.equal(refusalOf(() => starting.route('m', '7')).code, 'not_found');
+});
+
 for (const [model, version, absent, code, text] of refusals) {
   test(`'${model}' version '${version}' is ${code} when version 2 is ${absent ?? 'not there'}`, () => {
     const table = tableOf(absent === undefined ? {} : { 2: absent });
