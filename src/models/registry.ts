@@ -5,16 +5,17 @@ import type { Router } from '../inference/target.ts';
 import { printable } from '../util/printable.ts';
 import { createCatalog } from './catalog.ts';
 import { stepCycle, stepModels } from './ensemble-config.ts';
+import { loadInOrder } from './load-in-order.ts';
+import { filesNeedConfig, leadsBack, notListed, pollFailed } from './load-refusals.ts';
 import { ManagedModel, serverStopping, type ManagedModelTools, type WantedModel } from './managed-model.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { modelAtPlace } from './model-place.ts';
 import { ModelTable, type ModelState } from './model-table.ts';
-import { contentStamp } from './content-digest.ts';
-import type { ModelSource } from './model-source.ts';
 import { writeOverride } from './override-files.ts';
 import { Residency } from './residency.ts';
-import { listModels, type RepositoryListing } from './repository.ts';
+import type { RepositoryListing } from './repository.ts';
 import type { ServedVersion } from './version-state.ts';
+import { namesIn, WatchedRepositories } from './watched-repositories.ts';
 
 export interface RegistryOptions extends Omit<
   ManagedModelTools,
@@ -82,11 +83,7 @@ class Registry implements ModelRegistry {
   readonly #options: RegistryOptions;
   readonly models: ReadonlyMap<string, ModelState>;
   readonly #table: ModelTable<ManagedModel>;
-  /** Contents when a model was last loaded from a repository; mode poll looks for differences. */
-  readonly #stamps = new Map<string, string>();
-  /** Names that were in a repository; mode poll unloads those that no longer are. */
-  readonly #listed = new Set<string>();
-  #warned: ReadonlySet<string> = new Set();
+  readonly #repositories: WatchedRepositories;
   readonly #tools: ManagedModelTools;
   readonly #memory: MemoryBudget;
   #loads: Promise<unknown> = Promise.resolve();
@@ -100,6 +97,7 @@ class Registry implements ModelRegistry {
     this.#options = { ...options };
     this.#table = new ModelTable(options.ensembles.problem);
     this.models = this.#table.models;
+    this.#repositories = new WatchedRepositories(options.repositories, options.configName, options.logger);
     const router = options.createRouter(
       () => this.#table.routes,
       () => this.#phase !== 'starting',
@@ -137,7 +135,7 @@ class Registry implements ModelRegistry {
       {
         router,
         serves,
-        exists: (model) => this.#listed.has(model),
+        exists: (model) => this.#repositories.has(model),
         load: (model) => this.#load(model, { config: undefined, files: new Map() }),
         unload: (model) => this.#unload(model, true),
         evictable: () =>
@@ -190,14 +188,8 @@ class Registry implements ModelRegistry {
 
   /** Reads the repositories; every name in them is in the index from then on. */
   async #list(): Promise<RepositoryListing> {
-    const { repositories, configName, logger } = this.#options;
-    const listing = await listModels(repositories, configName);
-    for (const warning of listing.warnings) if (!this.#warned.has(warning)) logger.warn({}, warning);
-    this.#warned = new Set(listing.warnings);
-    for (const name of namesIn(listing)) {
-      this.#listed.add(name);
-      this.#manage(name);
-    }
+    const listing = await this.#repositories.list();
+    for (const name of namesIn(listing)) this.#manage(name);
     this.#table.changed();
     return listing;
   }
@@ -212,27 +204,13 @@ class Registry implements ModelRegistry {
   }
 
   /** Steps before the ensembles that run them, also steps that nobody asked for and that are not ready. */
-  async #loadAll(listing: RepositoryListing, wanted: ReadonlySet<string>): Promise<void> {
-    const stepsOf = (name: string): readonly string[] => stepsIn(listing, name);
-    const begun = new Map<string, Promise<void>>();
-    const load = (name: string): Promise<void> => {
-      const earlier = begun.get(name);
-      if (earlier !== undefined) return earlier;
-      const loading = loadAfterSteps(name);
-      begun.set(name, loading);
-      return loading;
-    };
-    const loadAfterSteps = async (name: string): Promise<void> => {
-      const cycle = stepCycle(name, stepsOf);
-      if (cycle !== undefined) {
-        this.#manage(name).refuse(`its steps lead back to it: ${cycle.join(' -> ')}`);
-        return;
-      }
-      const needed = stepsOf(name).filter((step) => wanted.has(step) || this.#isMissing(listing, step));
-      await Promise.all(needed.map(load));
-      await this.#loadFrom(listing, name);
-    };
-    await Promise.all(Array.from(wanted, load));
+  #loadAll(listing: RepositoryListing, wanted: ReadonlySet<string>): Promise<void> {
+    return loadInOrder(wanted, {
+      stepsOf: (name) => stepsIn(listing, name),
+      isMissing: (step) => this.#isMissing(listing, step),
+      load: (name) => this.#loadFrom(listing, name),
+      refuse: (name, cycle) => this.#manage(name).refuse(`its steps lead back to it: ${cycle.join(' -> ')}`),
+    });
   }
 
   /** It could be loaded, and nothing of it serves. */
@@ -245,18 +223,12 @@ class Registry implements ModelRegistry {
     const model = this.#manage(name);
     const source = listing.models.get(name);
     if (source === undefined) {
-      this.#stamps.delete(name);
+      this.#repositories.forgetContent(name);
       model.refuse(listing.refused.get(name) ?? 'it is in no repository');
       return;
     }
-    await this.#remember(source);
+    await this.#repositories.remember(source);
     await model.load({ source, configOverride: undefined }).catch(() => undefined);
-  }
-
-  /** Before the load: what changes during it is seen as a change afterwards. */
-  async #remember(source: ModelSource): Promise<void> {
-    const stamp = await stampOf(source);
-    if (stamp !== undefined) this.#stamps.set(source.name, stamp);
   }
 
   async #load(name: string, overrides: LoadWish): Promise<void> {
@@ -291,7 +263,7 @@ class Registry implements ModelRegistry {
     const listing = await this.#listFor(name);
     const source = listing.models.get(name);
     if (source === undefined) throw notListed(name, listing.refused.get(name));
-    await this.#remember(source);
+    await this.#repositories.remember(source);
     return source;
   }
 
@@ -356,8 +328,7 @@ class Registry implements ModelRegistry {
     const listing = await this.#list();
     const changed = new Set<string>();
     for (const source of listing.models.values()) {
-      const now = await stampOf(source);
-      if (now !== undefined && now !== this.#stamps.get(source.name) && this.#follows(source.name)) {
+      if (this.#follows(source.name) && (await this.#repositories.isChanged(source))) {
         changed.add(source.name);
       }
     }
@@ -370,8 +341,7 @@ class Registry implements ModelRegistry {
     for (const [name, problem] of listing.refused) {
       if (this.#manage(name).problem !== problem) await this.#loadFrom(listing, name);
     }
-    const present = new Set(namesIn(listing));
-    for (const name of this.#listed) if (!present.has(name)) await this.#forget(name);
+    for (const name of this.#repositories.missingFrom(listing)) await this.#forget(name);
   }
 
   /** On demand, changes concern what is loaded. */
@@ -380,16 +350,11 @@ class Registry implements ModelRegistry {
   }
 
   async #forget(name: string): Promise<void> {
-    this.#listed.delete(name);
-    this.#stamps.delete(name);
+    this.#repositories.forget(name);
     await this.#table.models.get(name)?.unload();
     this.#table.models.delete(name);
     this.#table.changed();
   }
-}
-
-function namesIn({ models, refused }: RepositoryListing): string[] {
-  return [...models.keys(), ...refused.keys()];
 }
 
 /** By its configuration in the repository. */
@@ -403,38 +368,4 @@ function servedSteps({ versions }: ModelState): readonly string[] {
   return [...versions.values()].flatMap((state) =>
     state.kind === 'ready' ? (state.served.target.ensemble?.steps.map((step) => step.model) ?? []) : [],
   );
-}
-
-/** undefined when the model's folder cannot be read just now: the next look tells more. */
-function stampOf(source: ModelSource): Promise<string | undefined> {
-  return contentStamp(source).catch(() => undefined);
-}
-
-function filesNeedConfig(model: string): ServingError {
-  return new ServingError(
-    'invalid_argument',
-    `load failed for model '${printable(model)}': files are given without the configuration that they need (parameter 'config')`,
-    { reason: 'MODEL_LOAD_FAILED' },
-  );
-}
-
-function leadsBack(model: string, cycle: readonly string[]): ServingError {
-  return new ServingError(
-    'invalid_argument',
-    `load failed for model '${printable(model)}': its steps lead back to it: ${cycle.map((name) => printable(name)).join(' -> ')}`,
-    { reason: 'MODEL_LOAD_FAILED' },
-  );
-}
-
-function pollFailed(model: string): string {
-  return `failed to load '${printable(model)}', failed to poll from model repository`;
-}
-
-/** @param problem why the model is refused; undefined when it is in no repository. */
-function notListed(model: string, problem: string | undefined): ServingError {
-  return problem === undefined
-    ? new ServingError('not_found', pollFailed(model), { reason: 'MODEL_NOT_FOUND' })
-    : new ServingError('invalid_argument', `${pollFailed(model)}: ${problem}`, {
-        reason: 'MODEL_LOAD_FAILED',
-      });
 }
