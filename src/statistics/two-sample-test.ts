@@ -40,15 +40,24 @@ export interface TwoSampleState {
 /** Odds of the candidate over those of the line: a fair bet is on all at once, and lives on the one that comes true. */
 const oddsRatios = [1.3, 2, 4, 12] as const;
 
-/** Observations of the baseline from which bets are made: before, its mean is hardly known. */
+/** Observations of the baseline that the first block has at least: with fewer, its mean would hardly be known after it. */
 const leastBaseline = 20;
+
+/** Means of the baseline that the first block is bet on, of which nothing is known yet. */
+const firstMeans = [0.001, 0.01, 0.1, 0.5, 0.9] as const;
+
+/**
+ * The part of the wealth that is at stake then. The first block may be all there ever is, and gross harm in it has to be found; what
+ * is lost when there is none delays what comes later by a tenth of one unit of evidence.
+ */
+const firstStake = 0.1;
 
 /**
  * Compares the means of two streams of values in 0..1 (failures as 1 and successes as 0, for example) and may be looked at
  * after every observation, for as long as one likes: the probability of ever refuting a true claim is at most `alpha`.
  *
  * It is a test by betting, exact for any number of observations and any distribution. Observations are bet on in blocks of both
- * arms. With a and b the means bet on, a' and b' their projection on the line, each observation x of the candidate multiplies
+ * arms: the first by means that are fixed in advance, each later one by what was learned before it. With a and b the means bet on, a' and b' their projection on the line, each observation x of the candidate multiplies
  * the wealth by (a/a')^x ((1-a)/(1-a'))^(1-x), and those of the baseline likewise. The logarithm of the expected product is concave
  * in the true means, 0 at the projection, and its slope there is that of the divergence, which a point of the claim's
  * convex side can only be behind: so wealth does not grow in expectation while the claim is true, and Ville's inequality bounds
@@ -85,8 +94,11 @@ export class TwoSampleTest {
   observe(arm: Arm, sum: number, count = 1): void {
     if (!(count > 0) || Number.isNaN(sum)) return;
     (arm === 'candidate' ? this.#waitingCandidate : this.#waitingBaseline).add(sum, count);
-    if (this.#waitingCandidate.count === 0 || this.#waitingBaseline.count === 0) return;
-    if (this.#baseline.count >= leastBaseline) this.#bet();
+    const isFirst = this.#baseline.count === 0;
+    const least = isFirst ? leastBaseline : 1;
+    if (this.#waitingCandidate.count === 0 || this.#waitingBaseline.count < least) return;
+    if (isFirst) this.#betFirst();
+    else this.#bet();
     this.#candidate.add(this.#waitingCandidate.sum, this.#waitingCandidate.count);
     this.#baseline.add(this.#waitingBaseline.sum, this.#waitingBaseline.count);
     this.#waitingCandidate.clear();
@@ -118,16 +130,29 @@ export class TwoSampleTest {
     };
   }
 
+  #betFirst(): void {
+    const gains = firstMeans.flatMap((mean) => oddsRatios.map((oddsRatio) => this.#gainAt(mean, oddsRatio)));
+    const staked = Math.log(firstStake) + logMeanExp(gains);
+    const kept = Math.log(1 - firstStake);
+    this.#logWealth.fill(Math.log(2) + logMeanExp([staked, kept]));
+    this.#highest = Math.max(this.#highest, this.#wealth());
+  }
+
   #bet(): void {
-    const { ratio, margin, claim } = this.#question;
     const baseline = this.#baseline.smoothed();
-    const line = Math.min(Math.max(ratio * baseline + margin, 1e-9), 1 - 1e-9);
-    const odds = line / (1 - line);
     for (const [index, oddsRatio] of oddsRatios.entries()) {
-      const betOdds = claim === 'at-most' ? odds * oddsRatio : odds / oddsRatio;
-      this.#logWealth[index] = (this.#logWealth[index] ?? 0) + this.#gain(betOdds / (1 + betOdds), baseline);
+      this.#logWealth[index] = (this.#logWealth[index] ?? 0) + this.#gainAt(baseline, oddsRatio);
     }
     this.#highest = Math.max(this.#highest, this.#wealth());
+  }
+
+  /** What is gained by a bet that the candidate is so far from the line, the baseline having that mean. */
+  #gainAt(baseline: number, oddsRatio: number): number {
+    const { ratio, margin, claim } = this.#question;
+    const line = Math.min(Math.max(ratio * baseline + margin, 1e-9), 1 - 1e-9);
+    const odds = line / (1 - line);
+    const betOdds = claim === 'at-most' ? odds * oddsRatio : odds / oddsRatio;
+    return this.#gain(betOdds / (1 + betOdds), baseline);
   }
 
   /** By how much the logarithm of the wealth changes that was bet on these means. */
@@ -145,10 +170,7 @@ export class TwoSampleTest {
 
   /** Natural logarithm of the mean over all bets. */
   #wealth(): number {
-    const most = Math.max(...this.#logWealth);
-    let sum = 0;
-    for (const log of this.#logWealth) sum += Math.exp(log - most);
-    return most + Math.log(sum / this.#logWealth.length);
+    return logMeanExp(this.#logWealth);
   }
 
   #take(state: object): boolean {
@@ -180,6 +202,14 @@ function total(seen: Stream, waiting: Stream): Stream {
   sum.add(seen.sum, seen.count);
   sum.add(waiting.sum, waiting.count);
   return sum;
+}
+
+/** Natural logarithm of the mean of what these are logarithms of. */
+function logMeanExp(logs: ArrayLike<number> & Iterable<number>): number {
+  const most = Math.max(...logs);
+  let sum = 0;
+  for (const log of logs) sum += Math.exp(log - most);
+  return most + Math.log(sum / logs.length);
 }
 
 /** Log likelihood of observations under one mean over that under another. */

@@ -23,6 +23,22 @@ for (const [title, harm, why] of harms) {
   });
 }
 
+test('a step that is over after one look is judged by what that look has seen', () => {
+  const quick = readPlan({ model: 'm', stable: 1, candidate: 2, minutes: 0, samples: 100, steps: [20, 100] });
+  const candidate = { ...goodVersion, invalidRate: 1 };
+  for (const requestsPerTick of [600, 2000, 20_000]) {
+    const outcome = simulateRollout({
+      plan: quick,
+      stable: goodVersion,
+      candidate,
+      seed: 1,
+      requestsPerTick,
+    });
+    assert.equal(outcome.end, 'roll_back', `${requestsPerTick} requests`);
+    assert.match(outcome.why, /^invalid: 100 %/);
+  }
+});
+
 test('a candidate that is as good is promoted', () => {
   for (let seed = 0; seed < 5; seed++) {
     const outcome = simulateRollout({ plan, stable: goodVersion, candidate: goodVersion, seed });

@@ -98,6 +98,40 @@ test('a rise of failures from 1 to 5 % is found within some hundred requests of 
   assert.equal(shareRefuted(found), 1);
 });
 
+test('harm is found although everything came at once, and only where there is harm', () => {
+  const random = seededRandom(11);
+  const draw = (count: number, mean: number): number => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) if (random() < mean) sum++;
+    return sum;
+  };
+  for (const [baseline, candidate, least, most] of [
+    [0, 1, 1, 1],
+    [0.01, 0.2, 0.9, 1],
+    [0.001, 0.001, 0, 0.05],
+    [0.01, 0.01, 0, 0.05],
+    [0.3, 0.3, 0, 0.05],
+    [0.95, 0.95, 0, 0.05],
+  ] as const) {
+    let refuted = 0;
+    for (let run = 0; run < 200; run++) {
+      const comparison = new TwoSampleTest(equal);
+      comparison.observe('candidate', draw(100, candidate), 100);
+      comparison.observe('baseline', draw(400, baseline), 400);
+      if (comparison.finding().refuted) refuted++;
+    }
+    const share = refuted / 200;
+    assert.ok(share >= least && share <= most, `${candidate} against ${baseline}: ${share}`);
+  }
+});
+
+test('a first block that was no harm hides none that comes later', () => {
+  const comparison = new TwoSampleTest(equal);
+  comparison.observe('candidate', 300, 10_000);
+  comparison.observe('baseline', 300, 10_000);
+  assert.ok(comparison.finding().eValue > 0.85);
+});
+
 test('that a candidate is not worse by a margin is shown when it is not', () => {
   const question: TwoSampleQuestion = { ...equal, claim: 'at-least', margin: 0.02 };
   const found = runs(20, question, { baseline: 0.01, candidate: 0.01, weight: 0.5, most: 4000 });
