@@ -39,8 +39,7 @@ export interface DataPlaneParts extends ListenContext {
   readonly options: Options;
   readonly router: Router;
   readonly experiments: Stages['experiments'];
-  /** Left out where models are not monitored. */
-  readonly quality?: ModelQuality;
+  readonly quality: ModelQuality;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly settings: ServerSettings;

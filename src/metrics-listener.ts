@@ -46,7 +46,7 @@ export async function listenMetrics(
     sources: {
       versions: () => versionsOf(registry),
       observe: () => serving.observe(),
-      quality: () => serving.quality?.().map((report) => qualityOf(report)) ?? [],
+      quality: () => serving.quality().map((report) => qualityOf(report)),
       rollouts: () => rolloutsOf(parts),
       ready: () => registry.catalog.ready(),
       budget,
@@ -80,7 +80,15 @@ export async function listenMetrics(
   }
 }
 
-function qualityOf({ model, version, feedback, inputs, answers }: VersionReport): QualityReading {
+function qualityOf({
+  model,
+  version,
+  feedback,
+  inputs,
+  answers,
+  failures,
+  dropped,
+}: VersionReport): QualityReading {
   const { accepted = 0, unknown = 0, repeated = 0, unfitting = 0 } = feedback ?? {};
   const known = Object.entries(feedback?.metrics ?? {}).filter(
     (entry): entry is [string, number] => entry[1] !== undefined,
@@ -90,6 +98,7 @@ function qualityOf({ model, version, feedback, inputs, answers }: VersionReport)
     version,
     metrics: Object.fromEntries(known),
     labels: { accepted, unknown, repeated, unfitting },
+    unread: { failed: failures, dropped },
     belowBaseline: feedback?.alert?.below,
     medianLagMs: feedback?.labelLag?.medianMs,
     changes: feedback?.changes ?? 0,

@@ -27,14 +27,12 @@ import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
 import { withProcessing } from './processing/with-processing.ts';
-import { ModelMonitors } from './quality/model-monitors.ts';
 import type { VersionReport } from './quality/version-report.ts';
-import { readSecret } from './quality/read-secret.ts';
-import { Webhook } from './quality/webhook.ts';
 import { Experiments } from './routing/experiments.ts';
 import { createRouter } from './routing/router.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
 import { ClientMemory } from './shared-memory/client-memory.ts';
+import { startMonitors } from './start-monitors.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface HostContext {
@@ -79,8 +77,7 @@ export interface Serving {
   readonly traffic: SplitTraffic;
   /** What metrics are made of, besides the statistics of models. */
   observe(): Promise<ServingObservation>;
-  /** Left out where models are not monitored. */
-  readonly quality?: () => readonly VersionReport[];
+  readonly quality: () => readonly VersionReport[];
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
   readonly purge: CachePurge['purge'];
   /** Resolves when every request that comes later meets the models as the registry has them now. */
@@ -119,16 +116,6 @@ function createHostBatcher({ options, clock, logger }: HostContext, limiter: Rat
   return batcher;
 }
 
-/** What happens to the quality of models is told to `--quality-webhook`, where there is one. */
-function openMonitors({ options, clock, logger }: HostContext): ModelMonitors {
-  const { webhook: url, webhookSecretFile } = options.quality;
-  const webhook =
-    url === undefined
-      ? undefined
-      : new Webhook({ url, secret: readSecret(webhookSecretFile), clock, logger });
-  return new ModelMonitors({ clock, logger, webhook });
-}
-
 /** Serves on the thread that calls, beside the control plane. */
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
@@ -137,7 +124,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
   const holds = new TargetHolds();
   const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
   let routes: () => RoutingTable = () => new Map();
-  const monitors = openMonitors(context);
+  const monitors = startMonitors(options, context);
   const experiments = new Experiments({
     clock,
     random: Math.random,
@@ -212,11 +199,10 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         drain: (graceMs) => plane.drain(graceMs),
       };
     },
-    [Symbol.asyncDispose]() {
-      monitors[Symbol.dispose]();
+    async [Symbol.asyncDispose]() {
+      await monitors[Symbol.asyncDispose]();
       sharedMemory?.[Symbol.dispose]();
       batcher[Symbol.dispose]();
-      return Promise.resolve();
     },
   };
 }

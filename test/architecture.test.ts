@@ -81,6 +81,7 @@ const table: Readonly<Record<string, Rule>> = {
     'transport/console',
   ),
   'start-rollouts.ts': stageUser('cache', 'config', 'rollouts'),
+  'start-monitors.ts': stageUser('cache', 'config', 'quality'),
   'access-log.ts': stageUser('transport/grpc', 'transport/http'),
   'trace-methods.ts': stageUser('observability', 'transport/grpc', 'transport/http'),
   'data-plane.ts': stageUser(
@@ -114,6 +115,7 @@ const table: Readonly<Record<string, Rule>> = {
     'sequences',
     'shared-memory',
     'data-plane.ts',
+    'start-monitors.ts',
   ),
   'io-threads': stageUser(
     'admission',
@@ -129,7 +131,9 @@ const table: Readonly<Record<string, Rule>> = {
     'sequences',
     'shared-memory',
     'data-plane.ts',
+    'quality',
     'serving-host.ts',
+    'start-monitors.ts',
   ),
   'server.ts': stageUser(
     'admission',

@@ -78,11 +78,11 @@ export interface Feedback {
 /** What the fronts may do with the quality of models. */
 export interface ModelQuality {
   /** @throws not_found where nobody waits for labels of the model, permission_denied for others' requests. */
-  feedback(feedback: Feedback, caller: Principal): FeedbackCounts;
+  feedback(feedback: Feedback, caller: Principal): FeedbackCounts | Promise<FeedbackCounts>;
   /** JSON, of all versions that are watched where `version` is ''. @throws not_found where none is. */
-  report(model: string, version: string): object;
+  report(model: string, version: string): object | Promise<object>;
   /** What the traffic of a version is compared with, as a profile's file holds it. @throws not_found as above, or while there is none. */
-  profile(model: string, version: string): object;
+  profile(model: string, version: string): object | Promise<object>;
   /** The report as a page. @throws not_found as above. */
-  page(model: string, version: string): string;
+  page(model: string, version: string): string | Promise<string>;
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { createServer as createSocketServer } from 'node:net';
 import type { TargetInspection } from '../batching/inspection.ts';
 import { ServingError } from '../errors.ts';
 import { defaultRestartLimits, restartDelayMs } from '../util/restart-policy.ts';
@@ -16,10 +15,14 @@ import type { ModelCounters } from '../models/version-state.ts';
 import { createSharedStatistics } from '../observability/shared-statistics.ts';
 import type { ServingObservation } from '../observability/observation.ts';
 import { ModelStatistics } from '../observability/statistics.ts';
+import type { VersionReport } from '../quality/version-report.ts';
 import type { HostContext, Serving, ServingHost } from '../serving-host.ts';
 import { ClientMemory } from '../shared-memory/client-memory.ts';
+import { startMonitors } from '../start-monitors.ts';
 import type { Handlers } from './call-port.ts';
+import { checkFree } from './check-free.ts';
 import { LostCounts } from './lost-counts.ts';
+import { MainQuality } from './main-quality.ts';
 import { mergeInspections } from './merge-inspections.ts';
 import { threadName, type IoThreadSetup, type ListenPorts, type MainCalls } from './messages.ts';
 import { ProcessSettings } from './process-settings.ts';
@@ -69,6 +72,7 @@ class IoThreads implements ServingHost, Serving {
   readonly #links: (ThreadLink | undefined)[] = [];
   readonly #handlers: Handlers<MainCalls>;
   readonly #memory: ClientMemory | undefined;
+  readonly #quality: MainQuality;
   readonly #models = new Set<SpreadModel>();
   readonly #memories = new WeakMap<object, readonly SharedArrayBuffer[]>();
   /** When the threads of each index were replaced, as far back as the budget of restarts looks. */
@@ -93,11 +97,13 @@ class IoThreads implements ServingHost, Serving {
       logger: context.logger,
       mayChange: context.options.security.allowSettings,
       tell: async (state) => {
-        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('settings', state))));
+        await this.#ofAll((link) => link.calls.ask('settings', state));
       },
     });
     this.#memory = context.options.security.allowClientShm ? this.#createMemory() : undefined;
+    this.#quality = this.#startQuality();
     this.hosting = {
+      createMonitor: this.#quality.create,
       createRouter: (table, isComplete) => createRouter(table, undefined, isComplete),
       sessionCopies: context.options.server.ioThreads,
       openModel: (plan) => this.#open(plan),
@@ -123,6 +129,7 @@ class IoThreads implements ServingHost, Serving {
       registerRegion: ({ caller, region }) => this.#memory?.register(caller, region),
       unregisterRegion: ({ caller, name }) => this.#memory?.unregister(caller, name),
       log: ({ level, fields, message }) => context.logger[level](fields, message),
+      ...this.#quality.handlers,
     };
     for (let index = 0; index < context.options.server.ioThreads; index++) {
       this.#links.push(this.#start(index));
@@ -182,8 +189,7 @@ class IoThreads implements ServingHost, Serving {
   };
 
   async batching(): Promise<readonly TargetInspection[]> {
-    const readings = this.#alive().map((link) => link.unlessLost(link.calls.ask('inspect', undefined)));
-    return mergeInspections((await Promise.all(readings)).map((reading) => reading ?? []));
+    return mergeInspections(await this.#ofAll((link) => link.calls.ask('inspect', undefined)));
   }
 
   /** In all threads, even if one of them cannot tell other servers. */
@@ -199,14 +205,16 @@ class IoThreads implements ServingHost, Serving {
   }
 
   async observe(): Promise<ServingObservation> {
-    const threads = await Promise.all(
-      this.#alive().map((link) => link.unlessLost(link.calls.ask('observe', undefined))),
-    );
+    const threads = await this.#ofAll((link) => link.calls.ask('observe', undefined));
     return {
       queues: await this.batching(),
-      threads: this.#lostCounts.with(threads.filter((thread) => thread !== undefined)),
+      threads: this.#lostCounts.with(threads),
       ioThreadRestarts: this.#restarts,
     };
+  }
+
+  quality(): readonly VersionReport[] {
+    return this.#quality.reports();
   }
 
   async settled(): Promise<void> {
@@ -217,7 +225,7 @@ class IoThreads implements ServingHost, Serving {
   async drain(graceMs: number): Promise<void> {
     this.#phase = 'draining';
     for (const timer of this.#timers) timer[Symbol.dispose]();
-    await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('drain', { graceMs }))));
+    await this.#ofAll((link) => link.calls.ask('drain', { graceMs }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -226,16 +234,33 @@ class IoThreads implements ServingHost, Serving {
     const alive = this.#alive();
     for (const link of alive) link.calls.tell('end', undefined);
     await Promise.all(alive.map((link) => link.exited));
+    await this.#quality[Symbol.asyncDispose]();
     this.#memory?.[Symbol.dispose]();
+  }
+
+  #startQuality(): MainQuality {
+    const served = (): readonly Target[] => this.#registry?.served().map(({ target }) => target) ?? [];
+    return new MainQuality({
+      clock: this.#context.clock,
+      monitors: startMonitors(this.#context.options, this.#context),
+      ask: () => this.#ofAll((link) => link.calls.ask('sightings', undefined)),
+      targets: () => new Map(served().map((target) => [this.#spreadOf(target).id, target])),
+    });
+  }
+
+  /** What threads that are not lost answer. */
+  async #ofAll<T>(ask: (link: ThreadLink) => Promise<T>): Promise<readonly T[]> {
+    const answers = await Promise.all(this.#alive().map((link) => link.unlessLost(ask(link))));
+    return answers.filter((answer) => answer !== undefined);
   }
 
   #createMemory(): ClientMemory {
     return new ClientMemory({
       publish: async (regions) => {
-        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('regions', regions))));
+        await this.#ofAll((link) => link.calls.ask('regions', regions));
       },
       idle: async (id) => {
-        await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('regionIdle', { id }))));
+        await this.#ofAll((link) => link.calls.ask('regionIdle', { id }));
       },
     });
   }
@@ -335,7 +360,7 @@ class IoThreads implements ServingHost, Serving {
   async #drained(target: Target): Promise<void> {
     this.#publish();
     const { id } = this.#spreadOf(target);
-    await Promise.all(this.#alive().map((link) => link.unlessLost(link.calls.ask('drained', { id }))));
+    await this.#ofAll((link) => link.calls.ask('drained', { id }));
   }
 
   async #thenSettle(run: (registry: ModelRegistry) => Promise<void>): Promise<void> {
@@ -372,14 +397,4 @@ class IoThreads implements ServingHost, Serving {
       memoriesOf: (target) => this.#memories.get(target.statistics) ?? [],
     });
   }
-}
-
-/** Threads that share a port also share it with other processes that would: a second server must be refused. */
-function checkFree(host: string, port: number): Promise<void> {
-  if (port === 0) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const probe = createSocketServer();
-    probe.once('error', reject);
-    probe.listen({ host, port }, () => probe.close(() => resolve()));
-  });
 }

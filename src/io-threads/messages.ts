@@ -1,6 +1,7 @@
 import type { TargetInspection } from '../batching/inspection.ts';
 import type { Options } from '../config/options.ts';
 import type { LoadWish } from '../inference/catalog.ts';
+import type { Feedback, FeedbackCounts } from '../inference/monitoring.ts';
 import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
@@ -16,6 +17,7 @@ import type { ArmReading, TrafficSplits } from '../inference/traffic-split.ts';
 import type { ReadableVersion, VersionState } from '../models/version-state.ts';
 import type { LogLevel } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
+import type { Sighting } from '../quality/request-sampler.ts';
 import type { RegionHandle } from '../shared-memory/region.ts';
 
 /** What an I/O thread is started with. */
@@ -64,6 +66,8 @@ export interface ThreadCalls {
   inspect(asked: undefined): readonly TargetInspection[];
   observe(asked: undefined): ThreadObservation;
   readArms(asked: undefined): readonly ArmReading[];
+  /** What was seen of watched models' requests since the last call. */
+  sightings(asked: undefined): ThreadSightings;
   drain(asked: { readonly graceMs: number }): void;
   /** The last call: the thread ends by itself once it has nothing left. */
   end(asked: undefined): void;
@@ -83,6 +87,28 @@ export interface MainCalls {
   registerRegion(asked: { readonly caller: string; readonly region: SystemRegion }): void;
   unregisterRegion(asked: { readonly caller: string; readonly name: string }): void;
   log(line: LogLine): void;
+  feedback(asked: { readonly feedback: Feedback; readonly caller: Principal }): FeedbackCounts;
+  qualityReport(asked: WatchedModel): object;
+  qualityProfile(asked: WatchedModel): object;
+  qualityPage(asked: WatchedModel): string;
+}
+
+export interface WatchedModel {
+  readonly model: string;
+  /** '' for all. */
+  readonly version: string;
+}
+
+export interface ThreadSightings {
+  /** With the numbers of the models' sessions. */
+  readonly sightings: readonly { readonly id: number; readonly sighting: Sighting }[];
+  readonly unread: readonly {
+    readonly id: number;
+    readonly failures: number;
+    readonly dropped: number;
+    /** The last failure, for the log. */
+    readonly problem: string;
+  }[];
 }
 
 /** Of gRPC and HTTP; 0 picks a free one. */

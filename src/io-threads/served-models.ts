@@ -13,6 +13,7 @@ import { createSharedStatistics } from '../observability/shared-statistics.ts';
 import { Experiments } from '../routing/experiments.ts';
 import { createRouter } from '../routing/router.ts';
 import type { Clock } from '../util/clock.ts';
+import type { ThreadMonitors } from './thread-monitors.ts';
 import type { NewSteps, NewTarget, Opened, Publication, PublishedState, ThreadCalls } from './messages.ts';
 
 export interface ServedModelsOptions {
@@ -20,6 +21,7 @@ export interface ServedModelsOptions {
   readonly index: number;
   readonly openModel: OpenModel;
   readonly clock: Clock;
+  readonly monitors: ThreadMonitors;
   readonly onNotBatchable: (target: Target, reason: string) => void;
 }
 
@@ -109,13 +111,15 @@ export class ServedModels implements AsyncDisposable {
   }: NewTarget): void {
     const opened = this.#opened.get(id);
     if (opened === undefined) throw new Error('bug: a target was published before its sessions were open');
-    const { index, clock, onNotBatchable } = this.#options;
+    const { index, clock, monitors, onNotBatchable } = this.#options;
     const { name, version } = spec;
     const counters = createSharedStatistics({ name, version, clock, memories, writer: index });
     // An earlier thread of this number may have been lost with requests in its queue.
     counters.setPending(0);
     const { executors } = opened;
-    const own: Target = { spec, scheduling, executors, statistics: counters, ensemble, rehearsed, sample };
+    const monitor = monitors.create(id, spec);
+    const counted = { spec, scheduling, executors, statistics: counters };
+    const own: Target = { ...counted, ensemble, rehearsed, sample, monitor };
     const stepped = steps === undefined ? own : withSteps(own, steps);
     const target = processed === undefined ? stepped : withModule(stepped, processed, opened);
     const model = target.sequences?.model ?? target.processing?.model ?? target;

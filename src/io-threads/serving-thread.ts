@@ -15,6 +15,7 @@ import { createModelOpener } from '../execution/model-opener.ts';
 import type { CachePurge } from '../inference/caching.ts';
 import type { ModelControl } from '../inference/catalog.ts';
 import { silentLogger } from '../inference/logger.ts';
+import type { ModelQuality } from '../inference/monitoring.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { ServerSettings } from '../inference/server-settings.ts';
 import type { SharedMemory } from '../inference/shared-memory.ts';
@@ -41,6 +42,7 @@ import {
 } from './messages.ts';
 import { createPortLogger } from './port-logger.ts';
 import { ServedModels } from './served-models.ts';
+import { ThreadMonitors } from './thread-monitors.ts';
 
 /** The thread's end of the channel. Closing it lets the thread end. */
 export interface ThreadEnd extends MessageEnd {
@@ -57,6 +59,7 @@ export class ServingThread {
   readonly #logger: ServerLogger;
   readonly #batcher: Batcher & BatcherInspection & CachePurge & Disposable;
   readonly #models: ServedModels;
+  readonly #monitors: ThreadMonitors;
   readonly #holds = new TargetHolds();
   readonly #authenticator: Authenticator;
   readonly #forwarded = new ForwardedCalls(clock);
@@ -93,9 +96,11 @@ export class ServingThread {
         shared: openShared(options.cache.redis, { clock, logger }),
       },
     );
+    this.#monitors = new ThreadMonitors(clock, options.server.ioThreads);
     this.#models = new ServedModels({
       index,
       clock,
+      monitors: this.#monitors,
       // The cores are shared among the threads; each divides its own part among the instances of a model.
       openModel: withProcessing(
         createModelOpener({ clock, logger, cpuQuota: readCpuQuota() / options.server.ioThreads }),
@@ -148,6 +153,7 @@ export class ServingThread {
       inspect: () => this.#batcher.inspect(),
       observe: () => this.#observe(),
       readArms: () => this.#models.experiments.read(),
+      sightings: () => this.#monitors.take(),
       drain: ({ graceMs }) => this.#drain(graceMs),
       end: () => this.#finish(),
     };
@@ -162,6 +168,7 @@ export class ServingThread {
       experiments: this.#models.experiments,
       control: this.#modelControl(),
       settings: this.#serverSettings(),
+      quality: this.#modelQuality(),
       sharedMemory: this.#memory,
       batcher: this.#batcher,
       holds: this.#holds,
@@ -187,6 +194,16 @@ export class ServingThread {
     return {
       load: (model, overrides) => this.#main.ask('load', { model, overrides }),
       unload: (model, unloadDependents) => this.#main.ask('unload', { model, unloadDependents }),
+    };
+  }
+
+  /** All threads' requests are counted in the main thread. */
+  #modelQuality(): ModelQuality {
+    return {
+      feedback: (feedback, caller) => this.#main.ask('feedback', { feedback, caller }),
+      report: (model, version) => this.#main.ask('qualityReport', { model, version }),
+      profile: (model, version) => this.#main.ask('qualityProfile', { model, version }),
+      page: (model, version) => this.#main.ask('qualityPage', { model, version }),
     };
   }
 

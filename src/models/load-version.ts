@@ -64,7 +64,7 @@ export interface LoadTools extends SessionDefaults {
   readonly sequencesProblem?: string;
   /** Modules beside models are run; otherwise models that have one are refused. */
   readonly allowProcessing: boolean;
-  /** Watches a version's answers; left out where that is not possible. */
+  /** Watches a version's answers; left out where nobody does. */
   readonly createMonitor?: CreateMonitor;
   readonly ensembles: EnsembleRules;
   /** Stands for the sessions of a version that has none. */
@@ -82,13 +82,10 @@ export type CreateMonitor = (spec: ModelSpec, plan: MonitoringPlan) => Promise<M
 /** Who watches the answers of a version; undefined where its file does not ask for it. */
 export async function monitorOf(
   spec: ModelSpec,
-  { createMonitor, logger }: Pick<LoadTools, 'createMonitor' | 'logger'>,
+  { createMonitor }: Pick<LoadTools, 'createMonitor'>,
 ): Promise<Monitor | undefined> {
   const plan = spec.features?.monitoring;
-  if (plan === undefined || createMonitor !== undefined) return plan && createMonitor?.(spec, plan);
-  const { name: model, version } = spec;
-  logger.warn({ model, version }, 'the model is not monitored: I/O threads do not');
-  return undefined;
+  return plan && createMonitor?.(spec, plan);
 }
 
 /** A version found in the repository, with the configuration that is to hold for it. */

@@ -1,5 +1,5 @@
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
-import { maxFeatures } from './profile.ts';
+import { maxFeatures } from './profile-format.ts';
 
 /** A tensor of a model as rows of values. */
 export interface RowTensor {

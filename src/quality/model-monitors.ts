@@ -26,7 +26,7 @@ export interface MonitorsOptions extends Pick<VersionMonitorTools, 'clock' | 'lo
 const mostLabels = 10_000;
 
 /** The monitors of all versions that serve; they go with their targets. */
-export class ModelMonitors implements ModelQuality, Disposable {
+export class ModelMonitors implements ModelQuality, AsyncDisposable {
   readonly #tools: VersionMonitorTools;
   readonly #webhook: Webhook | undefined;
   readonly #monitors = new WeakMap<Monitor, VersionMonitor>();
@@ -45,8 +45,9 @@ export class ModelMonitors implements ModelQuality, Disposable {
     };
   }
 
-  [Symbol.dispose](): void {
+  [Symbol.asyncDispose](): Promise<void> {
     this.#webhook?.[Symbol.dispose]();
+    return Promise.resolve();
   }
 
   /** What watches is loaded with the first model that wants it. @throws ServingError for a reference that is none. */
@@ -55,6 +56,11 @@ export class ModelMonitors implements ModelQuality, Disposable {
     const monitor = new Created(spec, plan, this.#tools);
     this.#monitors.set(monitor, monitor);
     return monitor;
+  }
+
+  /** Who counts for a target. */
+  of(target: Target | undefined): VersionMonitor | undefined {
+    return target?.monitor && this.#monitors.get(target.monitor);
   }
 
   /** @param targets all that serve now; read at each call. */

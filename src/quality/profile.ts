@@ -1,14 +1,11 @@
 import { z } from 'zod';
-import { profileFormat } from './profile-format.ts';
+import { maxFeatures, profileFormat } from './profile-format.ts';
 
 /** Bins of numbers between the least and the greatest value: quantiles, so that each is equally likely. */
 export const quantileBins = 20;
 
 /** Categories that are counted by name; others are counted together. */
 export const maxCategories = 50;
-
-/** Features of a model that are watched at most. */
-export const maxFeatures = 4096;
 
 const count = z.number().nonnegative();
 const shared = { name: z.string().max(256), missing: count };

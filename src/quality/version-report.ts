@@ -22,10 +22,12 @@ export interface VersionReport {
   readonly answers: SideReport | undefined;
   /** Answers that could not be looked at. */
   readonly failures: number;
+  /** Requests that were not looked at because too many came at once. */
+  readonly dropped: number;
 }
 
 export function reportOf(monitor: VersionMonitor): VersionReport {
-  const { model, version, failures } = monitor;
+  const { model, version, failures, dropped } = monitor;
   return {
     model,
     version,
@@ -33,6 +35,7 @@ export function reportOf(monitor: VersionMonitor): VersionReport {
     inputs: sideOf(monitor.inputs),
     answers: sideOf(monitor.answers),
     failures,
+    dropped,
   };
 }
 

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { cpSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -224,3 +225,40 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
     }
   });
 });
+
+const twoCores = availableParallelism() < 2 ? 'needs two cores' : false;
+
+test(
+  'I/O threads: any connection brings the label of a request of any other',
+  { skip: twoCores },
+  async () => {
+    using folder = new TemporaryFolder();
+    cpSync(iris, join(folder.path, 'iris'), { recursive: true });
+    writeFileSync(join(folder.path, 'iris', 'model.yaml'), modelFile);
+    await using server = await startServer({
+      repository: join(folder.path, 'iris'),
+      args: ['--io-threads', '2'],
+    });
+    const base = `http://${server.httpAddress}/v2/models/iris`;
+    // Each of these has a connection of its own, which the kernel gives to one of the threads.
+    const post = async (path: string, body: object): Promise<unknown> =>
+      (
+        await fetch(`${base}${path}`, {
+          method: 'POST',
+          headers: { connection: 'close' },
+          body: JSON.stringify(body),
+        })
+      ).json();
+    const ids = Array.from({ length: 24 }, (_, i) => `r${i}`);
+    const tensor = { name: 'features', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] };
+    await Promise.all(ids.map((id) => post('/infer', { id, inputs: [tensor] })));
+    const told = await Promise.all(ids.map((id) => post('/feedback', { id, label: 'setosa' })));
+    for (const counts of told) {
+      assert.deepEqual(counts, { accepted: 1, unknown: 0, repeated: 0, unfitting: 0 });
+    }
+    const report = (await (await fetch(`${base}/quality`)).json()) as Report;
+    assert.equal(report.versions[0]?.feedback.accepted, 24);
+    const metrics = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
+    assert.match(metrics, /^tensorgate_quality_labels_total\{.*outcome="accepted"\} 24$/m);
+  },
+);

@@ -134,6 +134,7 @@ export function buildQuality(overrides: Partial<QualityReading> = {}): QualityRe
     version: '1',
     metrics: { accuracy: 0.9 },
     labels: { accepted: 1, unknown: 0, repeated: 0, unfitting: 0 },
+    unread: { failed: 0, dropped: 0 },
     belowBaseline: false,
     medianLagMs: 1000,
     changes: 0,

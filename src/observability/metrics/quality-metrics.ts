@@ -76,6 +76,13 @@ export const qualityMetrics: readonly Metric[] = [
     points: ({ medianLagMs }) => single(medianLagMs === undefined ? undefined : medianLagMs / 1000),
   }),
   metric({
+    name: 'tensorgate_quality_unread_total',
+    help: 'Answered requests that were not looked at: failed could not be read, dropped were too many at once.',
+    kind: 'counter',
+    labels: ['reason'],
+    points: ({ unread }) => each(unread, 'reason'),
+  }),
+  metric({
     name: 'tensorgate_drift_share',
     help: 'Share of features that had drifted in the last complete window.',
     labels: ['side'],

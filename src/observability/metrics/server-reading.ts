@@ -45,6 +45,8 @@ export interface QualityReading {
   readonly metrics: Readonly<Record<string, number>>;
   /** By what became of them. */
   readonly labels: Readonly<Record<string, number>>;
+  /** Requests that were not looked at, by why. */
+  readonly unread: Readonly<Record<'failed' | 'dropped', number>>;
   /** Undefined where there is no baseline. */
   readonly belowBaseline: boolean | undefined;
   readonly medianLagMs: number | undefined;

@@ -11,10 +11,15 @@ export function createQualityMethods(quality: ModelQuality): readonly GrpcMethod
   const unary = (
     rpc: string,
     scope: 'infer' | 'admin',
-    answer: (request: Message, call: GrpcCall) => object,
+    answer: (request: Message, call: GrpcCall) => object | Promise<object>,
   ): GrpcMethod => {
     const { path, decode, encode } = qualityService().method(rpc);
-    return { kind: 'unary', path, scope, handle: (message, call) => encode(answer(decode(message), call)) };
+    return {
+      kind: 'unary',
+      path,
+      scope,
+      handle: async (message, call) => encode(await answer(decode(message), call)),
+    };
   };
   return [
     unary('SendFeedback', 'infer', (request, call) =>
@@ -28,8 +33,8 @@ export function createQualityMethods(quality: ModelQuality): readonly GrpcMethod
         call.context.principal,
       ),
     ),
-    unary('GetReport', 'admin', (request) => ({
-      json: JSON.stringify(quality.report(text(request['model']), text(request['version']))),
+    unary('GetReport', 'admin', async (request) => ({
+      json: JSON.stringify(await quality.report(text(request['model']), text(request['version']))),
     })),
   ];
 }

@@ -27,21 +27,23 @@ export function createQualityEndpoints(
   });
   const endpoints: readonly (readonly [string, Endpoint])[] = [['models/{model}/card', card]];
   if (quality === undefined) return endpoints;
-  const feedback = takes('infer', ({ path: { model, version }, context, body }) => {
+  const feedback = takes('infer', async ({ path: { model, version }, context, body }) => {
     const fields = bodyObject(body);
     const labels = readRequests(fields);
     const principal = textField(fields, 'principal');
-    return jsonReply(quality.feedback({ model, version, principal, labels }, context.principal));
+    return jsonReply(await quality.feedback({ model, version, principal, labels }, context.principal));
   });
-  const report = reads('admin', ({ path: { model, version } }) => jsonReply(quality.report(model, version)));
-  const profile = reads('admin', ({ path: { model, version } }) =>
-    jsonReply(quality.profile(model, version)),
+  const report = reads('admin', async ({ path: { model, version } }) =>
+    jsonReply(await quality.report(model, version)),
   );
-  const page = reads('admin', ({ path: { model, version } }) => ({
+  const profile = reads('admin', async ({ path: { model, version } }) =>
+    jsonReply(await quality.profile(model, version)),
+  );
+  const page = reads('admin', async ({ path: { model, version } }) => ({
     status: 200,
     contentType: 'text/html; charset=utf-8',
     headers: pageHeaders,
-    pieces: [Buffer.from(quality.page(model, version))],
+    pieces: [Buffer.from(await quality.page(model, version))],
     compressible: true,
   }));
   return [

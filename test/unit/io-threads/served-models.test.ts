@@ -6,6 +6,7 @@ import type { OpenedModel, SessionPlan } from '../../../src/inference/executor.t
 import type { Target } from '../../../src/inference/target.ts';
 import type { NewTarget, Publication, PublishedModel } from '../../../src/io-threads/messages.ts';
 import { ServedModels } from '../../../src/io-threads/served-models.ts';
+import { ThreadMonitors } from '../../../src/io-threads/thread-monitors.ts';
 import { completeConfig } from '../../../src/models/complete-config.ts';
 import { configFromJson } from '../../../src/models/config-from-json.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
@@ -73,9 +74,11 @@ function createModels(index = 0): { models: ServedModels; closed: number[]; off:
   const closed: number[] = [];
   const off: [Target, string][] = [];
   let opens = 0;
+  const clock = new FakeClock();
   const models = new ServedModels({
     index,
-    clock: new FakeClock(),
+    clock,
+    monitors: new ThreadMonitors(clock, 1),
     openModel: () => {
       const number = opens++;
       const opened: OpenedModel = {

@@ -67,7 +67,15 @@ test('the page shows names and categories as text, whatever is in them', () => {
   }
   const side = { reference: undefined, rows: 0, window: watch.last };
   const page = driftPage(hostile, [
-    { model: 'm', version: hostile, feedback: undefined, inputs: side, answers: undefined, failures: 1 },
+    {
+      model: 'm',
+      version: hostile,
+      feedback: undefined,
+      inputs: side,
+      answers: undefined,
+      failures: 1,
+      dropped: 0,
+    },
   ]);
   assert.ok(!page.includes('<img'));
   assert.ok(!page.includes('<script'));

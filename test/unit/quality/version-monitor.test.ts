@@ -215,7 +215,7 @@ for (const [title, of, output, expected] of predictions) {
 
 test('only who asked may label, or an administrator who says for whom', async () => {
   const clock = new FakeClock();
-  using monitors = new ModelMonitors({ clock, logger, webhook: undefined });
+  await using monitors = new ModelMonitors({ clock, logger, webhook: undefined });
   const monitor = await monitors.create(spec, { feedback, drift: undefined });
   const target = { ...buildTarget([]), spec, monitor };
   monitors.follow(() => [target]);

@@ -1,0 +1,129 @@
+import type { CallContext } from '../inference/call-context.ts';
+import type { ModelSpec } from '../inference/model-spec.ts';
+import type { Monitor, MonitoringPlan } from '../inference/monitoring.ts';
+import type { InferRequest } from '../inference/request.ts';
+import type { InferResponse } from '../inference/response.ts';
+import type { Clock } from '../util/clock.ts';
+import { columnsOf, type InputColumns } from './columns.ts';
+import type { Prediction } from './prediction.ts';
+import { numbersOf, textsOf } from './read-elements.ts';
+import { createPredictionReader, type ReadPredictions } from './read-predictions.ts';
+
+/** Rows of one request whose predictions are kept for labels. */
+export const mostRowsKept = 64;
+
+/** What is to be known of one request and its answer. It may cross to another thread. */
+export interface Sighting {
+  readonly principal: string;
+  readonly id: string;
+  /** Of epoch. */
+  readonly atMs: number;
+  readonly predictions: readonly Prediction[];
+  /** Rows of the inputs that are looked at, from the first. */
+  readonly rows: number;
+  /** Row by row the values of all columns; NaN for what is missing, or a text. Empty without rows. */
+  readonly numbers: Float64Array;
+  /** The texts among them; undefined where no column has texts. */
+  readonly texts: readonly (string | undefined)[] | undefined;
+}
+
+export interface RequestSamplerOptions {
+  readonly clock: Clock;
+  /** Of the rows that may be looked at: what falls to this thread, 0..1. */
+  readonly share: number;
+  readonly onSighting: (sighting: Sighting) => void;
+  /** An answer could not be looked at. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const noNumbers = new Float64Array(0);
+
+/** Reads what is watched of requests and their answers, once these were written, and of no more rows than a second has room for. */
+export class RequestSampler implements Monitor {
+  readonly #options: RequestSamplerOptions;
+  readonly #read: ReadPredictions;
+  readonly #columns: readonly InputColumns[];
+  readonly #width: number;
+  readonly #hasTexts: boolean;
+  readonly #hasRows: (shape: readonly number[]) => boolean;
+  readonly #rowsPerSecond: number;
+  readonly #keeps: boolean;
+  #rowsLeft = 0;
+  #filledAt: number;
+
+  constructor(spec: ModelSpec, plan: MonitoringPlan, options: RequestSamplerOptions) {
+    this.#options = options;
+    this.#filledAt = options.clock.now();
+    this.#read = createPredictionReader(spec);
+    this.#hasRows = (shape) =>
+      spec.maxBatchSize > 0 || spec.inputs.some(({ dims }) => dims[0] === -1 && shape.length > 0);
+    const { inputs, names } = columnsOf(spec);
+    this.#columns = inputs;
+    this.#width = names.length;
+    this.#hasTexts = inputs.some(({ texts }) => texts);
+    this.#rowsPerSecond = (plan.drift?.rowsPerSecond ?? 0) * options.share;
+    this.#keeps = plan.feedback !== undefined;
+  }
+
+  watch(request: InferRequest, response: InferResponse, call: CallContext): void {
+    if (response.outputs.length === 0) return;
+    const rows = this.#rowsPerSecond === 0 ? 0 : this.#take(this.#rowsOf(request));
+    if (rows === 0 && !this.#keeps) return;
+    const principal = call.principal.name;
+    call.onFinished(() => this.#look(request, response, principal, rows));
+  }
+
+  /** A request's data is whatever its client sent: what goes wrong here must not reach anybody. */
+  #look(request: InferRequest, response: InferResponse, principal: string, rows: number): void {
+    try {
+      const predictions = this.#read(response, Math.max(rows, mostRowsKept + 1));
+      const { id } = request;
+      const atMs = this.#options.clock.epochMs();
+      const texts =
+        this.#hasTexts && rows > 0
+          ? Array.from<string | undefined>({ length: rows * this.#width })
+          : undefined;
+      const numbers = rows > 0 ? this.#values(request, rows, texts) : noNumbers;
+      this.#options.onSighting({ principal, id, atMs, predictions, rows, numbers, texts });
+    } catch (error) {
+      this.#options.onFailure(error);
+    }
+  }
+
+  #values(request: InferRequest, rows: number, texts: (string | undefined)[] | undefined): Float64Array {
+    const values = new Float64Array(rows * this.#width).fill(Number.NaN);
+    for (const column of this.#columns) {
+      const tensor = request.inputs.find(({ name }) => name === column.name);
+      if (tensor === undefined || tensor.data.length === 0) continue;
+      const { first, width } = column;
+      const words = column.texts ? textsOf(tensor, rows * width) : undefined;
+      const number = words === undefined ? numbersOf(tensor) : undefined;
+      for (let row = 0; row < rows; row++) {
+        const to = row * this.#width + first;
+        for (let i = 0; i < width; i++) {
+          if (number !== undefined) values[to + i] = number(row * width + i);
+          else if (texts !== undefined) texts[to + i] = words?.[row * width + i];
+        }
+      }
+    }
+    return values;
+  }
+
+  #rowsOf({ inputs }: InferRequest): number {
+    const name = this.#columns[0]?.name;
+    const shape = inputs.find((input) => input.name === name)?.shape;
+    if (shape === undefined) return 0;
+    return this.#hasRows(shape) ? (shape[0] ?? 0) : 1;
+  }
+
+  /** How many of the rows may be looked at now, of those that a second has room for. */
+  #take(rows: number): number {
+    const now = this.#options.clock.now();
+    const earned = ((now - this.#filledAt) / 1000) * this.#rowsPerSecond;
+    this.#rowsLeft = Math.min(this.#rowsLeft + earned, Math.max(this.#rowsPerSecond, 1));
+    this.#filledAt = now;
+    const taken = Math.min(rows, Math.floor(this.#rowsLeft));
+    this.#rowsLeft -= taken;
+    return taken;
+  }
+}
