@@ -22,6 +22,8 @@ export interface MetricsParts {
   readonly serving: Serving;
   readonly rollouts: Pick<RolloutAdmin, 'reports'>;
   readonly budget: MetricsSources['budget'];
+  /** Left out where the configuration is not read again. */
+  readonly configReloads: MetricsSources['configReloads'];
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the console moves besides; `--metrics-console` says whether there is one. */
@@ -50,6 +52,7 @@ export async function listenMetrics(
       rollouts: () => rolloutsOf(parts),
       ready: () => registry.catalog.ready(),
       budget,
+      configReloads: parts.configReloads,
       build: { version: packageVersion(), node: process.versions.node },
     },
     latencies: {

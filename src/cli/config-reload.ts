@@ -8,6 +8,12 @@ import type { Clock } from '../util/clock.ts';
 /** How often the file is looked at; a change is taken once two looks have seen the same, so that no half-written file is. */
 const lookEveryMs = 1000;
 
+/** How readings of the configuration ended, since the start. */
+export interface ConfigReloadCounts {
+  success: number;
+  failure: number;
+}
+
 export interface ConfigReloadOptions {
   /** In force. */
   readonly options: Options;
@@ -17,6 +23,8 @@ export interface ConfigReloadOptions {
   readonly file: string | undefined;
   /** Must not fail: what it gets is complete and checked. */
   readonly apply: (options: Options) => void;
+  /** Counted up; of whoever tells metrics. */
+  readonly counts?: ConfigReloadCounts | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -44,9 +52,10 @@ export class ConfigReload implements Disposable {
 
   /** @param cause for the log. */
   reload(cause: 'signal' | 'file'): void {
-    const { load, apply, logger, file } = this.#given;
+    const { load, apply, logger, file, counts } = this.#given;
     this.#taken = stampOf(file);
     const result = load();
+    if (counts !== undefined) counts[result.kind === 'refused' ? 'failure' : 'success'] += 1;
     if (result.kind === 'refused') {
       logger.error(
         { cause, problems: result.problems },

@@ -6,7 +6,7 @@ import { createLogger, type ServerLogger } from '../observability/log.ts';
 import { packageVersion } from '../package-version.ts';
 import { systemClock } from '../util/clock.ts';
 import { exitCodes, type ExitCode, type Terminal } from './command.ts';
-import { ConfigReload } from './config-reload.ts';
+import { ConfigReload, type ConfigReloadCounts } from './config-reload.ts';
 import { createGreeting, renderGreeting } from './greeting.ts';
 import { explainStartFailure } from './start-failure.ts';
 
@@ -27,7 +27,12 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-type StartServer = (options: Options, tools: { readonly logger: ServerLogger }) => Promise<RunningServer>;
+interface ServerTools {
+  readonly logger: ServerLogger;
+  readonly configReloads: Readonly<ConfigReloadCounts>;
+}
+
+type StartServer = (options: Options, tools: ServerTools) => Promise<RunningServer>;
 
 type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
@@ -84,14 +89,16 @@ export async function serveUntilStopped({
     if (!asked) reload?.reload('signal');
   };
   signals.on('SIGHUP', onHangUp);
+  const counts: ConfigReloadCounts = { success: 0, failure: 0 };
   try {
-    const started = await start(options, { logger });
+    const started = await start(options, { logger, configReloads: counts });
     server = started;
     reload = new ConfigReload({
       options,
       load,
       file: effective.file,
       apply: (next) => started.reconfigure(next),
+      counts,
       clock: systemClock,
       logger,
     });

@@ -14,6 +14,7 @@ class Watched implements Disposable {
   readonly clock = new FakeClock();
   readonly logger = new RecordingLogger();
   readonly applied: Options[] = [];
+  readonly counts = { success: 0, failure: 0 };
   readonly reload: ConfigReload;
   readonly #folder = new TemporaryFolder();
   readonly #path = join(this.#folder.path, 'server.yaml');
@@ -28,6 +29,7 @@ class Watched implements Disposable {
       load,
       file: first.file,
       apply: (options) => void this.applied.push(options),
+      counts: this.counts,
       clock: this.clock,
       logger: this.logger,
     });
@@ -84,6 +86,7 @@ for (const [what, text] of [
     watched.write('log: { level: warn }');
     watched.reload.reload('signal');
     assert.equal(watched.applied[0]?.log.level, 'warn');
+    assert.deepEqual(watched.counts, { success: 1, failure: 1 });
   });
 }
 
