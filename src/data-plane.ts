@@ -10,6 +10,7 @@ import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { ModelQuality } from './inference/monitoring.ts';
+import type { ExporterReading } from './inference/exporter-breaker.ts';
 import type { Exemplar } from './inference/exemplar.ts';
 import type { Front } from './inference/front.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
@@ -72,6 +73,8 @@ export interface DataPlane {
   predictions(): PredictionCounts | undefined;
   /** None without `--trace`. */
   exemplars(): readonly Exemplar[];
+  /** Of spans and of the prediction log. */
+  exporters(): readonly ExporterReading[];
   /** Probes learn first, then clients; running calls finish within `graceMs`. Idempotent. */
   drain(graceMs: number): Promise<void>;
 }
@@ -144,6 +147,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     counters: () => listeners.flatMap(({ counters }) => (counters === undefined ? [] : [counters])),
     predictions: () => predictions?.log.counts(),
     exemplars: () => tracing?.exemplars() ?? [],
+    exporters: () => [...(tracing?.exporters() ?? []), ...(predictions?.log.exporters() ?? [])],
     async drain(graceMs) {
       health.shutdown();
       const open = http === undefined ? listeners : [...listeners, http];

@@ -8,6 +8,7 @@ import { listenAdmin, type ListenContext } from './grpc-listeners.ts';
 import { ensembleRules } from './ensembles/rules.ts';
 import { refuseTelemetry } from './execution/telemetry.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
+import { mergeExporters } from './inference/exporter-breaker.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import { ServingError } from './errors.ts';
 import { listenAdminHttp } from './http-listener.ts';
@@ -33,6 +34,8 @@ export interface ServerTools {
   readonly logger?: ServerLogger;
   /** Applied once around the whole pipeline. Functions cannot cross threads: not with `server.ioThreads` above 1. */
   readonly wrap?: Wrap;
+  /** How readings of the configuration ended, for metrics; whoever reads it again counts them. */
+  readonly configReloads?: Readonly<Record<'success' | 'failure', number>>;
 }
 
 /** A running server. */
@@ -135,7 +138,8 @@ export async function createServer(
     server: () => ({ ...identity, draining: draining() }),
     drain,
   };
-  const metrics = await listenMetrics(options, { ...parts, clock, rollouts: rollouts.admin, console: page });
+  const counted = { ...parts, clock, configReloads: tools.configReloads };
+  const metrics = await listenMetrics(options, { ...counted, rollouts: rollouts.admin, console: page });
   if (metrics !== undefined) undo.use(metrics);
   const emf = await startEmf(options, { registry, clock, write: (line) => void process.stdout.write(line) });
   if (emf !== undefined) undo.use(emf);
@@ -185,6 +189,10 @@ function adminMethods(parts: AdminParts): readonly GrpcMethod[] {
         budgetBytes: budget.limitBytes,
         listeners: serving.addresses,
       }),
+      exporters: async () => {
+        const { threads } = await serving.observe();
+        return mergeExporters(threads.flatMap(({ exporters = [] }) => exporters));
+      },
       drain: parts.drain,
       log: serving.log,
       logger,

@@ -188,6 +188,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
               runtime: undefined,
               predictions: plane.predictions(),
               exemplars: plane.exemplars(),
+              exporters: [...plane.exporters(), ...monitors.exporters()],
             },
           ],
           ioThreadRestarts: 0,

@@ -56,6 +56,7 @@ const table: Readonly<Record<string, Rule>> = {
     'yaml',
     'zod',
     '@opentelemetry/api',
+    '@opentelemetry/core',
     '@opentelemetry/exporter-prometheus',
     '@opentelemetry/resources',
     '@opentelemetry/sdk-node',

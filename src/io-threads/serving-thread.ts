@@ -254,6 +254,7 @@ export class ServingThread {
       runtime: this.#runtime?.read(),
       predictions: plane?.predictions(),
       exemplars: plane?.exemplars() ?? [],
+      exporters: plane?.exporters() ?? [],
     };
   }
 

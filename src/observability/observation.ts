@@ -1,5 +1,6 @@
 import type { BreakerReading } from '../inference/breaker.ts';
 import type { CacheReading } from '../inference/caching.ts';
+import type { ExporterReading } from '../inference/exporter-breaker.ts';
 import type { Exemplar } from '../inference/exemplar.ts';
 import type { FailureCount } from './failure-counts.ts';
 import type { PredictionCounts } from './predictions/prediction-log.ts';
@@ -29,6 +30,8 @@ export interface ThreadObservation {
   readonly predictions?: PredictionCounts | undefined;
   /** Left out without `--trace`. */
   readonly exemplars?: readonly Exemplar[];
+  /** Those that this thread has. */
+  readonly exporters?: readonly ExporterReading[];
 }
 
 /** The queue of one model version, in all threads together; what the batcher's inspection tells of it. */

@@ -1,4 +1,5 @@
 import { ServingError } from '../errors.ts';
+import type { ExporterReading } from '../inference/exporter-breaker.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type {
   Feedback,
@@ -48,6 +49,11 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#webhook?.[Symbol.dispose]();
     return Promise.resolve();
+  }
+
+  /** Of the webhook, where there is one. */
+  exporters(): readonly ExporterReading[] {
+    return this.#webhook === undefined ? [] : [this.#webhook.reading()];
   }
 
   /** What watches is loaded with the first model that wants it. @throws ServingError for a reference that is none. */

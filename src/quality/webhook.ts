@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { ExporterBreaker, type ExporterReading } from '../inference/exporter-breaker.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
 import type { MonitorEvent } from './version-monitor.ts';
@@ -23,10 +24,11 @@ export interface WebhookOptions {
 
 /**
  * Tells events to a URL, one after the other: JSON, signed with HMAC-SHA256 over the time and the body, so that the receiver can
- * tell it from what anybody else sends, also later. What is not taken is tried again.
+ * tell it from what anybody else sends, also later. What is not taken is tried again, and waits while the URL is known not to answer.
  */
 export class Webhook implements Disposable {
   readonly #options: WebhookOptions;
+  readonly #breaker: ExporterBreaker;
   readonly #waiting: string[] = [];
   #sending = false;
   #pause: Disposable | undefined = undefined;
@@ -34,6 +36,11 @@ export class Webhook implements Disposable {
 
   constructor(options: WebhookOptions) {
     this.#options = options;
+    this.#breaker = new ExporterBreaker({ exporter: 'webhook', ...options });
+  }
+
+  reading(): ExporterReading {
+    return this.#breaker.read();
   }
 
   send(event: MonitorEvent): void {
@@ -56,12 +63,18 @@ export class Webhook implements Disposable {
     this.#closed = true;
     this.#waiting.length = 0;
     this.#pause?.[Symbol.dispose]();
+    this.#breaker[Symbol.dispose]();
   }
 
   #sendNext(attempt: number): void {
     const [body] = this.#waiting;
     this.#sending = body !== undefined && !this.#closed;
     if (!this.#sending || body === undefined) return;
+    if (this.#breaker.refusing) {
+      const retryMs = this.#breaker.retryAfterMs();
+      this.#pause = this.#options.clock.after(retryMs, () => this.#sendNext(attempt));
+      return;
+    }
     void this.#post(body).then((problem) => this.#settle(problem, attempt));
   }
 
@@ -81,6 +94,7 @@ export class Webhook implements Disposable {
   async #post(body: string): Promise<string> {
     const { url, secret, clock, post = postJson } = this.#options;
     const timestamp = String(Math.floor(clock.epochMs() / 1000));
+    const begun = this.#breaker.begin();
     const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
     try {
       const status = await post(
@@ -92,11 +106,19 @@ export class Webhook implements Disposable {
         },
         body,
       );
+      this.#breaker.end(begun, outcomeOf(status));
       return status >= 200 && status < 300 ? '' : `status ${status}`;
     } catch (error) {
+      this.#breaker.end(begun, 'failure');
       return error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+/** A receiver that refuses an event works. */
+function outcomeOf(status: number): 'success' | 'failure' | 'neutral' {
+  if (status >= 500 || status === 429) return 'failure';
+  return status >= 200 && status < 300 ? 'success' : 'neutral';
 }
 
 /** A redirect is an answer that is not followed: the secret's holder is at the URL that was given. */

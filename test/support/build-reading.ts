@@ -163,6 +163,7 @@ export function buildReading(overrides: Partial<ServerReading> = {}): ServerRead
     ioThreadRestarts: 0,
     ready: true,
     budget: { heldBytes: 0, limitBytes: 1024 },
+    configReloads: undefined,
     build: { version: '1.2.3', node: '26.0.0' },
     process: { cpuSeconds: 1.5, residentBytes: 2048, startedAtSeconds: 1_700_000_000 },
     machine: undefined,

@@ -1,4 +1,4 @@
-import type { PredictionSink, WrittenRecord } from '../../src/observability/predictions/sink.ts';
+import type { PredictionSink, SinkName, WrittenRecord } from '../../src/observability/predictions/sink.ts';
 
 /** A record of which only the line counts. */
 export function writtenRecord(line: string): WrittenRecord {
@@ -21,13 +21,19 @@ export function writtenRecord(line: string): WrittenRecord {
 
 /** Keeps lines, or fails when told to. */
 export class PuppetSink implements PredictionSink {
-  readonly name = 'jsonl';
+  readonly name: SinkName;
   readonly lines: string[] = [];
   fails = false;
   closed = false;
   pruned = 0;
+  tries = 0;
+
+  constructor(name: SinkName = 'jsonl') {
+    this.name = name;
+  }
 
   write(records: readonly WrittenRecord[]): Promise<void> {
+    this.tries += 1;
     if (this.fails) return Promise.reject(new Error('full'));
     this.lines.push(...records.map(({ line }) => line));
     return Promise.resolve();

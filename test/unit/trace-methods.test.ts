@@ -29,6 +29,7 @@ function setUp(more: HttpReply['more'], choice?: RootChoice) {
     end: (recorded, outcome) => calls.end(recorded, outcome),
     failed: (call, outcome) => calls.failed(call, outcome),
     exemplars: () => [],
+    exporters: () => [],
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const endpoint = takes('infer', () => (more === undefined ? reply : { ...reply, more }));

@@ -1,4 +1,5 @@
 import type { BreakerReading, BreakerStateName } from '../../inference/breaker.ts';
+import { mergeExporters, type ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { QueueReading } from '../observation.ts';
 import type { Metric, NumberMetric } from './metric.ts';
 
@@ -26,7 +27,29 @@ function metric(
   };
 }
 
-/** What keeps a failing version from being tried by every request, for each version that has been used. */
+function exporterMetric(
+  kind: NumberMetric['kind'],
+  name: string,
+  help: string,
+  value: (exporter: ExporterReading) => number,
+): NumberMetric {
+  return {
+    kind,
+    name,
+    help,
+    labels: ['exporter'],
+    read: ({ threads }) =>
+      mergeExporters(threads.flatMap(({ exporters = [] }) => exporters)).map((reading) => ({
+        labels: { exporter: reading.exporter },
+        value: value(reading),
+      })),
+  };
+}
+
+/**
+ * What keeps a failing version from being tried by every request, for each version that has been used; and an exporter from
+ * making what nobody takes, for each that there is.
+ */
 export const breakerMetrics: readonly Metric[] = [
   metric(
     'gauge',
@@ -45,5 +68,17 @@ export const breakerMetrics: readonly Metric[] = [
     'tensorgate_hung_runs_total',
     'Runs that were given up because they did not end.',
     ({ hungRuns }) => hungRuns,
+  ),
+  exporterMetric(
+    'gauge',
+    'tensorgate_exporter_breaker_state',
+    '0 closed: what is told to others is taken; 1 half-open: being tried; 2 open: nothing is sent, or made, for a while.',
+    ({ state }) => levels[state],
+  ),
+  exporterMetric(
+    'counter',
+    'tensorgate_exporter_breaker_opened_total',
+    'How often an exporter was stopped because nobody took what it sends.',
+    ({ opened }) => opened,
   ),
 ];

@@ -82,6 +82,14 @@ export const serverMetrics: readonly Metric[] = [
     'Bytes of requests that may be held (--byte-budget).',
     ({ budget }) => budget.limitBytes,
   ),
+  {
+    kind: 'counter',
+    name: 'tensorgate_config_reloads_total',
+    help: 'How often the configuration was read again, by result; after a failure the earlier one stays in force.',
+    labels: ['result'],
+    read: ({ configReloads = {} }) =>
+      Object.entries(configReloads).map(([result, value]) => ({ labels: { result }, value })),
+  },
   transport(
     'gauge',
     'tensorgate_grpc_connections',

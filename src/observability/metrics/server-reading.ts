@@ -83,6 +83,8 @@ export interface MetricsSources {
   readonly rollouts?: () => Promise<RolloutsReading>;
   ready(): boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
+  /** By result; left out where the configuration is not read again. */
+  readonly configReloads?: Readonly<Record<'success' | 'failure', number>> | undefined;
   readonly build: BuildReading;
 }
 
@@ -98,6 +100,7 @@ export interface ServerReading {
   readonly arms: readonly ArmCounts[];
   readonly ready: boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
+  readonly configReloads: MetricsSources['configReloads'];
   readonly build: BuildReading;
   readonly process: ProcessReading;
   readonly machine: MachineReading | undefined;
@@ -132,6 +135,7 @@ export async function readServer(sources: MetricsSources, own: OwnReadings): Pro
     ioThreadRestarts,
     ready: sources.ready(),
     budget: sources.budget,
+    configReloads: sources.configReloads,
     build: sources.build,
     process: own.process,
     machine: own.machine,

@@ -1,3 +1,4 @@
+import type { ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { ModelSpec } from '../../inference/model-spec.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -81,7 +82,9 @@ export class PredictionLog implements AsyncDisposable {
   offer(answered: Answered): void {
     const model = this.#models.get(answered.spec.name);
     if (model === undefined) return;
-    if (this.#pendingCount >= maxPending || this.#pendingBytes + answered.sizeBytes > maxPendingBytes) {
+    const full =
+      this.#pendingCount >= maxPending || this.#pendingBytes + answered.sizeBytes > maxPendingBytes;
+    if (full || this.#nobodyTakes()) {
       model.dropped.pending += 1;
       return;
     }
@@ -104,10 +107,21 @@ export class PredictionLog implements AsyncDisposable {
     };
   }
 
+  /** Those of its sinks that send. */
+  exporters(): readonly ExporterReading[] {
+    return this.#options.sinks.flatMap((sink) => sink.exporter() ?? []);
+  }
+
   /** Writes what was taken. Nothing may be offered any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#draining;
     await Promise.all(this.#options.sinks.map((sink) => sink.close()));
+  }
+
+  /** Records would only be made to be dropped. */
+  #nobodyTakes(): boolean {
+    const { sinks } = this.#options;
+    return sinks.length > 0 && sinks.every((sink) => sink.full);
   }
 
   async #drain(): Promise<void> {

@@ -1,3 +1,8 @@
+import {
+  ExporterBreaker,
+  type ExporterName,
+  type ExporterReading,
+} from '../../inference/exporter-breaker.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { PredictionSink, SinkName, WrittenRecord } from './sink.ts';
@@ -12,6 +17,12 @@ const flushChars = 256 * 1024;
 const maxChars = 8 * 1024 * 1024;
 
 const pruneMs = 600_000;
+
+/** Those that send; a file is tried again each second. */
+const exporters: Partial<Readonly<Record<SinkName, ExporterName>>> = {
+  redis: 'prediction_log_redis',
+  otlp: 'prediction_log_otlp',
+};
 
 export interface SinkQueueOptions {
   readonly sink: PredictionSink;
@@ -33,12 +44,14 @@ export class SinkQueue {
   readonly #sink: PredictionSink;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #breaker: ExporterBreaker | undefined;
   #waiting: WrittenRecord[] = [];
   #waitingChars = 0;
   #timer: Disposable | undefined = undefined;
   #pruneTimer: Disposable | undefined = undefined;
   #writing: Promise<void> | undefined = undefined;
   #failing = false;
+  #full = false;
   #closed = false;
   #written = 0;
   #dropped = 0;
@@ -48,12 +61,15 @@ export class SinkQueue {
     this.#sink = sink;
     this.#clock = clock;
     this.#logger = logger;
+    const exporter = exporters[sink.name];
+    this.#breaker = exporter === undefined ? undefined : new ExporterBreaker({ exporter, clock, logger });
     this.#prune();
   }
 
   add(record: WrittenRecord): void {
     const size = record.line.length;
     if (this.#closed || this.#waitingChars + size > maxChars) {
+      this.#full = true;
       this.#dropped += 1;
       return;
     }
@@ -61,6 +77,16 @@ export class SinkQueue {
     this.#waitingChars += size;
     if (this.#waitingChars >= flushChars && !this.#failing) this.#flush();
     else this.#timer ??= this.#clock.after(flushMs, () => this.#flush());
+  }
+
+  /** There was no room for the last record, and nothing could be written since: further ones need not be made. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** undefined for what writes to a file. */
+  exporter(): ExporterReading | undefined {
+    return this.#breaker?.read();
   }
 
   counts(): SinkCounts {
@@ -81,6 +107,7 @@ export class SinkQueue {
     this.#flush();
     await this.#writing;
     this.#timer?.[Symbol.dispose]();
+    this.#breaker?.[Symbol.dispose]();
     const { length: records } = this.#waiting;
     if (records > 0) this.#logger.warn({ sink: this.#sink.name, records }, 'predictions were not logged');
     this.#dropped += records;
@@ -93,6 +120,10 @@ export class SinkQueue {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     if (this.#writing !== undefined || this.#waiting.length === 0) return;
+    if (this.#breaker?.refusing === true && !this.#closed) {
+      this.#timer = this.#clock.after(this.#breaker.retryAfterMs(), () => this.#flush());
+      return;
+    }
     this.#writing = this.#write(this.#waiting).finally(() => {
       this.#writing = undefined;
       if (this.#waiting.length > 0 && !this.#closed) {
@@ -104,14 +135,18 @@ export class SinkQueue {
   async #write(records: readonly WrittenRecord[]): Promise<void> {
     const { length } = records;
     const chars = this.#waitingChars;
+    const begun = this.#breaker?.begin() ?? 0;
     try {
       await this.#sink.write(records.slice());
     } catch (error) {
       this.#failures += 1;
+      this.#breaker?.end(begun, 'failure');
       if (!this.#failing) this.#logger.warn({ sink: this.#sink.name, error }, 'predictions cannot be logged');
       this.#failing = true;
       return;
     }
+    this.#breaker?.end(begun, 'success');
+    this.#full = false;
     if (this.#failing) this.#logger.info({ sink: this.#sink.name }, 'predictions are logged again');
     this.#failing = false;
     this.#written += length;
@@ -120,9 +155,10 @@ export class SinkQueue {
   }
 
   #prune(): void {
+    this.#pruneTimer = this.#clock.after(pruneMs, () => this.#prune());
+    if (this.#breaker?.refusing === true) return;
     this.#sink.prune().catch((error: unknown) => {
       this.#logger.warn({ sink: this.#sink.name, error }, 'old predictions cannot be removed');
     });
-    this.#pruneTimer = this.#clock.after(pruneMs, () => this.#prune());
   }
 }

@@ -61,7 +61,12 @@ export type SpanThreadMessage =
       readonly kind: 'read';
       /** Of the calls that ended with it and are sent. */
       readonly exemplars: readonly Exemplar[];
-    };
+    }
+  /** What it was told to send has been sent, or was not taken. */
+  | { readonly kind: 'flushed'; readonly taken: boolean };
+
+/** Sent instead of events: ends the thread, or has it send all spans that have ended. */
+export const spanCommands = { end: '', flush: 'flush' } as const;
 
 /** What it is started with. */
 export interface SpanThreadSetup {

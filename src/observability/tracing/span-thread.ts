@@ -1,10 +1,11 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ServingError } from '../../errors.ts';
+import { ExporterBreaker, type ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
-import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
+import { spanCommands, type SpanEvent, type SpanThreadMessage, type SpanThreadSetup } from './span-events.ts';
 
 /** Runs from source as well as from the build: bundled names are not rewritten. */
 const entry = new URL(`./span-worker${extname(import.meta.filename)}`, import.meta.url);
@@ -16,6 +17,9 @@ const flushMs = 200;
 
 /** Messages that are not read yet: some megabytes. More are dropped. */
 const maxUnread = 64;
+
+/** How often at most an export is looked at: as often as the SDK exports when there is little. */
+const leastProbeMs = 1000;
 
 export interface SpanThreadOptions extends SpanThreadSetup {
   readonly clock: Clock;
@@ -38,6 +42,10 @@ export class SpanThread implements AsyncDisposable {
   #lost = false;
   #dropping = false;
   #dropped = 0;
+  readonly #breaker: ExporterBreaker;
+  /** What the breaker said when the export that is looked at began; undefined while none is. */
+  #probe: number | undefined = undefined;
+  #probedAt = -Infinity;
   readonly #ended: Promise<void>;
 
   /** @throws (rejects with) ServingError failed_precondition when the SDK cannot be started. */
@@ -65,7 +73,9 @@ export class SpanThread implements AsyncDisposable {
     this.headers = headers;
     this.#worker = worker;
     this.#options = options;
+    this.#breaker = new ExporterBreaker({ exporter: 'traces', ...options });
     worker.on('message', (message: SpanThreadMessage) => {
+      if (message.kind === 'flushed') this.#endProbe(message.taken);
       if (message.kind !== 'read') return;
       this.#unread -= 1;
       for (const exemplar of message.exemplars) options.onExemplar(exemplar);
@@ -81,6 +91,15 @@ export class SpanThread implements AsyncDisposable {
     });
   }
 
+  /** Spans are not taken now, and calls need not be recorded. */
+  get refusing(): boolean {
+    return this.#breaker.refusing;
+  }
+
+  exporters(): readonly ExporterReading[] {
+    return [this.#breaker.read()];
+  }
+
   take(event: SpanEvent): void {
     if (this.#lost) return;
     this.#events.push(event);
@@ -91,7 +110,8 @@ export class SpanThread implements AsyncDisposable {
   /** Sends what is not sent yet. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#flush();
-    if (!this.#lost) this.#worker.postMessage('', []);
+    this.#breaker[Symbol.dispose]();
+    if (!this.#lost) this.#worker.postMessage(spanCommands.end, []);
     await this.#ended;
     if (this.#dropped > 0) this.#options.logger.warn({ events: this.#dropped }, 'spans were dropped');
   }
@@ -109,6 +129,23 @@ export class SpanThread implements AsyncDisposable {
     this.#dropping = false;
     this.#unread += 1;
     this.#worker.postMessage(JSON.stringify(events), []);
+    if (events.some(([kind]) => kind === 'end')) this.#beginProbe();
+  }
+
+  /** The SDK tells nobody what became of the batches that it exports by itself: now and then it is told to. */
+  #beginProbe(): void {
+    const now = this.#options.clock.now();
+    if (this.#probe !== undefined || this.#breaker.refusing || now - this.#probedAt < leastProbeMs) return;
+    this.#probedAt = now;
+    this.#probe = this.#breaker.begin();
+    this.#worker.postMessage(spanCommands.flush, []);
+  }
+
+  #endProbe(taken: boolean): void {
+    if (this.#probe === undefined) return;
+    const begun = this.#probe;
+    this.#probe = undefined;
+    this.#breaker.end(begun, taken ? 'success' : 'failure');
   }
 
   /** What calls are called is told once, and so kept. */

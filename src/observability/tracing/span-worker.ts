@@ -2,11 +2,11 @@ import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { propagation, trace } from '@opentelemetry/api';
+import { propagation, ProxyTracerProvider, trace } from '@opentelemetry/api';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
 import { chosenSampler, chooseRootsByEnvironment } from './root-choice.ts';
-import type { SpanEvent, SpanThreadMessage, SpanThreadSetup } from './span-events.ts';
+import { spanCommands, type SpanEvent, type SpanThreadMessage, type SpanThreadSetup } from './span-events.ts';
 import { SpanReplay } from './span-replay.ts';
 
 /** Of Linux's 40 the last but one: on a machine that is busy, spans wait for requests and not the other way round. */
@@ -62,9 +62,26 @@ async function end(): Promise<void> {
   port?.close();
 }
 
+/** @returns whether what had ended was taken, or there is nothing that could send it. */
+async function flush(): Promise<boolean> {
+  const proxy = trace.getTracerProvider();
+  const provider: object = proxy instanceof ProxyTracerProvider ? proxy.getDelegate() : proxy;
+  if (!('forceFlush' in provider) || typeof provider.forceFlush !== 'function') return true;
+  try {
+    await provider.forceFlush();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 port.on('message', (text: string) => {
-  if (text === '') {
+  if (text === spanCommands.end) {
     void end();
+    return;
+  }
+  if (text === spanCommands.flush) {
+    void flush().then((taken) => tell({ kind: 'flushed', taken }));
     return;
   }
   // As `SpanThread` writes it.

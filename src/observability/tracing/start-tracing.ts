@@ -1,6 +1,7 @@
 import { context, propagation, ProxyTracerProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { watchBatches } from '../../inference/batch-channel.ts';
 import type { CallContext, CallTrace } from '../../inference/call-context.ts';
+import type { ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import type { Logger } from '../../inference/logger.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -29,6 +30,8 @@ export interface Tracing extends AsyncDisposable {
   failed(call: CallContext, outcome: CallOutcome): void;
   /** The last recorded answer of each bucket of latencies. */
   exemplars(): readonly Exemplar[];
+  /** None where an embedder's provider exports. */
+  exporters(): readonly ExporterReading[];
 }
 
 /**
@@ -57,10 +60,13 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
     await maker[Symbol.asyncDispose]();
   };
   return {
-    wants: (call, named) => calls.wants(call, named),
+    wants: (call, named) => !maker.refusing && calls.wants(call, named),
     begin: (call, named) => calls.begin(call, named),
     end: (recorded, outcome) => calls.end(recorded, outcome),
-    failed: (call, outcome) => calls.failed(call, outcome),
+    failed(call, outcome) {
+      if (!maker.refusing) calls.failed(call, outcome);
+    },
+    exporters: () => maker.exporters(),
     exemplars: () => exemplars.all(),
     [Symbol.asyncDispose]() {
       ended ??= end();
@@ -73,6 +79,9 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
 interface SpanMaker extends AsyncDisposable {
   /** Names of the headers that carry contexts, in lower case. */
   readonly headers: readonly string[];
+  /** Spans would not be taken now. */
+  readonly refusing: boolean;
+  exporters(): readonly ExporterReading[];
   take(event: SpanEvent): void;
 }
 
@@ -96,6 +105,8 @@ async function makeHere(
   const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers, onExemplar);
   return {
     headers,
+    refusing: false,
+    exporters: () => [],
     take: (event) => replay.take(event),
     async [Symbol.asyncDispose]() {
       await sdk.shutdown().catch(() => undefined);

@@ -28,7 +28,9 @@ export function createAdminMethods(sources: AdminSources): GrpcMethod[] {
     unary('UnloadModel', (request, call) => unloadModel(sources, request, call)),
     unary('ModelStatus', (request) => modelStatus(sources, request)),
     unary('PurgeCache', (request, call) => purgeCache(sources, request, call)),
-    unary('ServerStatus', () => serverStatus(sources.server(), sources.catalog.ready())),
+    unary('ServerStatus', async () =>
+      serverStatus(sources.server(), sources.catalog.ready(), await sources.exporters()),
+    ),
     unary('UpdateSettings', (request, call) => updateSettings(sources, request, call)),
     unary('Drain', (_request, call) => {
       audit(sources, call, 'drain', {});

@@ -1,6 +1,7 @@
 import type { BreakerReading } from '../../inference/breaker.ts';
 import type { CacheReading } from '../../inference/caching.ts';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
+import type { ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { Logger } from '../../inference/logger.ts';
 
 /** The batcher's view of one model version; batching's own inspection has this shape. */
@@ -47,6 +48,8 @@ export interface AdminSources {
   /** Forgets cached answers of a model, or of all for ''. @returns how many this server kept. */
   purge(model: string): Promise<number>;
   server(): ServerReading;
+  /** Of all threads together. */
+  exporters(): Promise<readonly ExporterReading[]>;
   /** Begins the orderly stop and returns at once. */
   drain(): void;
   readonly log: { level: string };

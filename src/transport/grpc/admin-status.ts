@@ -1,5 +1,6 @@
 import type { BreakerReading } from '../../inference/breaker.ts';
 import type { CacheReading } from '../../inference/caching.ts';
+import type { ExporterReading } from '../../inference/exporter-breaker.ts';
 import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
 import type { BatchingReading, ServerReading } from './admin-sources.ts';
 
@@ -29,7 +30,11 @@ export function modelVersionStatus(
 }
 
 /** `tensorgate.admin.v1.ServerStatusResponse`. */
-export function serverStatus(server: ServerReading, ready: boolean): object {
+export function serverStatus(
+  server: ServerReading,
+  ready: boolean,
+  exporters: readonly ExporterReading[],
+): object {
   return {
     id: server.id,
     version: server.version,
@@ -40,6 +45,13 @@ export function serverStatus(server: ServerReading, ready: boolean): object {
     budget_used_bytes: server.budgetUsedBytes,
     budget_bytes: server.budgetBytes,
     listeners: server.listeners,
+    exporters: exporters.map(({ exporter, state, cause, opened, opensForMs }) => ({
+      exporter,
+      state,
+      cause,
+      opened,
+      opens_for_ms: opensForMs,
+    })),
   };
 }
 

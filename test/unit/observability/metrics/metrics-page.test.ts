@@ -39,6 +39,7 @@ test('names are unique, and names of our own say their unit and that they count'
 test('each metric has the labels that it is described with', () => {
   const histogram = { bounds: [1], counts: [1, 1], sum: 2 };
   const reading = buildReading({
+    configReloads: { success: 1, failure: 0 },
     rollouts: [buildReport()],
     arms: [buildArm()],
     versions: [
@@ -64,6 +65,7 @@ test('each metric has the labels that it is described with', () => {
         transports: [buildTransport()],
         runtime: buildRuntime({ eventLoopDelay: histogram }),
         predictions: buildPredictions(),
+        exporters: [{ exporter: 'traces', state: 'open', cause: 'failures', opened: 1, opensForMs: 1 }],
       }),
     ],
     quality: [buildQuality()],

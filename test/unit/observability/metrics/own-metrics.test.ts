@@ -24,6 +24,14 @@ function samples(metrics: readonly Metric[], reading: Partial<ServerReading>, pa
   return text.split('\n').filter((line) => !line.startsWith('#') && pattern.test(line));
 }
 
+test('readings of the configuration are told by result, where it is read again', () => {
+  assert.deepEqual(samples(serverMetrics, {}, /reloads/), []);
+  assert.deepEqual(samples(serverMetrics, { configReloads: { success: 2, failure: 1 } }, /reloads/), [
+    'tensorgate_config_reloads_total{result="success"} 2',
+    'tensorgate_config_reloads_total{result="failure"} 1',
+  ]);
+});
+
 test('requests are told by model, version and front, and fronts that were not used are left out', () => {
   const version = buildVersion({
     use(statistics) {

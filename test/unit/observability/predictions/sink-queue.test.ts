@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../../src/inference/logger.ts';
+import type { SinkName } from '../../../../src/observability/predictions/sink.ts';
 import { SinkQueue } from '../../../../src/observability/predictions/sink-queue.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { PuppetSink, writtenRecord } from '../../../support/puppet-sink.ts';
@@ -9,8 +10,12 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
-function start(): { readonly sink: PuppetSink; readonly clock: FakeClock; readonly queue: SinkQueue } {
-  const sink = new PuppetSink();
+function start(name?: SinkName): {
+  readonly sink: PuppetSink;
+  readonly clock: FakeClock;
+  readonly queue: SinkQueue;
+} {
+  const sink = new PuppetSink(name);
   const clock = new FakeClock();
   return { sink, clock, queue: new SinkQueue({ sink, clock, logger: silentLogger }) };
 }
@@ -63,6 +68,53 @@ test('a sink that does not keep up costs records, not memory', async () => {
   clock.advance(1000);
   await turns();
   assert.equal(sink.lines.at(-1), 'again');
+});
+
+test('a sink that sends is left alone after three failures, then tried once, and takes everything when it is back', async () => {
+  const { sink, clock, queue } = start('redis');
+  sink.fails = true;
+  queue.add(writtenRecord('a'));
+  for (let second = 0; second < 5; second++) {
+    clock.advance(1000);
+    await turns();
+  }
+  assert.equal(sink.tries, 3);
+  assert.deepEqual([queue.exporter()?.state, queue.exporter()?.opened], ['open', 1]);
+  queue.add(writtenRecord('b'));
+  sink.fails = false;
+  for (let second = 0; second < 5; second++) {
+    clock.advance(1000);
+    await turns();
+  }
+  assert.deepEqual(sink.lines, ['a', 'b']);
+  assert.equal(queue.exporter()?.state, 'closed');
+});
+
+test('a file is tried each second, however often it fails', async () => {
+  const { sink, clock, queue } = start('jsonl');
+  sink.fails = true;
+  queue.add(writtenRecord('a'));
+  for (let second = 0; second < 10; second++) {
+    clock.advance(1000);
+    await turns();
+  }
+  assert.equal(sink.tries, 10);
+  assert.equal(queue.exporter(), undefined);
+});
+
+test('a sink is full from the first record that finds no room until something was written', async () => {
+  const { sink, clock, queue } = start('redis');
+  sink.fails = true;
+  const megabyte = 'x'.repeat(1024 * 1024);
+  for (let count = 0; count < 8; count++) queue.add(writtenRecord(megabyte));
+  await turns();
+  assert.equal(queue.full, false);
+  queue.add(writtenRecord(megabyte));
+  assert.equal(queue.full, true);
+  sink.fails = false;
+  clock.advance(1000);
+  await turns();
+  assert.equal(queue.full, false);
 });
 
 test('closing writes what waits, and drops what cannot be written', async () => {

@@ -99,6 +99,9 @@ class Setup {
         budgetBytes: 2,
         listeners: ['grpc 127.0.0.1:1'],
       }),
+      exporters: async () => [
+        { exporter: 'traces', state: 'open', cause: 'failures', opened: 2, opensForMs: 1500 },
+      ],
       drain: () => void this.done.push('drain'),
       log: this.log,
       logger: {
