@@ -2,7 +2,6 @@ import { parseAddress } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import { ServingError } from './errors.ts';
 import type { Logger } from './inference/logger.ts';
-import { startGrpcJsServer } from './transport/grpc/grpc-js-server.ts';
 import type {
   Authenticate,
   GrpcMethod,
@@ -44,7 +43,7 @@ export async function listenGrpc(
   );
 }
 
-/** The administration listener; undefined when it is off. Carried by grpc-js whatever the data plane uses. */
+/** The administration listener; undefined when it is off. */
 export async function listenAdmin(
   { grpc, admin }: Options,
   methods: readonly GrpcMethod[],
@@ -53,14 +52,15 @@ export async function listenAdmin(
   if (admin.address === 'off') return undefined;
   const listen = parseAddress(admin.address);
   if (listen === undefined) throw new Error('bug: the admin address was not checked');
-  return startGrpcJsServer(serverOptions(grpc, { listen, methods, tls: undefined, context }));
+  const start = await transport(grpc.transport, undefined);
+  return start(serverOptions(grpc, { listen, methods, tls: undefined, context }));
 }
 
 async function transport(
   name: Options['grpc']['transport'],
   guest: PortGuest | undefined,
 ): Promise<StartGrpcServer> {
-  if (name === 'grpc-js') return startGrpcJsServer;
+  if (name === 'grpc-js') return (await import('./transport/grpc/grpc-js-server.ts')).startGrpcJsServer;
   const { startH2GrpcServer } = await import('./transport/grpc/h2-server.ts');
   return guest === undefined ? startH2GrpcServer : (options) => startH2GrpcServer({ ...options, guest });
 }
