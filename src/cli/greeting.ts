@@ -1,4 +1,5 @@
 import { ServingError } from '../errors.ts';
+import { contentsFields } from '../inference/datatype.ts';
 import type {
   ModelCatalog,
   ModelConfigMessage,
@@ -113,26 +114,11 @@ function nested(input: TensorMetadata): unknown {
   return input.shape.length === 0 ? level[0] : level;
 }
 
-const contentFields: Readonly<Record<string, string>> = {
-  BOOL: 'bool_contents',
-  UINT8: 'uint_contents',
-  UINT16: 'uint_contents',
-  UINT32: 'uint_contents',
-  UINT64: 'uint64_contents',
-  INT8: 'int_contents',
-  INT16: 'int_contents',
-  INT32: 'int_contents',
-  INT64: 'int64_contents',
-  FP32: 'fp32_contents',
-  FP64: 'fp64_contents',
-  BYTES: 'bytes_contents',
-};
-
 function grpcurlLine({ name, inputs }: ModelMetadata, { address, secure }: GreetingOptions): string {
   const request = {
     model_name: name,
     inputs: inputs.map((input) => {
-      const field = contentFields[input.datatype];
+      const field = contentsFields.get(input.datatype);
       const elements = exampleElements(input).map((element) =>
         typeof element === 'string' ? Buffer.from(element).toString('base64') : element,
       );

@@ -1,5 +1,5 @@
 import { ServingError } from '../errors.ts';
-import { isDatatype } from '../inference/datatype.ts';
+import { contentsFields, isDatatype, type Datatype } from '../inference/datatype.ts';
 import type { WireMessage } from './connection.ts';
 import { items, numbers, part, text } from './fields.ts';
 import { datatypeOf, decodeElements, encodeElements } from './tensor-data.ts';
@@ -72,26 +72,9 @@ function decodeOutput(output: WireMessage, raw: unknown): OutputTensor {
   return { name, datatype, shape, data: decodeElements(datatype, typedContents(datatype, output)) };
 }
 
-const contentFields = {
-  BOOL: 'bool_contents',
-  UINT8: 'uint_contents',
-  UINT16: 'uint_contents',
-  UINT32: 'uint_contents',
-  UINT64: 'uint64_contents',
-  INT8: 'int_contents',
-  INT16: 'int_contents',
-  INT32: 'int_contents',
-  INT64: 'int64_contents',
-  FP16: '',
-  BF16: '',
-  FP32: 'fp32_contents',
-  FP64: 'fp64_contents',
-  BYTES: 'bytes_contents',
-} as const;
-
 /** Other servers may mirror the form of the request; then the elements are turned into the bytes of the raw form. */
-function typedContents(datatype: keyof typeof contentFields, output: WireMessage): Uint8Array {
-  const elements = items(part(output['contents']), contentFields[datatype]);
+function typedContents(datatype: Datatype, output: WireMessage): Uint8Array {
+  const elements = items(part(output['contents']), contentsFields.get(datatype) ?? '');
   const wide = datatype === 'INT64' || datatype === 'UINT64';
   return encodeElements(
     datatype,

@@ -39,3 +39,19 @@ export const datatypeSizeBytes = {
 export function isDatatype(name: string): name is Datatype {
   return Object.hasOwn(datatypeSizeBytes, name);
 }
+
+/** The field of InferTensorContents for elements of a type. FP16 and BF16 have none: they travel as raw contents only. */
+export const contentsFields: ReadonlyMap<string, string> = new Map<Datatype, string>([
+  ['BOOL', 'bool_contents'],
+  ['UINT8', 'uint_contents'],
+  ['UINT16', 'uint_contents'],
+  ['UINT32', 'uint_contents'],
+  ['UINT64', 'uint64_contents'],
+  ['INT8', 'int_contents'],
+  ['INT16', 'int_contents'],
+  ['INT32', 'int_contents'],
+  ['INT64', 'int64_contents'],
+  ['FP32', 'fp32_contents'],
+  ['FP64', 'fp64_contents'],
+  ['BYTES', 'bytes_contents'],
+]);

@@ -1,6 +1,7 @@
 import type { ModelCatalog } from '../../inference/catalog.ts';
 import { readStatistics } from '../../inference/protocol-rules.ts';
-import type { StatisticDuration, StatisticsSnapshot } from '../../inference/statistics.ts';
+import { statisticsMessage } from '../../inference/statistics-message.ts';
+import type { StatisticsSnapshot } from '../../inference/statistics.ts';
 import { reads, type Endpoint } from './http-call.ts';
 import { jsonReply } from './reply.ts';
 
@@ -16,45 +17,5 @@ export function createStatisticsEndpoints(catalog: ModelCatalog): readonly (read
 }
 
 function toJson(snapshot: StatisticsSnapshot): object {
-  return {
-    name: snapshot.name,
-    version: snapshot.version,
-    last_inference: Math.round(snapshot.lastInference),
-    inference_count: snapshot.inferenceCount,
-    execution_count: snapshot.executionCount,
-    inference_stats: {
-      success: duration(snapshot.success),
-      fail: duration(snapshot.fail),
-      queue: duration(snapshot.queue),
-      compute_input: duration(snapshot.computeInput),
-      compute_infer: duration(snapshot.computeInfer),
-      compute_output: duration(snapshot.computeOutput),
-      cache_hit: duration(snapshot.cacheHit),
-      cache_miss: duration(snapshot.cacheMiss),
-    },
-    response_stats: Object.fromEntries(
-      snapshot.responses.map((response) => [
-        String(response.index),
-        {
-          compute_infer: duration(response.computeInfer),
-          compute_output: duration(response.computeOutput),
-          success: duration(response.success),
-          fail: duration(response.fail),
-          empty_response: duration(response.emptyResponse),
-          cancel: duration(response.cancel),
-        },
-      ]),
-    ),
-    batch_stats: snapshot.batches.map((batch) => ({
-      batch_size: batch.batchSize,
-      compute_input: duration(batch.computeInput),
-      compute_infer: duration(batch.computeInfer),
-      compute_output: duration(batch.computeOutput),
-    })),
-    memory_usage: [],
-  };
-}
-
-function duration({ count, ns }: StatisticDuration): object {
-  return { count, ns: Math.round(ns) };
+  return { ...statisticsMessage(snapshot), memory_usage: [] };
 }

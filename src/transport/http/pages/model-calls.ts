@@ -1,4 +1,5 @@
 import type { ModelCatalog, TensorMetadata } from '../../../inference/catalog.ts';
+import { contentsFields } from '../../../inference/datatype.ts';
 import { plainExample } from '../dialects/plain/plain-part.ts';
 import type { DescribedModel } from '../open-api/described-model.ts';
 import { exampleTensor } from '../open-api/example-tensor.ts';
@@ -60,25 +61,10 @@ function curlPlain(
   };
 }
 
-const contentsFields: Readonly<Record<string, string>> = {
-  BOOL: 'bool_contents',
-  UINT8: 'uint_contents',
-  UINT16: 'uint_contents',
-  UINT32: 'uint_contents',
-  UINT64: 'uint64_contents',
-  INT8: 'int_contents',
-  INT16: 'int_contents',
-  INT32: 'int_contents',
-  INT64: 'int64_contents',
-  FP32: 'fp32_contents',
-  FP64: 'fp64_contents',
-  BYTES: 'bytes_contents',
-};
-
 function grpcurl(model: DescribedModel, options: ServedOptions): ModelCall | undefined {
   const inputs = neededInputs(model).map((input) => {
     const tensor = exampleTensor(input);
-    const field = contentsFields[input.datatype];
+    const field = contentsFields.get(input.datatype);
     if (tensor === undefined || field === undefined) return undefined;
     const { name, datatype, shape, data } = tensor;
     // Bytes are base64 in a message's JSON.
