@@ -44,6 +44,21 @@ test('after three lost executors requests are refused at once, with advice, and 
   );
 });
 
+test('an open breaker refuses in far less than a millisecond', async (t) => {
+  const bench = await opened();
+  const took: number[] = [];
+  for (let i = 2000; i < 3000; i++) {
+    const startedAt = performance.now();
+    bench.send(1, i);
+    await settled();
+    took.push(performance.now() - startedAt);
+    assert.equal(bench.outcome(i), refused);
+  }
+  const [median = NaN] = took.toSorted((a, b) => a - b).slice(500);
+  t.diagnostic(`${(median * 1000).toFixed(1)} us`);
+  assert.ok(median < 1, `${median} ms`);
+});
+
 test('a model that fails by itself opens at half of twenty batches', async () => {
   const bench = new BatchingBench();
   for (let i = 0; i < 10; i++) {
