@@ -1,18 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { once, type EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
 import type { Options } from './config/options.ts';
+import { ServingError } from './errors.ts';
 import type { Logger } from './inference/logger.ts';
 import { ModelMonitors } from './quality/model-monitors.ts';
+import type { QualityStore } from './quality/quality-store.ts';
 import { readSecret } from './quality/read-secret.ts';
 import { Webhook } from './quality/webhook.ts';
 import type { Clock } from './util/clock.ts';
 
+interface MonitorTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /** The monitors of a server; what happens to the quality of models is told to `--quality-webhook`, where there is one. */
-export function startMonitors(
-  { quality: { webhook: url, webhookSecretFile } }: Options,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-): ModelMonitors {
+export function startMonitors(options: Options, tools: MonitorTools): ModelMonitors {
+  const { webhook: url, webhookSecretFile, store } = options.quality;
   const webhook =
-    url === undefined
-      ? undefined
-      : new Webhook({ url, secret: readSecret(webhookSecretFile), clock, logger });
-  return new ModelMonitors({ clock, logger, webhook });
+    url === undefined ? undefined : new Webhook({ url, secret: readSecret(webhookSecretFile), ...tools });
+  const openStore = store === 'off' ? {} : { openStore: () => openQualityStore(options, tools) };
+  return new ModelMonitors({ ...tools, webhook, ...openStore });
+}
+
+async function openQualityStore(options: Options, { clock, logger }: MonitorTools): Promise<QualityStore> {
+  const { quality, cache, grpc } = options;
+  if (quality.store !== 'redis') {
+    const { FileQualityStore } = await import('./quality/file-store.ts');
+    return new FileQualityStore({ folder: quality.state, clock, logger });
+  }
+  const [{ connectRedis }, { RedisQualityStore }] = await Promise.all([
+    import('./cache/redis-store.ts'),
+    import('./quality/redis-store.ts'),
+  ]);
+  // What does not work is said with the first command that fails.
+  const client = await connectRedis(cache.redis, () => undefined).catch((cause: unknown) => {
+    throw new ServingError(
+      'failed_precondition',
+      '--quality-store redis cannot be used: it needs the package ioredis, and the files of --cache-redis-*',
+      { cause },
+    );
+  });
+  await connected(client);
+  return new RedisQualityStore({
+    redis: {
+      get: (key) => client.get(key),
+      set: (key, value, ttlMs) => client.set(key, value, 'PX', ttlMs),
+      remove: (key) => client.unlink(key),
+      run: (script, keys, values) => client.eval(script, keys.length, ...keys, ...values),
+      [Symbol.asyncDispose]: () => Promise.resolve(client.disconnect()),
+    },
+    prefix: cache.redis.prefix,
+    // A port of its own is that of the same server after a restart; on free ports nobody is.
+    replica: `${hostname()}:${grpc.port === 0 ? randomBytes(6).toString('hex') : grpc.port}`,
+    logger,
+  });
+}
+
+/** How long the first monitored model waits for Redis; without it nothing of before is known. */
+const connectLimitMs = 5000;
+
+async function connected(client: EventEmitter & { readonly status: string }): Promise<void> {
+  if (client.status === 'ready') return;
+  const signal = AbortSignal.timeout(connectLimitMs);
+  await once(client, 'ready', { signal }).catch(() => undefined);
 }

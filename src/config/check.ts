@@ -45,6 +45,9 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
       );
     }
   }
+  if (options.quality.store === 'redis' && options.cache.redis.nodes.length === 0) {
+    problems.push(`quality.store redis needs cache.redis.nodes (--cache-redis)${from('quality.store')}`);
+  }
   if (options.rollouts.store === 'redis' && options.cache.redis.nodes.length === 0) {
     problems.push(`rollouts.store redis needs cache.redis.nodes (--cache-redis)${from('rollouts.store')}`);
   }

@@ -226,6 +226,7 @@ class IoThreads implements ServingHost, Serving {
     this.#phase = 'draining';
     for (const timer of this.#timers) timer[Symbol.dispose]();
     await this.#ofAll((link) => link.calls.ask('drain', { graceMs }));
+    await this.#quality.visit();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,6 +27,8 @@ export class MainQuality implements AsyncDisposable {
   readonly handlers: Pick<Handlers<MainCalls>, QualityCalls>;
   readonly #options: MainQualityOptions;
   #timer: Disposable | undefined = undefined;
+  #visiting: Promise<void> | undefined = undefined;
+  #nextVisit: Promise<void> | undefined = undefined;
   #ended = false;
 
   constructor(options: MainQualityOptions) {
@@ -50,8 +52,23 @@ export class MainQuality implements AsyncDisposable {
     return this.#options.monitors.reports();
   }
 
-  /** Counts what the threads have seen. */
-  async visit(): Promise<void> {
+  /** Counts what the threads have seen until now; who asks during a visit shares the next one. */
+  visit(): Promise<void> {
+    if (this.#visiting === undefined) {
+      this.#visiting = this.#visit().finally(() => (this.#visiting = undefined));
+      return this.#visiting;
+    }
+    this.#nextVisit ??= this.#visitAfter(this.#visiting);
+    return this.#nextVisit;
+  }
+
+  async #visitAfter(visiting: Promise<void>): Promise<void> {
+    await visiting.catch(() => undefined);
+    this.#nextVisit = undefined;
+    return this.visit();
+  }
+
+  async #visit(): Promise<void> {
     const { ask, targets, monitors } = this.#options;
     const answers = await ask();
     const served = targets();

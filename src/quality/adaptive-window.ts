@@ -1,3 +1,5 @@
+import type { StoredAdaptive } from './stored-version.ts';
+
 /** Buckets of one size before two of them become one of twice the size. */
 const bucketsPerSize = 5;
 
@@ -27,6 +29,20 @@ export class AdaptiveWindow {
   /** @param delta the chance of taking equal means for different ones at a look; 0.002 is usual. */
   constructor(delta = 0.002) {
     this.#delta = delta;
+  }
+
+  save(): StoredAdaptive {
+    return { buckets: this.#buckets.map(({ count, sum }) => [count, sum]), sinceLook: this.#sinceLook };
+  }
+
+  /** Into an empty one. */
+  restore({ buckets, sinceLook }: StoredAdaptive): void {
+    for (const [count, sum] of buckets) {
+      this.#buckets.push({ count, sum });
+      this.#count += count;
+      this.#sum += sum;
+    }
+    this.#sinceLook = sinceLook;
   }
 
   get count(): number {

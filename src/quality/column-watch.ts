@@ -2,6 +2,7 @@ import { categoriesOf, categoryOf, profileNumbers } from './build-profile.ts';
 import { DriftWatch, type DriftWatchOptions, type DriftWindow } from './drift-watch.ts';
 import type { FeatureWindow } from './feature-window.ts';
 import type { FeatureProfile } from './profile.ts';
+import type { StoredSide } from './stored-version.ts';
 
 /** Numbers that a reference is made of at most, over all columns: 32 MB while it is being made. */
 const mostNumbers = 4_000_000;
@@ -79,6 +80,17 @@ export class ColumnWatch {
   /** Rows that the reference has, and needs, while it is made. */
   get reference(): { readonly rows: number; readonly needed: number } {
     return { rows: this.#sampled, needed: this.#firstRows };
+  }
+
+  /** undefined while there is no reference. */
+  save(): StoredSide | undefined {
+    return this.#watch?.save();
+  }
+
+  restore(stored: StoredSide): void {
+    this.#samples = [];
+    this.#start(stored.reference, stored.from);
+    this.#watch?.restore(stored);
   }
 
   number(column: number, value: number): void {

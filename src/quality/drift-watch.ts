@@ -1,6 +1,7 @@
 import { compareWindow, type FeatureComparison } from './compare-window.ts';
 import { FeatureWindow } from './feature-window.ts';
 import type { FeatureProfile } from './profile.ts';
+import type { StoredSide } from './stored-version.ts';
 
 /** How many windows in a row a change has to last. */
 const persistence = 2;
@@ -62,6 +63,29 @@ export class DriftWatch {
 
   get last(): DriftWindow | undefined {
     return this.#last;
+  }
+
+  save(): StoredSide {
+    return {
+      reference: this.features.map(({ profile }) => profile),
+      from: this.#from,
+      rows: this.#rows,
+      inARow: [...this.#inARow],
+      ...(this.#last === undefined ? {} : { last: { ...this.#last, features: [...this.#last.features] } }),
+      windows: this.features.map((feature) => feature.save()),
+    };
+  }
+
+  /** Of a watch with the same reference. */
+  restore({ from, rows, inARow, last, windows }: StoredSide): void {
+    this.#from = from;
+    this.#rows = rows;
+    this.#inARow.set(inARow.slice(0, this.#inARow.length));
+    this.#last = last;
+    for (const [index, feature] of this.features.entries()) {
+      const stored = windows[index];
+      if (stored !== undefined) feature.restore(stored);
+    }
   }
 
   /** @param nowMs of epoch. */

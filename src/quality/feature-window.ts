@@ -1,4 +1,5 @@
 import { binOf } from './build-profile.ts';
+import type { StoredFeatureWindow } from './stored-version.ts';
 import type { CategoryProfile, FeatureProfile, NumberProfile } from './profile.ts';
 
 /** What one window of traffic has of a feature, counted in the reference's bins. */
@@ -71,6 +72,23 @@ export class FeatureWindow {
       mean: this.#sum / this.#values,
       autocorrelation: Math.min(Math.max(correlation, 0), 0.999),
     };
+  }
+
+  save(): StoredFeatureWindow {
+    return {
+      counts: [...this.#counts],
+      missing: this.#missing,
+      values: this.#values,
+      sums: [this.#sum, this.#off, this.#squares, this.#products, this.#last],
+    };
+  }
+
+  /** Of a window of the same profile. */
+  restore({ counts, missing, values, sums }: StoredFeatureWindow): void {
+    this.#counts.set(counts.slice(0, this.#counts.length));
+    this.#missing = missing;
+    this.#values = values;
+    [this.#sum, this.#off, this.#squares, this.#products, this.#last] = sums;
   }
 
   clear(): void {

@@ -1,8 +1,9 @@
-import type { FeedbackCounts, FeedbackPlan, Label, LabelledRequest } from '../inference/monitoring.ts';
+import type { FeedbackCounts, FeedbackPlan, Label } from '../inference/monitoring.ts';
 import { AdaptiveWindow } from './adaptive-window.ts';
-import { KeptPredictions } from './kept-predictions.ts';
+import { keyOf, type KeptPrediction, type KeptPredictions } from './kept-predictions.ts';
 import { computeMetrics, greaterIsBetter, lagQuantiles, type LabelMetrics } from './label-metrics.ts';
 import { outcomeOf, type Outcome, type Prediction } from './prediction.ts';
+import type { StoredFeedback } from './stored-version.ts';
 
 /** Labels below which a metric is no reason for an alert. */
 const leastLabels = 100;
@@ -52,6 +53,14 @@ function isTooLong(label: Label): boolean {
   return typeof label === 'string' && label.length > mostTextChars;
 }
 
+export interface FeedbackWatchOptions {
+  /** Names by index; empty where they have none. */
+  readonly classes: readonly string[];
+  /** May hold what was kept before. */
+  readonly kept: KeptPredictions;
+  readonly onEvent: (event: QualityEvent) => void;
+}
+
 /** Keeps predictions until their labels come, and computes how good they were. */
 export class FeedbackWatch {
   readonly #plan: FeedbackPlan;
@@ -69,12 +78,56 @@ export class FeedbackWatch {
   #confidence = Number.NaN;
   #errorScale = 0;
 
-  /** @param classes names by index; empty where they have none. */
-  constructor(plan: FeedbackPlan, classes: readonly string[], onEvent: (event: QualityEvent) => void) {
+  constructor(plan: FeedbackPlan, { classes, kept, onEvent }: FeedbackWatchOptions) {
     this.#plan = plan;
     this.#classes = classes;
     this.#onEvent = onEvent;
-    this.#kept = new KeptPredictions(plan.keepRequests, plan.keepMs);
+    this.#kept = kept;
+  }
+
+  get kept(): KeptPredictions {
+    return this.#kept;
+  }
+
+  save(): StoredFeedback {
+    return {
+      outcomes: this.#outcomes.map((each) => [
+        each.predicted,
+        each.label,
+        each.correct,
+        each.confidence,
+        each.brier,
+        each.logLoss,
+        each.error,
+        each.lagMs,
+      ]),
+      next: this.#next,
+      errors: this.#errors.save(),
+      counts: { ...this.#counts },
+      changes: this.#changes,
+      below: this.#below,
+      sinceLook: this.#sinceLook,
+      total: { ...this.#total },
+      confidence: this.#confidence,
+      errorScale: this.#errorScale,
+    };
+  }
+
+  /** Of a watch with the same plan, into one that has seen nothing. */
+  restore(stored: StoredFeedback): void {
+    for (const each of stored.outcomes.slice(0, this.#plan.windowLabels)) {
+      const [predicted, label, correct, confidence, brier, logLoss, error, lagMs] = each;
+      this.#outcomes.push({ predicted, label, correct, confidence, brier, logLoss, error, lagMs });
+    }
+    this.#next = stored.next % this.#plan.windowLabels;
+    this.#errors.restore(stored.errors);
+    Object.assign(this.#counts, stored.counts);
+    this.#changes = stored.changes;
+    this.#below = stored.below;
+    this.#sinceLook = stored.sinceLook;
+    Object.assign(this.#total, stored.total);
+    this.#confidence = stored.confidence;
+    this.#errorScale = stored.errorScale;
   }
 
   /** Requests without an id cannot be labelled; their confidence counts all the same. */
@@ -88,14 +141,19 @@ export class FeedbackWatch {
     if (id !== '' && id.length <= mostTextChars) this.#kept.keep(principal, id, rows, nowMs);
   }
 
-  /** Whether the request's prediction is kept. */
-  knows(principal: string, id: string, nowMs: number): boolean {
-    return this.#kept.find(principal, id, nowMs) !== undefined;
+  /** The prediction of a request, while it is kept here. */
+  find(principal: string, id: string, nowMs: number): KeptPrediction | undefined {
+    return this.#kept.find(keyOf(principal, id), nowMs);
   }
 
-  /** Takes the labels whose ids are kept; the caller learns how many there were. */
-  label(principal: string, { id, labels }: LabelledRequest, nowMs: number): keyof FeedbackCounts {
-    const result = this.#take(principal, { id, labels }, nowMs);
+  /** Whether a prediction takes such labels, and has none yet. */
+  takes(kept: KeptPrediction, labels: readonly Label[], nowMs: number): boolean {
+    return typeof this.#outcomesOf(kept, labels, nowMs) !== 'string';
+  }
+
+  /** Takes the labels of a prediction that was found; the caller learns what became of them. */
+  label(kept: KeptPrediction | undefined, labels: readonly Label[], nowMs: number): keyof FeedbackCounts {
+    const result = this.#take(kept, labels, nowMs);
     this.#counts[result]++;
     if (result === 'accepted') this.#sinceLook++;
     return result;
@@ -122,9 +180,20 @@ export class FeedbackWatch {
     };
   }
 
-  #take(principal: string, { id, labels }: LabelledRequest, nowMs: number): keyof FeedbackCounts {
-    const kept = this.#kept.find(principal, id, nowMs);
+  #take(kept: KeptPrediction | undefined, labels: readonly Label[], nowMs: number): keyof FeedbackCounts {
     if (kept === undefined) return 'unknown';
+    const outcomes = this.#outcomesOf(kept, labels, nowMs);
+    if (typeof outcomes === 'string') return outcomes;
+    this.#kept.label(kept);
+    for (const outcome of outcomes) this.#add(outcome);
+    return 'accepted';
+  }
+
+  #outcomesOf(
+    kept: KeptPrediction,
+    labels: readonly Label[],
+    nowMs: number,
+  ): readonly Outcome[] | 'repeated' | 'unfitting' {
     if (kept.labelled) return 'repeated';
     if (kept.rows.length !== labels.length || labels.some(isTooLong)) return 'unfitting';
     const outcomes: Outcome[] = [];
@@ -133,9 +202,7 @@ export class FeedbackWatch {
       if (outcome === undefined) return 'unfitting';
       outcomes.push(outcome);
     }
-    kept.labelled = true;
-    for (const outcome of outcomes) this.#add(outcome);
-    return 'accepted';
+    return outcomes;
   }
 
   #add(outcome: Outcome): void {

@@ -1,10 +1,12 @@
 import { LinkedQueue, type Linked } from '../util/linked-queue.ts';
 import type { Prediction } from './prediction.ts';
+import type { PredictionKeeper } from './quality-store.ts';
 
 /** The rows of one request, waiting for their labels. */
-class KeptPrediction implements Linked<KeptPrediction> {
+export class KeptPrediction implements Linked<KeptPrediction> {
   readonly key: string;
   readonly rows: readonly Prediction[];
+  /** Of epoch. */
   readonly atMs: number;
   labelled = false;
   previous: KeptPrediction | undefined = undefined;
@@ -27,10 +29,13 @@ export class KeptPredictions {
   readonly #byAge = new LinkedQueue<KeptPrediction>();
   readonly #most: number;
   readonly #keepMs: number;
+  readonly #keeper: PredictionKeeper | undefined;
 
-  constructor(most: number, keepMs: number) {
+  /** @param keeper told of all that is kept here, but of what is restored. */
+  constructor(most: number, keepMs: number, keeper?: PredictionKeeper) {
     this.#most = most;
     this.#keepMs = keepMs;
+    this.#keeper = keeper;
   }
 
   get size(): number {
@@ -39,26 +44,39 @@ export class KeptPredictions {
 
   /** The newest of equal ids counts. */
   keep(principal: string, id: string, rows: readonly Prediction[], nowMs: number): void {
-    const key = keyOf(principal, id);
-    const earlier = this.#byKey.get(key);
+    const kept = new KeptPrediction(keyOf(principal, id), rows, nowMs);
+    this.#keeper?.keep(kept);
+    this.restore(kept, nowMs);
+  }
+
+  /** What was kept before, from the oldest. */
+  restore(kept: KeptPrediction, nowMs: number): void {
+    const earlier = this.#byKey.get(kept.key);
     if (earlier !== undefined) this.#byAge.remove(earlier);
-    const kept = new KeptPrediction(key, rows, nowMs);
-    this.#byKey.set(key, kept);
+    this.#byKey.set(kept.key, kept);
     this.#byAge.push(kept);
     let oldest = this.#byAge.first;
     while (oldest !== undefined && (this.#byKey.size > this.#most || nowMs - oldest.atMs > this.#keepMs)) {
       this.#byAge.remove(oldest);
       this.#byKey.delete(oldest.key);
+      this.#keeper?.forget(oldest);
       oldest = this.#byAge.first;
     }
   }
 
-  find(principal: string, id: string, nowMs: number): KeptPrediction | undefined {
-    const found = this.#byKey.get(keyOf(principal, id));
+  find(key: string, nowMs: number): KeptPrediction | undefined {
+    const found = this.#byKey.get(key);
     return found !== undefined && nowMs - found.atMs <= this.#keepMs ? found : undefined;
+  }
+
+  /** It has its labels: later ones are repeated. */
+  label(kept: KeptPrediction): void {
+    kept.labelled = true;
+    this.#keeper?.label(kept);
   }
 }
 
-function keyOf(principal: string, id: string): string {
+/** By which a prediction is known. */
+export function keyOf(principal: string, id: string): string {
   return `${principal}\0${id}`;
 }

@@ -4,6 +4,7 @@ import type { ModelSpec } from '../inference/model-spec.ts';
 import type {
   Feedback,
   FeedbackCounts,
+  Label,
   LabelledRequest,
   ModelQuality,
   Monitor,
@@ -16,11 +17,17 @@ import { driftPage } from './drift-page.ts';
 import { profileFormat } from './profile-format.ts';
 import { reportOf, type VersionReport } from './version-report.ts';
 import type { Webhook } from './webhook.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { keyOf, type KeptPrediction, type KeptPredictions } from './kept-predictions.ts';
+import type { QualityKeeper } from './quality-keeper.ts';
+import type { QualityStore } from './quality-store.ts';
 import type { VersionMonitor, VersionMonitorTools } from './version-monitor.ts';
 
 export interface MonitorsOptions extends Pick<VersionMonitorTools, 'clock' | 'logger'> {
   /** Told of what happens; undefined for none. */
   readonly webhook: Webhook | undefined;
+  /** Where quality outlives the process, opened with the first model that is watched; left out where it does not. */
+  readonly openStore?: () => Promise<QualityStore>;
 }
 
 /** Requests in one message: some milliseconds, in which nobody else is served. */
@@ -31,11 +38,14 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   readonly #tools: VersionMonitorTools;
   readonly #webhook: Webhook | undefined;
   readonly #monitors = new WeakMap<Monitor, VersionMonitor>();
+  readonly #openStore: MonitorsOptions['openStore'];
+  #keeper: Promise<QualityKeeper> | undefined = undefined;
   #targets: () => Iterable<Target> = () => [];
 
   /** @param webhook is disposed with this. */
-  constructor({ clock, logger, webhook }: MonitorsOptions) {
+  constructor({ clock, logger, webhook, openStore }: MonitorsOptions) {
     this.#webhook = webhook;
+    this.#openStore = openStore;
     this.#tools = {
       clock,
       logger,
@@ -46,9 +56,9 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#webhook?.[Symbol.dispose]();
-    return Promise.resolve();
+    await (await this.#keeper)?.[Symbol.asyncDispose]();
   }
 
   /** Of the webhook, where there is one. */
@@ -59,7 +69,13 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   /** What watches is loaded with the first model that wants it. @throws ServingError for a reference that is none. */
   async create(spec: ModelSpec, plan: MonitoringPlan): Promise<Monitor> {
     const { VersionMonitor: Created } = await import('./version-monitor.ts');
-    const monitor = new Created(spec, plan, this.#tools);
+    const { name: model, version } = spec;
+    const make = (kept?: KeptPredictions): VersionMonitor =>
+      new Created(spec, plan, { ...this.#tools, kept });
+    this.#keeper ??= this.#openStore && this.#openKeeper(this.#openStore);
+    const keeper = await this.#keeper;
+    const name = { model, version, fingerprint: fingerprintOf(spec, plan) };
+    const monitor = keeper === undefined ? make() : await keeper.create(name, plan.feedback, make);
     this.#monitors.set(monitor, monitor);
     return monitor;
   }
@@ -74,7 +90,10 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     this.#targets = targets;
   }
 
-  feedback({ model, version, principal, labels }: Feedback, caller: Principal): FeedbackCounts {
+  async feedback(
+    { model, version, principal, labels }: Feedback,
+    caller: Principal,
+  ): Promise<FeedbackCounts> {
     const whose = principal === '' ? caller.name : principal;
     if (whose !== caller.name && !caller.scopes.has('admin')) {
       throw new ServingError('permission_denied', "labels of others' requests need the scope 'admin'", {
@@ -85,8 +104,9 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     if (waiting.length === 0) throw notMonitored(model, version, 'waits for no labels');
     const counts = { accepted: 0, unknown: 0, repeated: 0, unfitting: 0 };
     if (labels.length > mostLabels) throw tooMany();
-    for (const labelled of labels) counts[this.#label(waiting, whose, labelled)]++;
-    for (const { feedback } of waiting) feedback?.settle();
+    const results = await Promise.all(labels.map((labelled) => this.#label(waiting, whose, labelled)));
+    for (const result of results) counts[result]++;
+    for (const monitor of waiting) monitor.labelled();
     return counts;
   }
 
@@ -117,16 +137,51 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   }
 
   /** A copy of a request that another version answered as well is labelled with it. */
-  #label(
+  async #label(
     monitors: readonly VersionMonitor[],
     whose: string,
-    labelled: LabelledRequest,
-  ): keyof FeedbackCounts {
+    { id, labels }: LabelledRequest,
+  ): Promise<keyof FeedbackCounts> {
     const nowMs = this.#tools.clock.epochMs();
-    const knowing = monitors.filter(({ feedback }) => feedback?.knows(whose, labelled.id, nowMs));
-    const asked = knowing.length > 0 ? knowing : monitors.slice(-1);
-    const results = asked.map(({ feedback }) => feedback?.label(whose, labelled, nowMs) ?? 'unknown');
+    const found = await Promise.all(monitors.map((monitor) => this.#findKept(monitor, whose, id, nowMs)));
+    const knowing = found.filter(({ kept }) => kept !== undefined);
+    const results: (keyof FeedbackCounts)[] = [];
+    for (const { monitor, kept } of knowing.length > 0 ? knowing : found.slice(-1)) {
+      if (kept !== undefined) await this.#claim(monitor, kept, labels, nowMs);
+      results.push(monitor.feedback?.label(kept, labels, nowMs) ?? 'unknown');
+    }
     return results.includes('accepted') ? 'accepted' : (results[0] ?? 'unknown');
+  }
+
+  /** Here, or where another server has kept it. */
+  async #findKept(monitor: VersionMonitor, whose: string, id: string, nowMs: number): Promise<Found> {
+    const own = monitor.feedback?.find(whose, id, nowMs);
+    const shared = (await this.#keeper)?.sharedOf(monitor);
+    const other = await shared?.find(keyOf(whose, id));
+    if (own === undefined || other === undefined) return { monitor, kept: own ?? other };
+    // The same id may have been asked again elsewhere.
+    if (other.atMs > own.atMs) return { monitor, kept: other };
+    own.labelled ||= other.labelled;
+    return { monitor, kept: own };
+  }
+
+  /** Of servers that are told the same labels at once, one takes them. */
+  async #claim(
+    monitor: VersionMonitor,
+    kept: KeptPrediction,
+    labels: readonly Label[],
+    nowMs: number,
+  ): Promise<void> {
+    const shared = (await this.#keeper)?.sharedOf(monitor);
+    if (shared === undefined || monitor.feedback?.takes(kept, labels, nowMs) !== true) return;
+    if (!(await shared.claim(kept.key))) kept.labelled = true;
+  }
+
+  async #openKeeper(openStore: () => Promise<QualityStore>): Promise<QualityKeeper> {
+    const { QualityKeeper: Keeper } = await import('./quality-keeper.ts');
+    const { clock, logger } = this.#tools;
+    const isServed = (monitor: VersionMonitor): boolean => this.#find('', '').includes(monitor);
+    return new Keeper({ store: await openStore(), clock, logger, isServed });
   }
 
   #watched(model: string, version: string): readonly VersionMonitor[] {
@@ -145,6 +200,11 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     }
     return found;
   }
+}
+
+interface Found {
+  readonly monitor: VersionMonitor;
+  readonly kept: KeptPrediction | undefined;
 }
 
 function tooMany(): ServingError {

@@ -37,7 +37,7 @@ const categoryFeature = z
   })
   .refine(({ values, counts }) => counts.length === values.length + 1, 'needs one count more than values');
 
-const feature = z.union([numberFeature, categoryFeature]);
+export const feature = z.union([numberFeature, categoryFeature]);
 
 export const profileSchema = z.strictObject({
   format: z.literal(profileFormat),

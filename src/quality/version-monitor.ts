@@ -10,7 +10,9 @@ import { columnsOf } from './columns.ts';
 import { ColumnWatch } from './column-watch.ts';
 import type { DriftWindow } from './drift-watch.ts';
 import { FeedbackWatch } from './feedback-watch.ts';
+import { KeptPredictions } from './kept-predictions.ts';
 import { profileSchema, type FeatureProfile } from './profile.ts';
+import type { StoredVersion } from './stored-version.ts';
 import { mostRowsKept, RequestSampler, type Sighting } from './request-sampler.ts';
 
 /** Something that people, or what trains the model, should know of. */
@@ -22,6 +24,8 @@ export interface MonitorEvent {
 }
 
 export interface VersionMonitorTools {
+  /** Predictions that wait for labels, where some are there; otherwise none are at first. */
+  readonly kept?: KeptPredictions | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onEvent: (event: MonitorEvent) => void;
@@ -42,6 +46,7 @@ export class VersionMonitor implements Monitor {
   /** Answers that could not be looked at. */
   #failures = 0;
   #dropped = 0;
+  #revision = 0;
 
   /** @throws ServingError invalid_argument for a profile that is none, or of other features. */
   constructor(spec: ModelSpec, plan: MonitoringPlan, tools: VersionMonitorTools) {
@@ -58,11 +63,44 @@ export class VersionMonitor implements Monitor {
     const classes = spec.features?.classes ?? [];
     this.feedback =
       plan.feedback &&
-      new FeedbackWatch(plan.feedback, classes, (event) => tools.onEvent({ ...event, model, version }));
+      new FeedbackWatch(plan.feedback, {
+        classes,
+        kept: tools.kept ?? new KeptPredictions(plan.feedback.keepRequests, plan.feedback.keepMs),
+        onEvent: (event) => tools.onEvent({ ...event, model, version }),
+      });
     const { names } = columnsOf(spec);
     this.#width = names.length;
     this.inputs = plan.drift && this.#watch(plan.drift, names, readProfile(spec, plan.drift, names));
     this.answers = plan.drift && this.#watch(plan.drift, ['prediction', 'confidence'], undefined);
+  }
+
+  /** Changes with what is to be kept. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Labels were taken. */
+  labelled(): void {
+    this.#revision++;
+    this.feedback?.settle();
+  }
+
+  save(): StoredVersion {
+    const [feedback, inputs, answers] = [this.feedback?.save(), this.inputs?.save(), this.answers?.save()];
+    return {
+      drifting: this.#drifting,
+      ...(feedback === undefined ? {} : { feedback }),
+      ...(inputs === undefined ? {} : { inputs }),
+      ...(answers === undefined ? {} : { answers }),
+    };
+  }
+
+  /** Of a version with the same fingerprint, into a monitor that has seen nothing. */
+  restore({ drifting, feedback, inputs, answers }: StoredVersion): void {
+    this.#drifting = drifting;
+    if (feedback !== undefined) this.feedback?.restore(feedback);
+    if (inputs !== undefined) this.inputs?.restore(inputs);
+    if (answers !== undefined) this.answers?.restore(answers);
   }
 
   get dropped(): number {
@@ -79,6 +117,7 @@ export class VersionMonitor implements Monitor {
 
   /** Of any thread. */
   take({ principal, id, atMs, predictions, rows, numbers, texts }: Sighting): void {
+    this.#revision++;
     if (predictions.length > 0 && predictions.length <= mostRowsKept) {
       this.feedback?.predicted(principal, id, predictions, atMs);
     }

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Connection } from '../../src/client/connection.ts';
 import { seededNormal } from '../support/seeded-random.ts';
-import { startServer } from '../support/start-server.ts';
+import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const iris = join(import.meta.dirname, '..', '..', 'examples', 'models', 'iris');
@@ -106,7 +106,14 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
   await using hook = await receiveEvents(secret);
   await using server = await startServer({
     repository: join(folder.path, 'iris'),
-    args: ['--quality-webhook', hook.url, '--quality-webhook-secret-file', join(folder.path, 'secret')],
+    args: [
+      '--quality-webhook',
+      hook.url,
+      '--quality-webhook-secret-file',
+      join(folder.path, 'secret'),
+      '--quality-state',
+      join(folder.path, 'state'),
+    ],
   });
   const base = `http://${server.httpAddress}/v2/models/iris`;
   const get = async (path: string): Promise<unknown> => (await fetch(`${base}${path}`)).json();
@@ -229,21 +236,23 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
 const twoCores = availableParallelism() < 2 ? 'needs two cores' : false;
 
 test(
-  'I/O threads: any connection brings the label of a request of any other',
-  { skip: twoCores },
+  'I/O threads: any connection brings the label of a request of any other, also after a restart',
+  {
+    skip: twoCores,
+  },
   async () => {
     using folder = new TemporaryFolder();
     cpSync(iris, join(folder.path, 'iris'), { recursive: true });
     writeFileSync(join(folder.path, 'iris', 'model.yaml'), modelFile);
-    await using server = await startServer({
-      repository: join(folder.path, 'iris'),
-      args: ['--io-threads', '2'],
-    });
-    const base = `http://${server.httpAddress}/v2/models/iris`;
+    const start = (): Promise<RunningServer> =>
+      startServer({
+        repository: join(folder.path, 'iris'),
+        args: ['--io-threads', '2', '--quality-state', join(folder.path, 'state')],
+      });
     // Each of these has a connection of its own, which the kernel gives to one of the threads.
-    const post = async (path: string, body: object): Promise<unknown> =>
+    const post = async ({ httpAddress }: RunningServer, path: string, body: object): Promise<unknown> =>
       (
-        await fetch(`${base}${path}`, {
+        await fetch(`http://${httpAddress}/v2/models/iris${path}`, {
           method: 'POST',
           headers: { connection: 'close' },
           body: JSON.stringify(body),
@@ -251,14 +260,28 @@ test(
       ).json();
     const ids = Array.from({ length: 24 }, (_, i) => `r${i}`);
     const tensor = { name: 'features', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] };
-    await Promise.all(ids.map((id) => post('/infer', { id, inputs: [tensor] })));
-    const told = await Promise.all(ids.map((id) => post('/feedback', { id, label: 'setosa' })));
-    for (const counts of told) {
-      assert.deepEqual(counts, { accepted: 1, unknown: 0, repeated: 0, unfitting: 0 });
+    const none = { accepted: 0, unknown: 0, repeated: 0, unfitting: 0 };
+    {
+      await using server = await start();
+      await Promise.all(ids.map((id) => post(server, '/infer', { id, inputs: [tensor] })));
+      for (const counts of await Promise.all(
+        ids.slice(1).map((id) => post(server, '/feedback', { id, label: 'setosa' })),
+      )) {
+        assert.deepEqual(counts, { ...none, accepted: 1 });
+      }
+      const metrics = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
+      assert.match(metrics, /^tensorgate_quality_labels_total\{.*outcome="accepted"\} 23$/m);
     }
-    const report = (await (await fetch(`${base}/quality`)).json()) as Report;
-    assert.equal(report.versions[0]?.feedback.accepted, 24);
-    const metrics = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
-    assert.match(metrics, /^tensorgate_quality_labels_total\{.*outcome="accepted"\} 24$/m);
+    await using server = await start();
+    assert.deepEqual(await post(server, '/feedback', { id: 'r1', label: 'setosa' }), {
+      ...none,
+      repeated: 1,
+    });
+    assert.deepEqual(await post(server, '/feedback', { id: 'r0', label: 'setosa' }), {
+      ...none,
+      accepted: 1,
+    });
+    const reply = await fetch(`http://${server.httpAddress}/v2/models/iris/quality`);
+    assert.equal(((await reply.json()) as Report).versions[0]?.feedback.accepted, 24);
   },
 );

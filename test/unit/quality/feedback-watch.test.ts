@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FeedbackPlan } from '../../../src/inference/monitoring.ts';
+import type { FeedbackCounts, FeedbackPlan, LabelledRequest } from '../../../src/inference/monitoring.ts';
 import { AdaptiveWindow } from '../../../src/quality/adaptive-window.ts';
 import { FeedbackWatch, type QualityEvent } from '../../../src/quality/feedback-watch.ts';
+import { KeptPredictions } from '../../../src/quality/kept-predictions.ts';
 import type { Prediction } from '../../../src/quality/prediction.ts';
 import { seededNormal, seededRandom } from '../../support/seeded-random.ts';
 
@@ -23,7 +24,18 @@ function prediction(value: string, confidence: number): Prediction {
 
 function watchOf(change: Partial<FeedbackPlan> = {}): { watch: FeedbackWatch; events: QualityEvent[] } {
   const events: QualityEvent[] = [];
-  return { watch: new FeedbackWatch({ ...plan, ...change }, classes, (event) => events.push(event)), events };
+  const all = { ...plan, ...change };
+  const kept = new KeptPredictions(all.keepRequests, all.keepMs);
+  return { watch: new FeedbackWatch(all, { classes, kept, onEvent: (event) => events.push(event) }), events };
+}
+
+function label(
+  watch: FeedbackWatch,
+  principal: string,
+  { id, labels }: LabelledRequest,
+  nowMs: number,
+): keyof FeedbackCounts {
+  return watch.label(watch.find(principal, id, nowMs), labels, nowMs);
 }
 
 function near(actual: number | undefined, expected: number): void {
@@ -32,7 +44,7 @@ function near(actual: number | undefined, expected: number): void {
 
 test('accuracy, F1, Brier score, log loss and calibration are those that scikit-learn computes', () => {
   const { watch } = watchOf();
-  for (const [i, [value, confidence, label]] of (
+  for (const [i, [value, confidence, expected]] of (
     [
       ['dog', 0.9, 'dog'],
       ['dog', 0.6, 'cat'],
@@ -41,7 +53,7 @@ test('accuracy, F1, Brier score, log loss and calibration are those that scikit-
     ] as const
   ).entries()) {
     watch.predicted('ann', `r${i}`, [prediction(value, confidence)], 0);
-    assert.equal(watch.label('ann', { id: `r${i}`, labels: [label] }, 10), 'accepted');
+    assert.equal(label(watch, 'ann', { id: `r${i}`, labels: [expected] }, 10), 'accepted');
   }
   const { metrics, labelLag } = watch.report();
   near(metrics.accuracy, 0.5);
@@ -57,7 +69,7 @@ test('predictions of numbers have errors instead', () => {
   const { watch } = watchOf({ baseline: undefined });
   for (const [i, error] of [1, -1, 2, 0].entries()) {
     watch.predicted('ann', `${i}`, [{ kind: 'number', value: 5 + error }], 0);
-    watch.label('ann', { id: `${i}`, labels: [5] }, 0);
+    label(watch, 'ann', { id: `${i}`, labels: [5] }, 0);
   }
   const { metrics } = watch.report();
   near(metrics.rmse, Math.sqrt(6 / 4));
@@ -68,29 +80,29 @@ test('predictions of numbers have errors instead', () => {
 test('labels find predictions by id, of their own caller, once, and until they are too old', () => {
   const { watch } = watchOf();
   watch.predicted('ann', 'a', [prediction('cat', 0.8), prediction('dog', 0.8)], 0);
-  assert.equal(watch.label('bob', { id: 'a', labels: ['cat', 'dog'] }, 1), 'unknown');
-  assert.equal(watch.label('ann', { id: 'b', labels: ['cat'] }, 1), 'unknown');
-  assert.equal(watch.label('ann', { id: 'a', labels: ['cat'] }, 1), 'unfitting');
-  assert.equal(watch.label('ann', { id: 'a', labels: [0, true] }, 1), 'accepted');
-  assert.equal(watch.label('ann', { id: 'a', labels: ['dog', 'dog'] }, 1), 'repeated');
+  assert.equal(label(watch, 'bob', { id: 'a', labels: ['cat', 'dog'] }, 1), 'unknown');
+  assert.equal(label(watch, 'ann', { id: 'b', labels: ['cat'] }, 1), 'unknown');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: ['cat'] }, 1), 'unfitting');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: [0, true] }, 1), 'accepted');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: ['dog', 'dog'] }, 1), 'repeated');
   assert.equal(watch.report().metrics.accuracy, 1);
   watch.predicted('ann', 'c', [prediction('cat', 0.8)], 0);
-  assert.equal(watch.label('ann', { id: 'c', labels: ['cat'] }, 1001), 'unknown');
+  assert.equal(label(watch, 'ann', { id: 'c', labels: ['cat'] }, 1001), 'unknown');
 });
 
 test('a label of a number that is no number does not fit', () => {
   const { watch } = watchOf();
   watch.predicted('ann', 'a', [{ kind: 'number', value: 1 }], 0);
-  assert.equal(watch.label('ann', { id: 'a', labels: ['cat'] }, 0), 'unfitting');
-  assert.equal(watch.label('ann', { id: 'a', labels: [Number.NaN] }, 0), 'unfitting');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: ['cat'] }, 0), 'unfitting');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: [Number.NaN] }, 0), 'unfitting');
 });
 
 test('no more predictions are kept than allowed, and the oldest go first', () => {
   const { watch } = watchOf({ keepRequests: 10 });
   for (let i = 0; i < 100; i++) watch.predicted('ann', `${i}`, [prediction('cat', 0.8)], 0);
   assert.equal(watch.report().kept, 10);
-  assert.equal(watch.label('ann', { id: '89', labels: ['cat'] }, 0), 'unknown');
-  assert.equal(watch.label('ann', { id: '90', labels: ['cat'] }, 0), 'accepted');
+  assert.equal(label(watch, 'ann', { id: '89', labels: ['cat'] }, 0), 'unknown');
+  assert.equal(label(watch, 'ann', { id: '90', labels: ['cat'] }, 0), 'accepted');
 });
 
 function feed(watch: FeedbackWatch, count: number, accuracy: number, seed: number): void {
@@ -98,7 +110,7 @@ function feed(watch: FeedbackWatch, count: number, accuracy: number, seed: numbe
   for (let i = 0; i < count; i++) {
     const id = `${seed}-${i}`;
     watch.predicted('ann', id, [prediction('cat', 0.9)], 0);
-    watch.label('ann', { id, labels: [random() < accuracy ? 'cat' : 'dog'] }, 0);
+    label(watch, 'ann', { id, labels: [random() < accuracy ? 'cat' : 'dog'] }, 0);
     watch.settle();
   }
 }
@@ -124,7 +136,7 @@ test('an error that rises above the baseline raises an alert as well', () => {
   const { watch, events } = watchOf({ baseline: { metric: 'mae', value: 1 } });
   for (let i = 0; i < 200; i++) {
     watch.predicted('ann', `${i}`, [{ kind: 'number', value: 2 }], 0);
-    watch.label('ann', { id: `${i}`, labels: [0] }, 0);
+    label(watch, 'ann', { id: `${i}`, labels: [0] }, 0);
     watch.settle();
   }
   assert.equal(events[0]?.kind, 'quality_below_baseline');
@@ -159,7 +171,7 @@ test('errors of numbers that grow are seen as a change', () => {
   const normal = seededNormal(7);
   for (let i = 0; i < 1500; i++) {
     watch.predicted('ann', `${i}`, [{ kind: 'number', value: normal() * (i < 1000 ? 1 : 4) }], 0);
-    watch.label('ann', { id: `${i}`, labels: [0] }, 0);
+    label(watch, 'ann', { id: `${i}`, labels: [0] }, 0);
   }
   assert.equal(events.length > 0, true);
   assert.equal(watch.report().changes, events.length);
@@ -170,7 +182,7 @@ test('what clients send cannot fill the memory: long ids are not kept, long labe
   watch.predicted('ann', 'x'.repeat(257), [prediction('cat', 0.8)], 0);
   assert.equal(watch.report().kept, 0);
   watch.predicted('ann', 'a', [prediction('cat', 0.8)], 0);
-  assert.equal(watch.label('ann', { id: 'a', labels: ['y'.repeat(257)] }, 0), 'unfitting');
+  assert.equal(label(watch, 'ann', { id: 'a', labels: ['y'.repeat(257)] }, 0), 'unfitting');
 });
 
 test('all outcomes are added up, for tests that compare versions', () => {

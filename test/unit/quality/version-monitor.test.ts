@@ -82,7 +82,7 @@ test('an answer is looked at after it was written, not before', () => {
   assert.equal(monitor.feedback?.report().kept, 0);
   call.finish();
   assert.equal(monitor.feedback?.report().kept, 1);
-  assert.equal(monitor.feedback?.label('anonymous', { id: 'a', labels: ['yes'] }, 0), 'accepted');
+  assert.equal(monitor.feedback?.label(monitor.feedback.find('anonymous', 'a', 0), ['yes'], 0), 'accepted');
 });
 
 test('no more rows are looked at than a second has room for', () => {
@@ -205,7 +205,7 @@ for (const [title, of, output, expected] of predictions) {
     );
     call.finish();
     const label = 'confidence' in expected ? 'nothing' : 2;
-    assert.equal(monitor.feedback?.label('anonymous', { id: 'a', labels: [label] }, 0), 'accepted');
+    assert.equal(monitor.feedback?.label(monitor.feedback.find('anonymous', 'a', 0), [label], 0), 'accepted');
     const report = monitor.feedback?.report();
     if (!('confidence' in expected)) assert.equal(report?.metrics.mae, 0.5);
     else if (Number.isNaN(expected.confidence)) assert.equal(report?.estimatedAccuracy, undefined);
@@ -234,15 +234,15 @@ test('only who asked may label, or an administrator who says for whom', async ()
   call.finish();
   const labels = [{ id: 'a', labels: ['yes'] }];
   const told = { model: 'm', version: '', principal: '', labels };
-  assert.equal(monitors.feedback(told, principal('bob', 'infer')).unknown, 1);
-  assert.throws(() => monitors.feedback({ ...told, principal: 'ann' }, principal('bob', 'infer')), {
+  assert.equal((await monitors.feedback(told, principal('bob', 'infer'))).unknown, 1);
+  await assert.rejects(monitors.feedback({ ...told, principal: 'ann' }, principal('bob', 'infer')), {
     reason: 'SCOPE_MISSING',
   });
   assert.equal(
-    monitors.feedback({ ...told, principal: 'ann' }, principal('root', 'infer', 'admin')).accepted,
+    (await monitors.feedback({ ...told, principal: 'ann' }, principal('root', 'infer', 'admin'))).accepted,
     1,
   );
-  assert.throws(() => monitors.feedback({ ...told, model: 'n' }, principal('ann', 'infer')), {
+  await assert.rejects(monitors.feedback({ ...told, model: 'n' }, principal('ann', 'infer')), {
     reason: 'NOT_MONITORED',
   });
   assert.throws(() => monitors.report('m', '2'), { reason: 'NOT_MONITORED' });

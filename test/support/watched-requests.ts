@@ -1,0 +1,40 @@
+import { CallContext } from '../../src/inference/call-context.ts';
+import type { ModelFeatures } from '../../src/inference/features.ts';
+import type { ModelSpec } from '../../src/inference/model-spec.ts';
+import type { Monitor, MonitoringPlan } from '../../src/inference/monitoring.ts';
+import { noParameters } from '../../src/inference/request.ts';
+import { buildSpec, buildTensorSpec } from './build-target.ts';
+
+/** Of a model with two features and two classes, `no` and `yes`. */
+export function watchedSpec(monitoring: MonitoringPlan, change: Partial<ModelSpec> = {}): ModelSpec {
+  const features: ModelFeatures = {
+    description: '',
+    features: [],
+    nonFinite: 'refuse',
+    outputs: { prediction: '', probabilities: 'p', logits: '' },
+    classes: ['no', 'yes'],
+    monitoring,
+  };
+  return buildSpec({ outputs: [buildTensorSpec('p', { dims: [2] })], features, ...change });
+}
+
+function bytes(values: readonly number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
+
+/** A request of one row by `anonymous`, answered with the probability of `yes`, and written. */
+export function watchRequest(
+  monitor: Monitor | undefined,
+  {
+    id = '',
+    row = [1, 2],
+    yes = 0.8,
+  }: { readonly id?: string; readonly row?: readonly number[]; readonly yes?: number },
+): void {
+  const call = new CallContext(0, Infinity);
+  const shared = { model: 'm', version: '1', id, parameters: noParameters };
+  const input = { name: 'x', datatype: 'FP32', shape: [1, row.length], data: bytes(row) } as const;
+  const output = { name: 'p', datatype: 'FP32', shape: [1, 2], data: bytes([1 - yes, yes]) } as const;
+  monitor?.watch({ ...shared, inputs: [input], outputs: [] }, { ...shared, outputs: [output] }, call);
+  call.finish();
+}
