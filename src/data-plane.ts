@@ -28,6 +28,7 @@ import { createInferenceService } from './transport/grpc/inference-service.ts';
 import type { GrpcMethod, TransportCounters } from './transport/grpc/method.ts';
 import { inferenceService } from './transport/grpc/protocol-method.ts';
 import { createQualityMethods, qualityService } from './transport/grpc/quality.ts';
+import type { ProtoService } from './transport/grpc/proto.ts';
 import { createReflectionMethods } from './transport/grpc/reflection.ts';
 import {
   createTensorflowMethods,
@@ -126,10 +127,14 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
     undo.defer(() => http.drain(0));
   }
   const listeners = await listenGrpc(parts.options, {
-    methods: publicMethods(parts, front, health, (method) => {
-      const traced = tracing === undefined ? method : traceMethod(method, tracing);
-      return access === undefined ? traced : access.method(traced);
-    }),
+    methods: publicMethods(
+      parts,
+      { front, health, dialect: await openTorchserve(parts, front) },
+      (method) => {
+        const traced = tracing === undefined ? method : traceMethod(method, tracing);
+        return access === undefined ? traced : access.method(traced);
+      },
+    ),
     context: listenContext(parts, 'grpc'),
     guest: http?.guest,
   });
@@ -278,11 +283,36 @@ function grpcPlace({ grpc, http }: Options, { grpc: port }: ListenPorts): Return
   return { port: http.onGrpcPort ? 0 : port, tls: grpc.tls.enabled };
 }
 
+interface GrpcDialect {
+  readonly methods: readonly GrpcMethod[];
+  readonly services: readonly ProtoService[];
+}
+
+/** Its code is not even loaded unless it is asked for. */
+async function openTorchserve(
+  { options }: DataPlaneParts,
+  front: HttpFront,
+): Promise<GrpcDialect | undefined> {
+  if (!options.server.dialects.includes('torchserve')) return undefined;
+  const [{ createTorchserveMethods, torchserveServices }, { createTorchserveCalls }] = await Promise.all([
+    import('./transport/grpc/torchserve/torchserve-services.ts'),
+    import('./transport/http/dialects/torchserve/torchserve-calls.ts'),
+  ]);
+  const { maxMessageBytes } = options.grpc;
+  const methods = createTorchserveMethods({ calls: createTorchserveCalls(front), maxMessageBytes });
+  return { methods, services: torchserveServices() };
+}
+
+interface PublicParts {
+  readonly front: HttpFront;
+  readonly health: HealthService;
+  readonly dialect: GrpcDialect | undefined;
+}
+
 /** Everything on the main gRPC port. */
 function publicMethods(
   { options, clock, router }: DataPlaneParts,
-  front: HttpFront,
-  health: HealthService,
+  { front, health, dialect }: PublicParts,
   around: (method: GrpcMethod) => GrpcMethod,
 ): GrpcMethod[] {
   const { maxMessageBytes } = options.grpc;
@@ -290,6 +320,7 @@ function publicMethods(
   const inference = [
     ...createInferenceService({ ...front, maxMessageBytes, clock, load: router.routeOnDemand }),
     ...(withTensorflow ? createTensorflowMethods({ ...front, maxMessageBytes }) : []),
+    ...(dialect?.methods ?? []),
   ];
   return [
     ...inference.map(around),
@@ -299,6 +330,7 @@ function publicMethods(
       inferenceService(),
       health.service,
       ...(withTensorflow ? tensorflowServices() : []),
+      ...(dialect?.services ?? []),
       ...(front.quality === undefined ? [] : [qualityService()]),
     ]),
   ];

@@ -1,6 +1,7 @@
 import type { ModelCatalog, TensorMetadata } from '../../../../inference/catalog.ts';
+import { datatypeSizeBytes, isDatatype } from '../../../../inference/datatype.ts';
 import { noParameters, type InferRequest } from '../../../../inference/request.ts';
-import type { Tensor } from '../../../../inference/tensor.ts';
+import { elementCount, type Tensor } from '../../../../inference/tensor.ts';
 import { char, JsonReader } from '../../json-reader.ts';
 import { wholeInput } from '../../raw-request.ts';
 import { readNested, type TensorBudget } from '../nested/read-nested.ts';
@@ -23,9 +24,18 @@ export interface DecodedPrediction {
   readonly batches: boolean;
 }
 
+/** A prediction whose inputs come apart, without types of their contents. */
+export interface PredictionParts {
+  readonly model: string;
+  readonly version: string;
+  readonly parts: ReadonlyMap<string, Buffer>;
+  /** As in `PredictionBody`. */
+  readonly maxBytes: number;
+}
+
 /** A prediction while its body is read. */
 interface Draft {
-  readonly body: PredictionBody;
+  readonly model: string;
   readonly inputs: readonly TensorMetadata[];
   readonly batches: boolean;
   readonly budget: TensorBudget;
@@ -37,25 +47,47 @@ interface Draft {
  * @throws invalid_argument, and what the catalog throws.
  */
 export function decodePrediction(body: PredictionBody, catalog: ModelCatalog): DecodedPrediction {
-  const { model, version } = body;
-  const { inputs } = catalog.metadata(model, version);
-  const batches = Number(catalog.config(model, version)['max_batch_size'] ?? 0) > 0;
-  const draft: Draft = { body, inputs, batches, budget: { leftBytes: body.maxBytes } };
-  const request = {
-    model,
-    version,
-    id: '',
-    inputs: readInputs(draft),
-    outputs: [],
-    parameters: noParameters,
-  };
-  return { request, batches };
+  const draft = beginDraft(body, catalog);
+  return finishDraft(draft, body.version, readInputs(draft, body));
 }
 
-function readInputs(draft: Draft): readonly Tensor[] {
-  const { model, bytes, contentType } = draft.body;
+/**
+ * Reads one row for a model out of parts by input; `data` is what TorchServe's clients call the only one. A part that is JSON
+ * of the input's shape is read as that, any other as the input's bytes.
+ *
+ * @throws as `decodePrediction`.
+ */
+export function decodeParts(asked: PredictionParts, catalog: ModelCatalog): DecodedPrediction {
+  const draft = beginDraft(asked, catalog);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, bytes] of asked.parts) {
+    const input = partInput(draft, name);
+    if (tensors.has(input.name)) throw refuseTorchserve.repeated(input.name);
+    tensors.set(input.name, readUntyped(draft, bytes, input));
+  }
+  return finishDraft(draft, asked.version, [...tensors.values()]);
+}
+
+function beginDraft(
+  { model, version, maxBytes }: Pick<PredictionBody, 'model' | 'version' | 'maxBytes'>,
+  catalog: ModelCatalog,
+): Draft {
+  const { inputs } = catalog.metadata(model, version);
+  const batches = Number(catalog.config(model, version)['max_batch_size'] ?? 0) > 0;
+  return { model, inputs, batches, budget: { leftBytes: maxBytes } };
+}
+
+function finishDraft(
+  { model, batches }: Draft,
+  version: string,
+  inputs: readonly Tensor[],
+): DecodedPrediction {
+  return { request: { model, version, id: '', inputs, outputs: [], parameters: noParameters }, batches };
+}
+
+function readInputs(draft: Draft, { model, bytes, contentType }: PredictionBody): readonly Tensor[] {
   const boundary = boundaryOf(contentType);
-  if (boundary !== undefined) return readParts(draft, boundary);
+  if (boundary !== undefined) return readParts(draft, bytes, boundary);
   if (isJson(contentType, bytes)) return readJson(draft, bytes);
   return [wholeInput(model, onlyInput(draft), { batches: draft.batches, body: bytes })];
 }
@@ -95,13 +127,43 @@ function readRow({ batches, budget }: Draft, reader: JsonReader, input: TensorMe
   return { name, datatype, shape: batches ? [1, ...shape] : shape, data };
 }
 
+/** Of text any bytes are the text. What cannot be the tensor's bytes has to be JSON. */
+function readUntyped(draft: Draft, bytes: Buffer, input: TensorMetadata): Tensor {
+  const { model, batches, budget } = draft;
+  const raw = (): Tensor => wholeInput(model, input, { batches, body: bytes });
+  const { datatype, shape } = input;
+  if (!isDatatype(datatype) || datatype === 'BYTES') return raw();
+  const sizes = batches ? shape.slice(1) : shape;
+  const mayBeBytes = sizes.includes(-1) || bytes.length === elementCount(sizes) * datatypeSizeBytes[datatype];
+  if (!mayBeBytes) return readPart(draft, bytes, input);
+  const { leftBytes } = budget;
+  try {
+    const tensor = readPart(draft, bytes, input);
+    if (isOfShape(tensor.shape, shape)) return tensor;
+  } catch {
+    // Bytes, then.
+  }
+  budget.leftBytes = leftBytes;
+  return raw();
+}
+
+/** The first size of models with a batch dimension is -1. */
+function isOfShape(shape: readonly number[], wanted: readonly number[]): boolean {
+  if (shape.length !== wanted.length) return false;
+  return wanted.every((size, axis) => size === -1 || size === shape[axis]);
+}
+
 /** `data` is what TorchServe's clients call the only input. */
-function readParts(draft: Draft, boundary: string): readonly Tensor[] {
-  const { model, bytes } = draft.body;
+function partInput(draft: Draft, name: string): TensorMetadata {
+  const known = draft.inputs.some((input) => input.name === name);
+  return !known && name === 'data' ? onlyInput(draft) : inputNamed(draft, name);
+}
+
+function readParts(draft: Draft, bytes: Buffer, boundary: string): readonly Tensor[] {
+  const { model } = draft;
   const tensors = new Map<string, Tensor>();
   for (const { name, contentType, data } of readForm(bytes, boundary)) {
-    const known = draft.inputs.some((input) => input.name === name);
-    const input = !known && name === 'data' ? onlyInput(draft) : inputNamed(draft, name);
+    const input = partInput(draft, name);
     if (tensors.has(input.name)) throw refuseTorchserve.repeated(input.name);
     tensors.set(
       input.name,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ModelCatalog, TensorMetadata } from '../../../../../../src/inference/catalog.ts';
-import { decodePrediction } from '../../../../../../src/transport/http/dialects/torchserve/prediction-request.ts';
+import {
+  decodeParts,
+  decodePrediction,
+} from '../../../../../../src/transport/http/dialects/torchserve/prediction-request.ts';
 import { fakeCatalog } from '../../../../../support/fake-catalog.ts';
 import { refusalOf } from '../../../../../support/refusal.ts';
 
@@ -100,5 +103,60 @@ describe('decodePrediction', () => {
   ];
   for (const [title, body, reason, asked] of refused) {
     it(`refuses ${title}`, () => assert.equal(refusalOf(() => decode(body, asked)).reason, reason));
+  }
+});
+
+describe('decodeParts', () => {
+  const bytes: readonly TensorMetadata[] = [{ name: 'x', datatype: 'UINT8', shape: [-1, 5] }];
+  const any: readonly TensorMetadata[] = [{ name: 'x', datatype: 'UINT8', shape: [-1, -1] }];
+  const whole: readonly TensorMetadata[] = [{ name: 'x', datatype: 'UINT8', shape: [2, 2] }];
+
+  function shownParts(
+    parts: Readonly<Record<string, string>>,
+    inputs: readonly TensorMetadata[],
+    maxBatchSize = 8,
+  ): readonly string[] {
+    const metadata = { name: 'm', versions: ['1'], platform: '', inputs, outputs: [] };
+    const catalog: ModelCatalog = {
+      ...fakeCatalog([metadata]),
+      config: () => ({ max_batch_size: maxBatchSize }),
+    };
+    const buffers = new Map(Object.entries(parts).map(([name, text]) => [name, Buffer.from(text, 'latin1')]));
+    const decoded = decodeParts({ model: 'm', version: '', parts: buffers, maxBytes: 1 << 20 }, catalog);
+    return decoded.request.inputs.map(
+      ({ name, shape, data }) => `${name}[${shape.join()}]=${Buffer.from(data).toString('hex')}`,
+    );
+  }
+
+  for (const [title, parts, inputs, expected] of [
+    ['JSON of the only input', { data: '[1,2]' }, one, ['x[1,2]=0102']],
+    ['its bytes', { data: '\x01\x02' }, one, ['x[1,2]=0102']],
+    [
+      'bytes as long as the row that look like JSON of another shape',
+      { x: '[1,2]' },
+      bytes,
+      ['x[1,5]=5b312c325d'],
+    ],
+    ['JSON where any length may be meant', { x: '[1,2]' }, any, ['x[1,2]=0102']],
+    ['bytes where any length may be meant', { x: 'abc' }, any, ['x[1,3]=616263']],
+    ['any bytes for text', { x: '[1,2]' }, text, ['x[1,1]=050000005b312c325d']],
+    ['parts by name', { y: 'a', x: '[1,2]' }, two, ['y[1,1]=0100000061', 'x[1,2]=0102']],
+  ] as const) {
+    it(`reads ${title}`, () => assert.deepEqual(shownParts(parts, inputs), expected));
+  }
+
+  it('reads a whole tensor of a model without batches, as JSON and as bytes', () => {
+    assert.deepEqual(shownParts({ x: '[[1,2],[3,4]]' }, whole, 0), ['x[2,2]=01020304']);
+    assert.deepEqual(shownParts({ x: '\x01\x02\x03\x04' }, whole, 0), ['x[2,2]=01020304']);
+  });
+
+  for (const [title, parts, inputs, reason] of [
+    ['an input twice', { data: '[1,2]', x: '[1,2]' }, one, 'DUPLICATE_TENSOR'],
+    ['a name that no input has', { z: '[1,2]' }, one, 'UNEXPECTED_TENSOR'],
+    ['data for one of several', { data: '[1,2]' }, two, 'WRONG_INPUTS'],
+  ] as const) {
+    it(`refuses ${title}`, () => {
+      assert.equal(refusalOf(() => shownParts(parts, inputs)).reason, reason);
+    });
   }
 });
