@@ -13,7 +13,7 @@ import { hungReason, lastOneHangs, outcomeOfFailure } from './model-breaker.ts';
 import { allOutputs } from './outputs.ts';
 import { turnMs } from './policy/knee.ts';
 import { publishBatch } from './publish-batch.ts';
-import { unsplittableError } from './refusals.ts';
+import { breakerError, unsplittableError } from './refusals.ts';
 import { assembleRagged } from './ragged.ts';
 import { asClientsSee, followsRows, respondEach, respondSplit, respondWhole } from './respond.ts';
 import type { Occupation, Slot } from './slot.ts';
@@ -211,6 +211,9 @@ export class Runner {
     if (error.code === 'unavailable') {
       this.#countFailure(run, error);
       this.#elsewhere(run, error, nowMs);
+    } else if (runnable.entries.length > 1 && queue.breaker.state.kind === 'open') {
+      // Others found the model broken meanwhile: to run again to learn who is at fault would be to wait until it is tried again.
+      this.#failAll(queue, runnable.entries, this.#blameless(queue, error));
     } else if (runnable.entries.length > 1 && this.#bisect(run)) {
       // Which of its requests is at fault, if not the model, shows with the halves.
       queue.breaker.end(run.begun, 'neutral');
@@ -274,6 +277,11 @@ export class Runner {
       });
     }
     return true;
+  }
+
+  /** What all requests of a batch may be told that failed. */
+  #blameless({ target, breaker }: TargetQueue, error: ServingError): ServingError {
+    return error.code === 'invalid_argument' ? breakerError(target.spec.name, breaker.retryAfterMs()) : error;
   }
 
   /**

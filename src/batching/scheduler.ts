@@ -190,6 +190,8 @@ export class Scheduler {
       this.#dispatcher.pump();
     } else if (state.step === 'waiting') {
       this.#logger.info({ model, version }, 'breaker half-open: one batch is let through');
+      // One may wait already: of a run that ended after the breaker had opened.
+      this.#pumpNextTurn();
     }
   }
 

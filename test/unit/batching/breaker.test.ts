@@ -135,6 +135,32 @@ test('what waits when the breaker opens is refused with the rest', async () => {
   assert.deepEqual([bench.outcome(1), bench.inspection.breaker.state], ['unavailable EXECUTOR_LOST', 'open']);
 });
 
+for (const [error, outcome] of [
+  [broken, 'internal INFERENCE_FAILED'],
+  [new ServingError('invalid_argument', 'no', { reason: 'INPUT_NOT_COMPUTABLE' }), refused],
+] as const) {
+  test(`a batch that ends with ${error.reason} after the breaker has opened is not left waiting`, async () => {
+    const bench = new BatchingBench({ executors: 2 });
+    const [one, other] = bench.executors;
+    bench.send(8, 900);
+    await settled();
+    // Two requests on the second executor, while the first is lost over and over.
+    for (const label of [1, 2]) bench.send(4, label);
+    await settled();
+    assert.deepEqual([one!.running?.rows, other!.running?.rows], [8, 8]);
+    for (let i = 1; i <= 3; i++) {
+      one!.fail(lost);
+      if (i < 3) bench.send(8, 900 + i);
+      await settled();
+    }
+    assert.equal(bench.inspection.breaker.state, 'open');
+    other!.fail(error);
+    await settled();
+    assert.deepEqual([bench.outcome(1), bench.outcome(2)], [outcome, outcome]);
+    assert.equal(bench.inspection.queuedRequests, 0);
+  });
+}
+
 test('half-open, one batch is let through; while it runs others are refused, and its success lets all in', async () => {
   const bench = await opened();
   await bench.clock.advanceSettling(5_000);
