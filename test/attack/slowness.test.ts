@@ -82,7 +82,7 @@ describe('a peer that', () => {
       await attacker.send(Uint8Array.of(byte));
       await victim.untilAnswered(5);
     }
-    const { closed, goAwayCode } = await attacker.finish(5000);
+    const { closed, goAwayCode } = await attacker.finish(60_000);
     assert.equal(closed, true);
     assert.equal(goAwayCode, 11);
     assert.equal(victim.server.counters.limitHits.slowFrame, 1);
@@ -133,7 +133,7 @@ describe('a peer that', () => {
     ]);
     for (const byte of bytes) await attacker.send(Uint8Array.of(byte));
     // The last frame is for a stream that does not exist: the server closes after it has answered everything else.
-    const { closed, goAwayCode } = await attacker.finish(5000);
+    const { closed, goAwayCode } = await attacker.finish(60_000);
     assert.equal(closed, true);
     assert.equal(goAwayCode, 1);
     assert.equal(victim.server.counters.streamsReset, 0);

@@ -132,7 +132,7 @@ function startProgram(path: string, args: readonly string[]): AsyncDisposable & 
 }
 
 async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
-  const limit = performance.now() + 20_000;
+  const limit = performance.now() + 60_000;
   for (;;) {
     const found = await look().catch(() => undefined);
     if (found !== undefined) return found;
@@ -143,7 +143,7 @@ async function until<Found>(what: string, look: () => Promise<Found | undefined>
 
 describe(
   'the services of Compose as plain processes',
-  { skip: skipUnless(envoy, prometheus, redisProgram), timeout: 90_000 },
+  { skip: skipUnless(envoy, prometheus, redisProgram), timeout: 240_000 },
   () => {
     const resources = new AsyncDisposableStack();
     const temporary = resources.use(new TemporaryFolder());

@@ -13,7 +13,7 @@ const python = findPython();
 
 test(
   "priority and timeouts of NVIDIA's tritonclient reach the queue",
-  { skip: python.skip, timeout: 60_000 },
+  { skip: python.skip, timeout: 240_000 },
   async (t) => {
     await using models = await HeldModels.start({
       ranked: 'max_batch_size: 1 dynamic_batching { priority_levels: 3 default_priority_level: 2 }',
@@ -37,7 +37,7 @@ function rowsOf(client: number, request: number): Float32Array {
 for (const transport of ['h2', 'grpc-js']) {
   test(
     `${clients} clients with requests of 1 to 8 rows get their own answers, within 1e-5 of rows run alone, over ${transport}`,
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async () => {
       using folder = new RepositoryFolder();
       for (const [name, size] of [

@@ -33,7 +33,7 @@ const configs: Readonly<Record<string, string>> = {
 };
 
 for (const transport of ['h2', 'grpc-js']) {
-  describe(`batching over ${transport}`, { timeout: 120_000 }, () => {
+  describe(`batching over ${transport}`, { timeout: 240_000 }, () => {
     let models: HeldModels;
     before(async () => {
       models = await HeldModels.start(configs, ['--grpc-transport', transport]);

@@ -6,7 +6,7 @@ import { redisProgram, RedisServer } from '../support/redis-server.ts';
 import { ask, event, found, patient, rounds, startCached, startConnected } from '../support/shared-cache.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
-const options = { skip: redisProgram.skip, timeout: 120_000 };
+const options = { skip: redisProgram.skip, timeout: 240_000 };
 
 /** Asks new things until Redis has taken one; all that was asked. */
 async function untilWritten(models: HeldModels, first: number): Promise<readonly number[]> {

@@ -5,7 +5,7 @@ import { FakeTerminal } from '../support/fake-terminal.ts';
 import { freePort, redisProgram, RedisServer } from '../support/redis-server.ts';
 import { found, patient, rounds, startCached, startConnected, untilKept } from '../support/shared-cache.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 async function purge(adminPort: number, ...args: string[]): Promise<readonly [number, string]> {
   const terminal = new FakeTerminal({ TENSORGATE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}` });

@@ -5,7 +5,7 @@ import { event, found, patient, rounds, startConnected, untilKept } from '../sup
 
 test(
   'a new server has what the others are asked for most before anybody asks it',
-  { timeout: 120_000, skip: redisProgram.skip },
+  { timeout: 240_000, skip: redisProgram.skip },
   async () => {
     await using redis = await RedisServer.start();
     const flags = ['--cache-redis', redis.address, ...patient];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { HeldModels, valuesOf } from '../support/held-model.ts';
 
 const cached = 'max_batch_size: 8 dynamic_batching { } response_cache { enable: true }';
-const timeout = 60_000;
+const timeout = 240_000;
 
 test(
   'an equal request is answered again, says so, and is counted as Triton counts it',

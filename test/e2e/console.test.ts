@@ -31,7 +31,7 @@ function repository(): RepositoryFolder {
   return folder;
 }
 
-describe('the console in Chromium', { skip: chromium.skip, timeout: 120_000 }, () => {
+describe('the console in Chromium', { skip: chromium.skip, timeout: 240_000 }, () => {
   const resources = new AsyncDisposableStack();
   const ended = new AbortController();
   let load: Promise<unknown> = Promise.resolve();
@@ -150,7 +150,7 @@ describe('the console in Chromium', { skip: chromium.skip, timeout: 120_000 }, (
 
 describe(
   'the console of a server with API keys, in Chromium',
-  { skip: chromium.skip, timeout: 60_000 },
+  { skip: chromium.skip, timeout: 240_000 },
   () => {
     const key = 'a-key-of-operators-1234';
 
@@ -192,7 +192,7 @@ describe(
   },
 );
 
-describe('where the console is', { timeout: 60_000 }, () => {
+describe('where the console is', { timeout: 240_000 }, () => {
   const repository = join(root, 'examples', 'models', 'iris', '1', 'model.onnx');
 
   test('not on addresses that others reach, unless it is asked for', async () => {

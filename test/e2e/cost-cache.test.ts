@@ -9,7 +9,7 @@ const metric = 'tensorgate_batch_cost_seconds';
 for (const threads of ['1', '2']) {
   test(
     `with ${threads} I/O threads a server knows from the start what its predecessor learned`,
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async () => {
       using folder = new TemporaryFolder();
       const args = ['--cost-cache', folder.path, '--io-threads', threads];
@@ -30,7 +30,7 @@ for (const threads of ['1', '2']) {
 
 test(
   'a file that is not what it should be is ignored with one line in the log',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     using folder = new TemporaryFolder();
     folder.write('batch-costs.json', '{"format":1,"costs":[{}]}');

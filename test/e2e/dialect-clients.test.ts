@@ -66,7 +66,7 @@ describe('the examples of dialects.md', { skip: skipUnless(curl, grpcurl) }, () 
           .replaceAll('127.0.0.1:8001', server.grpcAddress)
           .replace(/^grpcurl/, grpcurl.path);
         const flags = isRest ? '--silent --show-error --fail-with-body' : '';
-        const { stdout } = await execute('bash', ['-c', `${line} ${flags}`], { cwd: root, timeout: 20_000 });
+        const { stdout } = await execute('bash', ['-c', `${line} ${flags}`], { cwd: root, timeout: 120_000 });
         assert.match(stdout, /^[[{]/);
       });
     }

@@ -38,7 +38,7 @@ function repository(): RepositoryFolder {
   return folder;
 }
 
-describe('servers in a mesh of Envoy', { skip, timeout: 60_000 }, () => {
+describe('servers in a mesh of Envoy', { skip, timeout: 240_000 }, () => {
   const resources = new AsyncDisposableStack();
   let envoy: RunningEnvoy;
   let client: Client;

@@ -58,7 +58,7 @@ async function successes(server: RunningServer): Promise<number> {
 }
 
 for (const transport of ['h2', 'grpc-js'] as const) {
-  describe(`Envoy before two servers on ${transport}`, { skip, timeout: 60_000 }, () => {
+  describe(`Envoy before two servers on ${transport}`, { skip, timeout: 240_000 }, () => {
     const resources = new AsyncDisposableStack();
     const folder = resources.use(new RepositoryFolder());
     const servers: RunningServer[] = [];

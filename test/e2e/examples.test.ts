@@ -19,7 +19,7 @@ describe('the example clients', () => {
   after(() => server[Symbol.asyncDispose]());
 
   async function run(command: string, args: readonly string[], cwd = root): Promise<string> {
-    const { stdout } = await execute(command, args, { cwd, timeout: 60_000 });
+    const { stdout } = await execute(command, args, { cwd, timeout: 240_000 });
     return stdout;
   }
 

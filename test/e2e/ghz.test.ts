@@ -33,7 +33,7 @@ for (const transport of ['h2', 'grpc-js']) {
       const load = '--insecure --format json -n 2000 -c 64 --connections 4 --cpus 1';
       const call = ['--call', 'inference.GRPCInferenceService.ModelInfer', '-d', JSON.stringify(message)];
       const args = [...load.split(' '), ...call, server.grpcAddress];
-      const { stdout } = await execute(ghz.path, args, { timeout: 60_000, maxBuffer: 64 << 20 });
+      const { stdout } = await execute(ghz.path, args, { timeout: 240_000, maxBuffer: 64 << 20 });
       const report: { statusCodeDistribution: object } = JSON.parse(stdout);
       assert.deepEqual(report.statusCodeDistribution, { OK: 2000 });
     },

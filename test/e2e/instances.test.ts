@@ -60,7 +60,7 @@ async function orderOf({ client }: Setup, long: string, short: string): Promise<
   return answered;
 }
 
-describe('instances of models', { timeout: 60_000 }, () => {
+describe('instances of models', { timeout: 240_000 }, () => {
   const folder = new RepositoryFolder();
   const busy = readFileSync(fixtureModel('busy'));
   for (const [name, config] of Object.entries(models)) {

@@ -9,7 +9,7 @@ import { RepositoryFolder } from '../support/repository-folder.ts';
 import { startServer, type RunningServer, type ServerOptions } from '../support/start-server.ts';
 import { watchHealth } from '../support/watch-health.ts';
 
-const timeout = 30_000;
+const timeout = 240_000;
 
 function fixture(name: string): Buffer {
   return readFileSync(fixtureModel(name));

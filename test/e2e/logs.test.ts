@@ -35,7 +35,7 @@ function flower(data: readonly number[]): object {
 
 test(
   'the access log has a line for each request, and no line has a key, a header or a value',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     using folder = new TemporaryFolder();
     const keys = folder.write('keys.yaml', `keys: [{ principal: shop, key: ${key} }]`);
@@ -89,7 +89,7 @@ test(
   },
 );
 
-test('metrics for CloudWatch stand between the lines of the log', { timeout: 60_000 }, async () => {
+test('metrics for CloudWatch stand between the lines of the log', { timeout: 240_000 }, async () => {
   const server = await startServer({
     repository,
     args: ['--access-log', 'true', '--emf-interval-secs', '3600'],

@@ -40,7 +40,7 @@ function entry(index: bigint): object {
 
 /** Values by series, as Prometheus would store them. */
 async function scrape({ metricsAddress }: RunningServer): Promise<ReadonlyMap<string, number>> {
-  const response = await fetch(`http://${metricsAddress}/metrics`, { signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(`http://${metricsAddress}/metrics`, { signal: AbortSignal.timeout(60_000) });
   assert.equal(response.status, 200);
   const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
@@ -103,7 +103,7 @@ const servers = [
 
 for (const { name, args, threads } of servers) {
   const skip = availableParallelism() < threads ? 'needs two cores' : false;
-  describe(`metrics of a server with ${name}`, { skip, timeout: 60_000 }, () => {
+  describe(`metrics of a server with ${name}`, { skip, timeout: 240_000 }, () => {
     test('count exactly what ModelStatistics counts, process-wide', async () => {
       using repository = repositoryOfTwo();
       await using server = await startServer({

@@ -60,7 +60,7 @@ function mask(size: number): InputTensor {
   return { name: 'mask', shape: [1, size], data: new BigInt64Array(size).fill(1n) };
 }
 
-describe('requests of different sizes in one batch', { timeout: 60_000 }, () => {
+describe('requests of different sizes in one batch', { timeout: 240_000 }, () => {
   const folder = new RepositoryFolder();
   const real = findRealModel('minilm.onnx');
   let server: RunningServer;

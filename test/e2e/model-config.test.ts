@@ -31,7 +31,7 @@ metric_tags { key: "team" value: "vision" }
 model_warmup { name: "w" batch_size: 2 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 2 ] zero_data: true } } }
 `;
 
-describe('ModelConfig and ModelMetadata of a running server', { timeout: 30_000 }, () => {
+describe('ModelConfig and ModelMetadata of a running server', { timeout: 240_000 }, () => {
   const folder = new RepositoryFolder();
   let server: RunningServer;
   let client: Client;

@@ -9,7 +9,7 @@ import { startServer } from '../support/start-server.ts';
 const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 const x = { name: 'x', shape: [1, 16], data: new Float32Array(16).fill(0.5) };
 
-describe('more models than there is room for', { timeout: 60_000 }, () => {
+describe('more models than there is room for', { timeout: 240_000 }, () => {
   const repository = new RepositoryFolder();
   before(() => {
     for (const name of names) repository.put(`${name}/1/model.onnx`, readFileSync(fixtureModel('mlp16')));

@@ -77,7 +77,7 @@ describe('a browser', { skip: chromium.skip }, () => {
           const program = title === 'Python' ? findPython().path : 'bash';
           const { stdout } = await execute(program, ['-c', text], {
             env: { ...process.env, PATH: path },
-            timeout: 30_000,
+            timeout: 240_000,
           });
           assert.match(stdout, /label|prediction|\[\[/);
         });

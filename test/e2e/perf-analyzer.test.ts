@@ -30,7 +30,7 @@ async function measure(more: readonly string[]): Promise<Report> {
   const asked = `-m iris -b ${rows} --concurrency-range ${concurrency} --measurement-mode count_windows`;
   const window = '--measurement-request-count 100 --stability-percentage 999 --max-trials 3';
   const args = [...`${asked} ${window}`.split(' '), ...more];
-  const { stdout } = await promisify(execFile)(analyzer.path, args, { cwd: folder.path, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(analyzer.path, args, { cwd: folder.path, timeout: 240_000 });
   const number = (pattern: RegExp): number => {
     const [, found] = pattern.exec(stdout) ?? [];
     assert.ok(found !== undefined, `${pattern.source}\nis not in\n${stdout}`);

@@ -15,7 +15,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const repository = join(root, 'examples', 'models', 'iris');
-const timeout = 60_000;
+const timeout = 240_000;
 
 interface WrittenLine {
   readonly id?: string;

@@ -18,7 +18,7 @@ async function post(server: RunningServer, model: string, body: object): Promise
   const reply = await fetch(`http://${server.httpAddress}/v2/models/${model}/infer`, {
     method: 'POST',
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   return [reply.status, reply.headers.get('tensorgate-reason') ?? '', await reply.json()];
 }

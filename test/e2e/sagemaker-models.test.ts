@@ -127,7 +127,7 @@ function clientOf({ httpAddress }: RunningServer, folder: string) {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body), headers: type };
     const reply = await fetch(`http://${httpAddress}${path}`, {
       ...init,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     });
     const text = await reply.text();
     const json: unknown = text === '' ? undefined : JSON.parse(text);

@@ -55,7 +55,7 @@ for (const transport of ['h2', 'grpc-js']) {
     { mode: 'TLS', own: '' },
     { mode: 'mutual TLS', own: 'client' },
   ]) {
-    describe(`clients with API keys over ${mode} on ${transport}`, { timeout: 60_000 }, () => {
+    describe(`clients with API keys over ${mode} on ${transport}`, { timeout: 240_000 }, () => {
       const resources = new AsyncDisposableStack();
       let server: RunningServer;
       /** By name, so that clients send it (SNI) and look for it in the certificate. */
@@ -88,7 +88,7 @@ for (const transport of ['h2', 'grpc-js']) {
           address,
           infer,
         ];
-        return (await execute(grpcurl.path, args, { timeout: 20_000 })).stdout;
+        return (await execute(grpcurl.path, args, { timeout: 120_000 })).stdout;
       }
 
       test('grpc-go: grpcurl, with the key in either header', { skip: grpcurl.skip }, async () => {
@@ -116,7 +116,7 @@ for (const transport of ['h2', 'grpc-js']) {
         const call = ['--proto', proto, '--call', infer, '-d', JSON.stringify(flower)];
         const key = ['-m', JSON.stringify({ authorization: `Bearer ${apiKey}` })];
         const { stdout } = await execute(ghz.path, [...load, ...flags, ...call, ...key, address], {
-          timeout: 30_000,
+          timeout: 240_000,
           maxBuffer: 64 << 20,
         });
         const report: { statusCodeDistribution: object } = JSON.parse(stdout);

@@ -39,7 +39,7 @@ const setups: readonly { readonly title: string; readonly args: readonly string[
   ];
 
 for (const { title, args, own } of setups) {
-  describe(`HTTP clients with API keys over ${title}`, { timeout: 60_000 }, () => {
+  describe(`HTTP clients with API keys over ${title}`, { timeout: 240_000 }, () => {
     const resources = new AsyncDisposableStack();
     let server: RunningServer;
 
@@ -71,7 +71,7 @@ for (const { title, args, own } of setups) {
           '-d',
           '{"name":"iris"}',
         ];
-        const { stdout } = await execute(grpcurl.path, [...trust, ...call, ...target], { timeout: 20_000 });
+        const { stdout } = await execute(grpcurl.path, [...trust, ...call, ...target], { timeout: 120_000 });
         assert.match(stdout, /"ready": true/);
       });
     }

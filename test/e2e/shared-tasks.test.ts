@@ -24,7 +24,7 @@ const work = (text: string): SharedWork => ({
   payload: Buffer.from(text),
 });
 
-describe('tasks that servers share', { skip: redisProgram.skip, timeout: 120_000 }, () => {
+describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000 }, () => {
   let redis: RedisServer;
   let nextPrefix = 0;
   before(async () => {
@@ -241,13 +241,13 @@ interface TaskReply {
 
 async function ask(address: string, path: string, body?: object): Promise<TaskReply> {
   const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
-  const reply = await fetch(`http://${address}${path}`, { ...init, signal: AbortSignal.timeout(20_000) });
+  const reply = await fetch(`http://${address}${path}`, { ...init, signal: AbortSignal.timeout(60_000) });
   return (await reply.json()) as TaskReply;
 }
 
 test(
   'a task outlives the server that was killed while it worked on it, and I/O threads share tasks too',
-  { skip: redisProgram.skip, timeout: 120_000 },
+  { skip: redisProgram.skip, timeout: 240_000 },
   async () => {
     await using redis = await RedisServer.start();
     using folder = new RepositoryFolder();

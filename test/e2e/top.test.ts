@@ -14,7 +14,7 @@ function tensorgate(args: readonly string[]): Promise<{ stdout: string; stderr: 
   return run(process.execPath, [join(root, 'bin', 'tensorgate.js'), ...args]);
 }
 
-describe('tensorgate top', { timeout: 90_000 }, () => {
+describe('tensorgate top', { timeout: 240_000 }, () => {
   let server: RunningServer;
   let places: readonly string[];
   const ended = new AbortController();

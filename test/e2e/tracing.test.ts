@@ -115,7 +115,7 @@ for (const { name, args, cores } of [
   const skip = availableParallelism() < cores ? 'needs two cores' : false;
   test(
     `with --trace a server with ${name} sends the spans of calls and batches`,
-    { skip, timeout: 60_000 },
+    { skip, timeout: 240_000 },
     async () => {
       await using collector = new Collector();
       const endpoint = await collector.listen();
@@ -186,7 +186,7 @@ for (const { name, args, cores } of [
 
 test(
   'of calls without a context the ratio of the sampler is sent, of others what their callers sampled',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     await using collector = new Collector();
     const endpoint = await collector.listen();
@@ -216,7 +216,7 @@ test(
 
 test(
   'calls that were not chosen are kept when they fail by fault of the server',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     await using collector = new Collector();
     const endpoint = await collector.listen();
@@ -245,7 +245,7 @@ test(
   },
 );
 
-test('a file of OTEL_CONFIG_FILE says where spans go, and as whose', { timeout: 60_000 }, async () => {
+test('a file of OTEL_CONFIG_FILE says where spans go, and as whose', { timeout: 240_000 }, async () => {
   await using collector = new Collector();
   const endpoint = await collector.listen();
   using repository = new RepositoryFolder();
@@ -276,7 +276,7 @@ tracer_provider:
   assert.equal(collector.spans.find(({ name }) => name === modelInfer)?.parentSpanId, remote.spanId);
 });
 
-test('in OpenMetrics latencies show the traces of requests', { timeout: 60_000 }, async () => {
+test('in OpenMetrics latencies show the traces of requests', { timeout: 240_000 }, async () => {
   await using collector = new Collector();
   const endpoint = await collector.listen();
   using repository = new RepositoryFolder();
@@ -303,7 +303,7 @@ test('in OpenMetrics latencies show the traces of requests', { timeout: 60_000 }
 
 test(
   'a collector that is away keeps no call waiting, and the end only as long as its timeout',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     using repository = new RepositoryFolder();
     repository.put('iris/1/model.onnx', iris);

@@ -16,7 +16,7 @@ const grpcurl = findProgram('grpcurl');
 const python = findPython();
 
 for (const transport of ['h2', 'grpc-js']) {
-  describe(`clients over a Unix socket on ${transport}`, { timeout: 60_000 }, () => {
+  describe(`clients over a Unix socket on ${transport}`, { timeout: 240_000 }, () => {
     const resources = new AsyncDisposableStack();
     const path = join(resources.use(new TemporaryFolder()).path, 'grpc.sock');
 

@@ -19,7 +19,7 @@ import {
 } from '../support/shared-cache.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
-const options = { skip: redisProgram.skip, timeout: 180_000 };
+const options = { skip: redisProgram.skip, timeout: 240_000 };
 
 function file(name: string): string {
   return join(import.meta.dirname, '..', 'fixtures', 'tls', `${name}.pem`);

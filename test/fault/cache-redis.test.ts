@@ -17,7 +17,7 @@ import {
 } from '../support/shared-cache.ts';
 import { SlowProxy } from '../support/slow-proxy.ts';
 
-const options = { skip: redisProgram.skip, timeout: 120_000 };
+const options = { skip: redisProgram.skip, timeout: 240_000 };
 
 /** A server that shares answers through this Redis and has found out that it pays. */
 function start(redis: { readonly address: string }, args = patient): Promise<HeldModels> {

@@ -38,7 +38,7 @@ class Traced implements AsyncDisposable {
 
   /** Resolves once the breaker of spans is 0, closed, or 2, open. */
   async breaker(state: 0 | 2): Promise<void> {
-    const signal = AbortSignal.timeout(40_000);
+    const signal = AbortSignal.timeout(60_000);
     for (;;) {
       const page = await (await fetch(`http://${this.models.server.metricsAddress}/metrics`)).text();
       if (page.includes(`tensorgate_exporter_breaker_state{exporter="traces"} ${state}\n`)) return;
@@ -63,7 +63,7 @@ class Traced implements AsyncDisposable {
 for (const [what, onConnection] of Object.entries(collectors)) {
   test(
     `a collector of spans ${what} costs no request, nor the stop of the server, and is left alone`,
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const sockets = new Set<Socket>();
       const collector = createServer((socket) => {
@@ -87,7 +87,7 @@ for (const [what, onConnection] of Object.entries(collectors)) {
 
 test(
   'a collector of spans that is away costs no request, and gets spans again once it is there',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const place = createServer();
     await once(place.listen(0, '127.0.0.1'), 'listening');

@@ -8,7 +8,7 @@ import { writtenRecord } from '../support/puppet-sink.ts';
 
 test(
   'records that a collector does not take are not taken as written, and can be written again',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     let status = 400;
     const bodies: string[] = [];

@@ -123,7 +123,7 @@ export interface Verdict {
   readonly closed: boolean;
 }
 
-const patienceMs = 3000;
+const patienceMs = 60_000;
 
 /**
  * Sends the bytes in random parts, waits until `streams` answers and the PING's are there, or nothing more has come

@@ -61,7 +61,7 @@ const files: TlsFiles = {
 
 async function runCase(name: string, port: number, more: readonly string[]): Promise<void> {
   const args = [`-test_case=${name}`, '-server_host=127.0.0.1', `-server_port=${port}`, ...more];
-  const { stderr } = await run(client.path, args, { timeout: 20_000 }).catch(
+  const { stderr } = await run(client.path, args, { timeout: 120_000 }).catch(
     (error: { stderr: string; code: unknown }) => {
       throw new Error(`${name} ended with ${String(error.code)}: ${error.stderr}`);
     },

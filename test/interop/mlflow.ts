@@ -14,7 +14,7 @@ const { skip } = python;
 async function run(...args: readonly string[]): Promise<string> {
   const script = join(import.meta.dirname, 'mlflow-checks.py');
   const { stdout } = await promisify(execFile)(python.path, [script, ...args], {
-    timeout: 180_000,
+    timeout: 240_000,
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', MLFLOW_TRACKING_URI: 'file:///nowhere' },
   });
   return stdout;

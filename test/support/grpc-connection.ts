@@ -80,7 +80,7 @@ export class GrpcConnection implements Disposable {
     stream.on('response', readStatus).on('trailers', readStatus);
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
     stream.end(framed(method.requestSerialize(request)));
-    await once(stream, 'end', { signal: AbortSignal.timeout(10_000) });
+    await once(stream, 'end', { signal: AbortSignal.timeout(60_000) });
     if (status !== 0) throw new CallError(status, text);
     return { ...method.responseDeserialize(Buffer.concat(chunks).subarray(5)) };
   }

@@ -78,9 +78,9 @@ export class HeldModels implements AsyncDisposable {
     );
   }
 
-  /** Resolves once a metric of the model has a value; rejects after ten seconds. */
+  /** Resolves once a metric of the model has a value; rejects after a minute. */
   async until(model: string, metric: string, value: number): Promise<void> {
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(60_000);
     for (;;) {
       const now = await this.reading(model, metric);
       if (now === value) return;

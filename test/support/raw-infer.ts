@@ -61,7 +61,7 @@ export async function replySizeBytes(port: number, body: Buffer): Promise<number
       size += chunk.length;
     });
     stream.end(body);
-    await once(stream, 'end', { signal: AbortSignal.timeout(10_000) });
+    await once(stream, 'end', { signal: AbortSignal.timeout(60_000) });
     if (status !== '0') throw new Error(`the probe was answered with grpc-status ${String(status)}`);
     return size;
   } finally {

@@ -10,7 +10,7 @@ import { findProgram } from './tools.ts';
 export const redisProgram = findProgram('redis-server');
 
 /** How long a Redis may take to answer or to become what it is to be, on a machine that has much else to do. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 export interface RedisServerOptions {
   /** More settings for its command line. */

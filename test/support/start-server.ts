@@ -29,7 +29,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly metricsAddress: string;
   /** Everything it has printed so far. */
   output(): string;
-  /** Resolves when a line that matches has been printed. Rejects after ten seconds, or when the process ends. */
+  /** Resolves when a line that matches has been printed. Rejects after a minute, or when the process ends. */
   printed(pattern: RegExp): Promise<void>;
   /** Resolves with the exit code when it has ended, for whatever reason. */
   readonly ended: Promise<number | null>;
@@ -39,7 +39,7 @@ export interface RunningServer extends AsyncDisposable {
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-const stopTimeoutMs = 15_000;
+const stopTimeoutMs = 60_000;
 
 /** Starts `bin/tensorgate.js serve`; resolves when it serves, and rejects with what it printed when it does not. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -52,7 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       grpc: grpcAddress,
       http: httpAddress,
       metrics: metricsAddress,
-    } = await readAddresses(child, lines, options.startTimeoutMs ?? 30_000);
+    } = await readAddresses(child, lines, options.startTimeoutMs ?? 120_000);
     return {
       pid: child.pid ?? -1,
       grpcAddress,
@@ -125,7 +125,7 @@ function readAddresses(child: Child, lines: string[], timeoutMs: number): Promis
 }
 
 async function printed(child: Child, lines: readonly string[], pattern: RegExp): Promise<void> {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(60_000);
   while (!lines.some((line) => pattern.test(line))) {
     if (child.exitCode !== null) throw new Error(`the server ended before it printed ${pattern.source}`);
     await once(child.stdout, 'data', { signal });

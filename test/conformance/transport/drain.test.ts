@@ -55,8 +55,8 @@ for (const { name, start } of transports) {
       const held = await test.service.held();
       const draining = test.server.drain(60_000);
       const late = await Promise.all([
-        client.unary('Echo', Buffer.alloc(0), { deadlineMs: 5_000 }),
-        test.client().unary('Echo', Buffer.alloc(0), { deadlineMs: 5_000 }),
+        client.unary('Echo', Buffer.alloc(0), { deadlineMs: 60_000 }),
+        test.client().unary('Echo', Buffer.alloc(0), { deadlineMs: 60_000 }),
       ]);
       for (const { code } of late) assert.equal(code, status.UNAVAILABLE);
       assert.equal(test.service.contexts.length, 0);

@@ -34,7 +34,7 @@ export async function runTool(tool: Tool, args: readonly string[], cwd: string =
   try {
     const { stdout, stderr } = await run(tool.path, args, {
       cwd,
-      timeout: 120_000,
+      timeout: 240_000,
       maxBuffer: 64 * 1024 * 1024,
     });
     return stdout + stderr;

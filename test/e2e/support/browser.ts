@@ -107,9 +107,9 @@ export class Browser implements AsyncDisposable {
     throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   }
 
-  /** Resolves once the expression is true. Rejects after 20 seconds, with the text of the page. */
+  /** Resolves once the expression is true. Rejects after a minute, with the text of the page. */
   async until(expression: string): Promise<void> {
-    const limit = performance.now() + 20_000;
+    const limit = performance.now() + 60_000;
     while ((await this.evaluate(`Boolean(${expression})`)) !== true) {
       if (performance.now() > limit) {
         const text = String(await this.evaluate('document.body.innerText'));

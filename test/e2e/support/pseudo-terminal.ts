@@ -44,7 +44,7 @@ export function startInTerminal(
     output: () => output,
     frame,
     async until(accept) {
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(60_000);
       while (!accept(frame())) {
         try {
           await once(child.stdout, 'data', { signal });

@@ -43,7 +43,7 @@ export async function runEnvoy(text: string): Promise<RunningEnvoy> {
     folder[Symbol.dispose]();
   };
   const until = async (what: string, look: () => Promise<boolean>): Promise<void> => {
-    const limit = performance.now() + 10_000;
+    const limit = performance.now() + 60_000;
     while (!(await look().catch(() => false))) {
       if (child.exitCode !== null || performance.now() > limit) {
         throw new Error(`Envoy does not come to ${what}:\n${errors.join('')}`);

@@ -22,6 +22,15 @@ export class Load {
     this.#done = Promise.all(Array.from({ length: callers }, () => this.#call()));
   }
 
+  /** Resolves once it has come so far; rejects after a minute. */
+  async until(reached: (load: Load) => boolean): Promise<void> {
+    const signal = AbortSignal.timeout(60_000);
+    while (!reached(this)) {
+      assert.ok(!signal.aborted, 'the load does not come so far');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#done;
@@ -56,7 +65,7 @@ export async function outcomeOf(models: HeldModels, model: string, ...values: re
 /** Asks until the model answers. @returns how long that took. */
 export async function backAfterMs(models: HeldModels, model: string): Promise<number> {
   const startedAt = performance.now();
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(60_000);
   while ((await outcomeOf(models, model, 1)) instanceof ServingError) {
     assert.ok(!signal.aborted, 'the model did not come back');
     await new Promise((resolve) => setTimeout(resolve, 20));
