@@ -12,6 +12,7 @@ import type {
 } from './observability/metrics/server-reading.ts';
 import { packageVersion } from './package-version.ts';
 import type { VersionReport } from './quality/version-report.ts';
+import type { Sources } from './open-sources.ts';
 import type { Serving } from './serving-host.ts';
 import type { ConsoleHandler } from './transport/console/console-handler.ts';
 import type { ConsoleSources } from './transport/console/console-sources.ts';
@@ -21,6 +22,7 @@ export interface MetricsParts {
   readonly registry: ModelRegistry;
   readonly serving: Serving;
   readonly rollouts: Pick<RolloutAdmin, 'reports'>;
+  readonly sources: Pick<Sources, 'reports'>;
   readonly budget: MetricsSources['budget'];
   /** Left out where the configuration is not read again. */
   readonly configReloads: MetricsSources['configReloads'];
@@ -50,6 +52,7 @@ export async function listenMetrics(
       observe: () => serving.observe(),
       quality: () => serving.quality().map((report) => qualityOf(report)),
       rollouts: () => rolloutsOf(parts),
+      repositories: () => parts.sources.reports(),
       ready: () => registry.catalog.ready(),
       budget,
       configReloads: parts.configReloads,

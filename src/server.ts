@@ -23,6 +23,7 @@ import {
   type Serving,
   type ServingHost,
 } from './serving-host.ts';
+import { openSources, type Sources } from './open-sources.ts';
 import { startRollouts, type Rollouts } from './start-rollouts.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';
 import type { GrpcMethod, GrpcServer } from './transport/grpc/method.ts';
@@ -96,17 +97,10 @@ export async function createServer(
   });
   const host = await createHost({ options, clock, logger, authenticator, budget, wrap: tools.wrap });
   undo.use(host);
-  const registry = createModelRegistry({
-    ...options.models,
-    configName: options.models.configName,
-    allowProcessing: options.security.allowProcessing,
-    ...host.hosting,
-    compareRows: disagreement,
-    joinRequests,
-    ensembles: ensembleRules,
-    clock,
-    logger,
-  });
+  const sources = undo.use(
+    await openSources(options, { clock, logger, inUse: () => registry.foldersInUse() }),
+  );
+  const registry: ModelRegistry = createRegistry(options, { host, sources, clock, logger });
   undo.defer(() => registry.stop());
   const serving = await host.serve(registry);
   undo.defer(() => serving.drain(0));
@@ -115,18 +109,19 @@ export async function createServer(
     await startRollouts(options, { traffic: serving.traffic, catalog, clock, logger }),
   );
 
+  const lasting = { serving, rollouts, sources, registry, host, authenticator, logger };
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
   let current = options;
   const stop = (): Promise<void> => {
-    const open = { serving, admin, adminHttp, rollouts, metrics, emf, registry, host, authenticator, logger };
+    const open = { ...lasting, admin, adminHttp, metrics, emf };
     stopping ??= stopServer({ options: current, ...open }).then(stopped.resolve, stopped.reject);
     return stopping;
   };
   const context: ListenContext = { authenticate: authenticator.authenticate, clock, logger };
   const draining = (): boolean => stopping !== undefined;
   const drain = (): void => void stop();
-  const parts = { options, serving, registry, rollouts, budget, startedAt, logger, draining, drain };
+  const parts = { ...lasting, options, budget, startedAt, draining, drain };
   const admin = await listenAdmin(options, adminMethods(parts), context);
   if (admin !== undefined) undo.defer(() => admin.drain(0));
   const adminHttp = await listenAdminHttp(options, rollouts.admin, context);
@@ -213,6 +208,26 @@ function takeOver(
   return next;
 }
 
+/** The models, over the folders that `sources` fetches remote ones into. */
+function createRegistry(
+  { models, security }: Options,
+  { host, sources, clock, logger }: Pick<HostContext, 'clock' | 'logger'> & Pick<Running, 'host' | 'sources'>,
+): ModelRegistry {
+  return createModelRegistry({
+    ...models,
+    repositories: sources.repositories,
+    refresh: sources.refresh,
+    configName: models.configName,
+    allowProcessing: security.allowProcessing,
+    ...host.hosting,
+    compareRows: disagreement,
+    joinRequests,
+    ensembles: ensembleRules,
+    clock,
+    logger,
+  });
+}
+
 /** A server of one thread does not even load the code for more. */
 async function createHost(context: HostContext): Promise<ServingHost> {
   if (context.options.server.ioThreads === 1) return createMainThreadHost(context);
@@ -226,6 +241,7 @@ interface Running {
   readonly admin: GrpcServer | undefined;
   readonly adminHttp: Pick<GrpcServer, 'drain'> | undefined;
   readonly rollouts: Rollouts;
+  readonly sources: Sources;
   readonly metrics: AsyncDisposable | undefined;
   readonly emf: Disposable | undefined;
   readonly registry: ModelRegistry;
@@ -242,6 +258,7 @@ async function stopServer(running: Running): Promise<void> {
     admin,
     adminHttp,
     rollouts,
+    sources,
     metrics,
     emf,
     registry,
@@ -252,6 +269,7 @@ async function stopServer(running: Running): Promise<void> {
   const graceMs = options.server.exitTimeoutSecs * 1000;
   await serving.drain(graceMs);
   await Promise.all([admin?.drain(graceMs), adminHttp?.drain(graceMs)]);
+  sources[Symbol.dispose]();
   await rollouts[Symbol.asyncDispose]();
   await metrics?.[Symbol.asyncDispose]();
   emf?.[Symbol.dispose]();

@@ -5,6 +5,7 @@ import { readKeyFile } from '../admission/key-file.ts';
 import { parseAddress } from '../config/address.ts';
 import { ServingError } from '../errors.ts';
 import { readCpuQuota } from '../execution/cpu-quota.ts';
+import { isRemoteRepository } from '../inference/remote-repository.ts';
 import type { ProvidersReport } from '../execution/describe-providers.ts';
 import { errorCode } from './server-flags.ts';
 
@@ -128,6 +129,8 @@ export async function checkPort(what: string, address: string, port?: number): P
 
 export function checkRepository(path: string): Finding {
   const what = 'models';
+  if (isRemoteRepository(path))
+    return { state: 'note', what, detail: `${path} is fetched at start`, remedy: '' };
   try {
     accessSync(path, constants.R_OK);
     if (!statSync(path).isDirectory()) {

@@ -18,6 +18,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
       about: 'list, load, unload and inspect models of a server',
       load: async () => (await import('./models.ts')).modelsCommand,
     },
+    pull: {
+      about: 'fetch models from a store into a folder',
+      load: async () => (await import('./pull.ts')).pullCommand,
+    },
     top: {
       about: 'show what a server does now: models, rates, latencies, queues',
       load: async () => (await import('./top.ts')).topCommand,

@@ -3,6 +3,7 @@ import { settings, type Setting } from './settings.ts';
 /** How the parts of the options are called in help and docs, in this order. */
 const titles = {
   models: 'Models',
+  sources: 'Remote model repositories',
   grpc: 'gRPC',
   http: 'HTTP',
   metrics: 'Metrics',

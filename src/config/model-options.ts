@@ -10,8 +10,9 @@ export const models = z
     repositories: list({
       flag: 'model-repository',
       aliases: ['model-store'],
-      value: 'path',
-      about: 'Folder of models, a folder of .onnx files, or one .onnx file. May be repeated.',
+      value: 'path|uri',
+      about:
+        'Folder of models, a folder of .onnx files, or one .onnx file; or s3://, gs://, as://, az:// and http(s):// places of such. May be repeated. See model-sources.md.',
       shownDefault: '/mnt/models when it exists',
     }),
     controlMode: choice('none', ['none', 'poll', 'explicit', 'on-demand'], {

@@ -4,6 +4,7 @@ import { cache } from './cache-options.ts';
 import { http } from './http-options.ts';
 import { models } from './model-options.ts';
 import { quality } from './quality-options.ts';
+import { sources } from './source-options.ts';
 import { platforms } from './read-platform.ts';
 import { tasks } from './task-options.ts';
 import { choice, integer, list, optionalText, text, toggle, words } from './setting.ts';
@@ -323,6 +324,7 @@ const log = z
 /** The one source of the options' names, defaults, bounds and descriptions: flags, environment, file, help and docs. */
 export const optionsSchema = z.strictObject({
   models,
+  sources,
   grpc,
   http,
   metrics,

@@ -65,6 +65,14 @@ export class ManagedModel implements ModelState {
     return this.#problem;
   }
 
+  /** Real paths of what may be read again. */
+  foldersInUse(): string[] {
+    return Array.from(this.#open.values()).flatMap(({ folder, versions }) => [
+      folder,
+      ...Array.from(versions.values(), (version) => version.folder),
+    ]);
+  }
+
   /** Everything that the policy chose serves, or did until a later load failed, and still serves in the state before. */
   get ready(): boolean {
     return this.#complete && [...this.versions.values()].some(({ kind }) => kind === 'ready');

@@ -39,6 +39,8 @@ export interface RegistryOptions extends Omit<
   readonly configName?: string | undefined;
   /** The server is ready only while every model that should serve does. */
   readonly strictReadiness: boolean;
+  /** Brings the repositories up to date before they are read. @throws only at start. */
+  readonly refresh?: (why: 'start' | 'load' | 'poll') => Promise<void>;
   readonly createRouter: (table: () => RoutingTable, isComplete: () => boolean) => Router;
 }
 
@@ -51,6 +53,8 @@ export interface ModelRegistry {
   readonly models: ReadonlyMap<string, ModelState>;
   /** Every version that serves now, with what it holds. */
   served(): readonly ServedVersion[];
+  /** Real paths of folders that a version that is open may be read from again. */
+  foldersInUse(): ReadonlySet<string>;
   /** Resolves when every model that should serve does or has failed to. @throws when a repository cannot be read. */
   start(): Promise<void>;
   /** From now on: models that serve stay as they were loaded. */
@@ -151,7 +155,7 @@ class Registry implements ModelRegistry {
 
   async start(): Promise<void> {
     const { controlMode, load } = this.#options;
-    const listing = await this.#list();
+    const listing = await this.#list('start');
     const all = controlMode === 'none' || controlMode === 'poll' || load.includes('*');
     const wanted = new Set(all ? namesIn(listing) : load);
     for (const name of wanted) this.#asked.add(name);
@@ -166,6 +170,10 @@ class Registry implements ModelRegistry {
     return Array.from(this.#table.models.values(), ({ versions }) => Array.from(versions.values())).flatMap(
       (states) => states.flatMap((state) => (state.kind === 'ready' ? [state.served] : [])),
     );
+  }
+
+  foldersInUse(): ReadonlySet<string> {
+    return new Set(Array.from(this.#table.models.values(), (model) => model.foldersInUse()).flat());
   }
 
   configure(settings: RegistrySettings): void {
@@ -187,7 +195,8 @@ class Registry implements ModelRegistry {
   }
 
   /** Reads the repositories; every name in them is in the index from then on. */
-  async #list(): Promise<RepositoryListing> {
+  async #list(why: 'start' | 'load' | 'poll'): Promise<RepositoryListing> {
+    await this.#options.refresh?.(why);
     const listing = await this.#repositories.list();
     for (const name of namesIn(listing)) this.#manage(name);
     this.#table.changed();
@@ -269,7 +278,8 @@ class Registry implements ModelRegistry {
 
   async #listFor(name: string): Promise<RepositoryListing> {
     try {
-      return await this.#list();
+      // On demand, every first request would ask.
+      return await this.#list(this.#residency === undefined ? 'load' : 'poll');
     } catch (cause) {
       // Its own text names a path of this machine.
       throw new ServingError('failed_precondition', pollFailed(name), { reason: 'MODEL_REPOSITORY', cause });
@@ -325,7 +335,7 @@ class Registry implements ModelRegistry {
 
   /** New and changed models are loaded, deleted ones unloaded and forgotten. */
   async #poll(): Promise<void> {
-    const listing = await this.#list();
+    const listing = await this.#list('poll');
     const changed = new Set<string>();
     for (const source of listing.models.values()) {
       if (this.#follows(source.name) && (await this.#repositories.isChanged(source))) {

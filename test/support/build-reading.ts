@@ -160,6 +160,7 @@ export function buildReading(overrides: Partial<ServerReading> = {}): ServerRead
     quality: [],
     rollouts: [],
     arms: [],
+    repositories: [],
     ioThreadRestarts: 0,
     ready: true,
     budget: { heldBytes: 0, limitBytes: 1024 },

@@ -49,6 +49,21 @@ export function findVirtualProgram(environment: 'schemathesis' | 'mlflow'): Tool
   return isProgram(path) ? { path, skip: false } : missing(`the Python environment with ${environment}`);
 }
 
+const sourceTools = {
+  moto: 'sources/bin/moto_server',
+  model_signing: 'sources/bin/model_signing',
+  'fake-gcs-server': 'bin/fake-gcs-server',
+  azurite: 'azurite/node_modules/.bin/azurite-blob',
+} as const;
+
+/** A program of `npm run setup:sources`. */
+export function findSourceTool(name: keyof typeof sourceTools): Tool {
+  const path = join(tools, sourceTools[name]);
+  return isProgram(path)
+    ? { path, skip: false }
+    : { path: '', skip: `${name} is not installed; npm run setup:sources installs it` };
+}
+
 /** The folder of TensorFlow Serving's Python client. */
 export function findTensorflowStubs(): Tool {
   const path = join(tools, 'tensorflow-serving');

@@ -4,6 +4,7 @@ import { modelMetrics } from './model-metrics.ts';
 import type { Metric } from './metric.ts';
 import { predictionMetrics } from './prediction-metrics.ts';
 import { qualityMetrics } from './quality-metrics.ts';
+import { repositoryMetrics } from './repository-metrics.ts';
 import { rolloutMetrics } from './rollout-metrics.ts';
 import { queueMetrics } from './queue-metrics.ts';
 import { serverMetrics } from './server-metrics.ts';
@@ -17,5 +18,6 @@ export const ownMetrics: readonly Metric[] = [
   ...predictionMetrics,
   ...qualityMetrics,
   ...rolloutMetrics,
+  ...repositoryMetrics,
   ...serverMetrics,
 ];

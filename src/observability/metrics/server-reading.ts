@@ -65,6 +65,15 @@ export interface QualityReading {
   }[];
 }
 
+/** A remote model repository. */
+export interface RepositoryReading {
+  readonly source: string;
+  readonly up: boolean;
+  readonly failures: number;
+  readonly fetchedBytes: number;
+  readonly seenAtEpochMs: number | undefined;
+}
+
 export interface RolloutsReading {
   readonly rollouts: readonly RolloutReport[];
   readonly arms: readonly ArmCounts[];
@@ -81,6 +90,8 @@ export interface MetricsSources {
   readonly quality?: () => readonly QualityReading[];
   /** Rollouts, and the arms of all threads; left out where there are none. */
   readonly rollouts?: () => Promise<RolloutsReading>;
+  /** Remote model repositories; left out where there are none. */
+  readonly repositories?: () => readonly RepositoryReading[];
   ready(): boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   /** By result; left out where the configuration is not read again. */
@@ -98,6 +109,7 @@ export interface ServerReading {
   readonly quality: readonly QualityReading[];
   readonly rollouts: readonly RolloutReport[];
   readonly arms: readonly ArmCounts[];
+  readonly repositories: readonly RepositoryReading[];
   readonly ready: boolean;
   readonly budget: { readonly heldBytes: number; readonly limitBytes: number };
   readonly configReloads: MetricsSources['configReloads'];
@@ -127,6 +139,7 @@ export async function readServer(sources: MetricsSources, own: OwnReadings): Pro
   const { rollouts, arms } = (await sources.rollouts?.()) ?? noRollouts;
   return {
     quality: sources.quality?.() ?? [],
+    repositories: sources.repositories?.() ?? [],
     rollouts,
     arms,
     versions,

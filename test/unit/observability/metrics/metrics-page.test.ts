@@ -69,6 +69,7 @@ test('each metric has the labels that it is described with', () => {
       }),
     ],
     quality: [buildQuality()],
+    repositories: [{ source: 's3://b', up: true, failures: 0, fetchedBytes: 1, seenAtEpochMs: 1 }],
     machine: { cpuUtilization: 0, memoryTotalBytes: 0, memoryUsedBytes: 0 },
   });
   for (const metric of metrics) {

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { integer, list, optionalText } from './setting.ts';
+
+const gibibyte = 1024 ** 3;
+
+/** The options of model repositories that are fetched from elsewhere. */
+export const sources = z
+  .strictObject({
+    cacheFolder: optionalText({
+      flag: 'source-cache',
+      value: 'folder',
+      about:
+        'Folder that remote model repositories are fetched into; kept from one start to the next. See model-sources.md.',
+      shownDefault: "tensorgate/sources in the user's cache",
+    }),
+    maxBytes: integer(
+      100 * gibibyte,
+      { min: 1, max: 2 ** 50 },
+      {
+        flag: 'source-max-bytes',
+        value: 'bytes',
+        about: 'Bytes that one remote model repository may hold; more are refused.',
+      },
+    ),
+    pollSecs: integer(
+      60,
+      { min: 1, max: 86_400 },
+      {
+        flag: 'source-poll-secs',
+        value: 'seconds',
+        about:
+          'How often mode poll looks at a remote model repository, a fifth more or less by chance; after failures more rarely.',
+      },
+    ),
+    redirectHosts: list({
+      flag: 'source-redirect-host',
+      value: 'host',
+      about:
+        'Host that an HTTP model repository may redirect to although its address is not public. May be repeated.',
+    }),
+    tokenFile: optionalText({
+      flag: 'source-token-file',
+      value: 'file',
+      about:
+        'File of bearer tokens for HTTP model repositories, a line each: https://host token. Read anew for each use.',
+    }),
+  })
+  .prefault({});

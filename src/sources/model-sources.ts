@@ -1,0 +1,108 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '../inference/logger.ts';
+import { isRemoteRepository } from '../inference/remote-repository.ts';
+import { makeFolder } from '../util/make-folder.ts';
+import { openOrigin, type OriginTools } from './open-origin.ts';
+import type { VersionChange } from './origin.ts';
+import { sourceMisconfigured } from './refusals.ts';
+import { SourceFolder } from './source-folder.ts';
+import { SourceSync, type SourceReport } from './source-sync.ts';
+import { parseSourceUri } from './source-uri.ts';
+
+export interface ModelSourcesOptions extends OriginTools {
+  /** Paths and URIs. */
+  readonly repositories: readonly string[];
+  /** undefined: in the user's cache. */
+  readonly cacheFolder: string | undefined;
+  /** Of all files of one source. */
+  readonly limitBytes: number;
+  readonly intervalMs: number;
+  readonly logger: Logger;
+  readonly inUse: () => ReadonlySet<string>;
+  readonly approve: (change: VersionChange) => Promise<boolean>;
+}
+
+/** Remote sources of one server, as folders of this machine. */
+export class ModelSources implements Disposable {
+  /** In the order of the repositories, each remote one as the folder that it is fetched into. */
+  readonly folders: readonly string[];
+  readonly #syncs: readonly SourceSync[];
+
+  constructor(folders: readonly string[], syncs: readonly SourceSync[]) {
+    this.folders = folders;
+    this.#syncs = syncs;
+  }
+
+  /**
+   * start: all sources are read; one that cannot be, is served as it was fetched last.
+   * load: likewise, for a model that is asked for by name. poll: those that are due.
+   *
+   * @param tolerance strict: what was fetched last will not do.
+   * @throws ServingError at start alone, when a source cannot be read and was never fetched.
+   */
+  async refresh(
+    why: 'start' | 'load' | 'poll',
+    tolerance: 'last-good' | 'strict' = 'last-good',
+  ): Promise<void> {
+    const looks = await Promise.allSettled(
+      this.#syncs.map((sync) => sync.look(why === 'poll' ? 'due' : 'now')),
+    );
+    if (why !== 'start') return;
+    for (const [index, look] of looks.entries()) {
+      if (look.status === 'fulfilled') continue;
+      if (tolerance === 'strict' || this.#syncs[index]?.hasModels !== true) throw look.reason;
+    }
+  }
+
+  reports(): readonly SourceReport[] {
+    return this.#syncs.map((sync) => sync.report());
+  }
+
+  [Symbol.dispose](): void {
+    for (const sync of this.#syncs) sync[Symbol.dispose]();
+  }
+}
+
+/** @throws ServingError SOURCE_CONFIGURATION for a place that is none, a missing package, and a cache that cannot be written. */
+export async function openModelSources(options: ModelSourcesOptions): Promise<ModelSources> {
+  const { repositories, cacheFolder = usualCache(), limitBytes, intervalMs } = options;
+  const { clock, logger, inUse, approve } = options;
+  const folders: string[] = [];
+  const syncs: SourceSync[] = [];
+  try {
+    for (const repository of repositories) {
+      if (!isRemoteRepository(repository)) {
+        folders.push(repository);
+        continue;
+      }
+      const uri = parseSourceUri(repository);
+      const path = join(cacheFolder, uri.key);
+      if (folders.includes(path)) continue;
+      const folder = openFolder(path);
+      const origin = await openOrigin(uri.place, options);
+      const sync = { uri, origin, folder, limitBytes, intervalMs, clock, logger, inUse, approve };
+      syncs.push(new SourceSync(sync));
+      folders.push(path);
+    }
+  } catch (error) {
+    for (const sync of syncs) sync[Symbol.dispose]();
+    throw error;
+  }
+  return new ModelSources(folders, syncs);
+}
+
+function usualCache(): string {
+  const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  return join(caches, 'tensorgate', 'sources');
+}
+
+function openFolder(path: string): SourceFolder {
+  try {
+    makeFolder(path, 0o700);
+    return new SourceFolder(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw sourceMisconfigured(`the folder of --source-cache cannot be written${code}; name another one`);
+  }
+}

@@ -1,0 +1,24 @@
+import { ServingError } from '../errors.ts';
+import { printable } from '../util/printable.ts';
+
+/** The source holds, or sends, what is not taken from any source. Its texts go to the log and to the command line. */
+export function sourceRefused(problem: string): ServingError {
+  return new ServingError('failed_precondition', problem, { reason: 'SOURCE_REFUSED' });
+}
+
+/** What was listed is not what is there now; the next listing tells. */
+export function sourceChanged(path: string): ServingError {
+  return new ServingError('failed_precondition', `'${printable(path, 200)}' changed while it was fetched`, {
+    reason: 'SOURCE_CHANGED',
+  });
+}
+
+/** Nothing there answers as it should; it may later. */
+export function sourceUnreachable(problem: string, cause?: unknown): ServingError {
+  return new ServingError('unavailable', problem, { reason: 'SOURCE_UNREACHABLE', cause });
+}
+
+/** The place of the source, or what it needs here, is wrong: only the operator can help. */
+export function sourceMisconfigured(problem: string): ServingError {
+  return new ServingError('invalid_argument', problem, { reason: 'SOURCE_CONFIGURATION' });
+}

@@ -1,0 +1,170 @@
+import { ServingError } from '../errors.ts';
+import type { Logger } from '../inference/logger.ts';
+import type { Clock } from '../util/clock.ts';
+import type { ModelOrigin, VersionChange } from './origin.ts';
+import type { SourceFolder } from './source-folder.ts';
+import { linksOf } from './source-folder.ts';
+import type { SourceUri } from './source-uri.ts';
+import { unitsOf, type Unit } from './units.ts';
+
+export interface SourceSyncOptions {
+  readonly uri: SourceUri;
+  readonly origin: ModelOrigin;
+  readonly folder: SourceFolder;
+  readonly limitBytes: number;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Real paths of folders that are still read. */
+  readonly inUse: () => ReadonlySet<string>;
+  /** Whether a new version may take the place of another now; asked when it is fetched and before it is shown. */
+  readonly approve: (change: VersionChange) => Promise<boolean>;
+  /** 0 to 1. */
+  readonly random?: () => number;
+}
+
+/** How a source is doing, for metrics. */
+export interface SourceReport {
+  readonly source: string;
+  /** The last look at it went well. */
+  readonly up: boolean;
+  readonly failures: number;
+  readonly fetchedBytes: number;
+  /** Of the last look that went well; undefined before. */
+  readonly seenAtEpochMs: number | undefined;
+}
+
+/** Of the interval, that looks are spread by: servers that were started together do not ask together for long. */
+const jitter = 0.2;
+
+/** After failures in a row the next look waits up to so many intervals. */
+const mostIntervals = 8;
+
+/** Brings one source into its folder, again and again. What is shown stays as it is whenever that fails. */
+export class SourceSync implements Disposable {
+  readonly #options: SourceSyncOptions;
+  readonly #stop = new AbortController();
+  #shown: string | undefined = undefined;
+  #dueAt = 0;
+  #inARow = 0;
+  #failures = 0;
+  #fetchedBytes = 0;
+  #seenAtEpochMs: number | undefined = undefined;
+  #said = '';
+  /** Looks wait for the one that is under way. */
+  #looking: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SourceSyncOptions) {
+    this.#options = options;
+  }
+
+  /** Something was shown once, if not by this process. */
+  get hasModels(): boolean {
+    return this.#options.folder.memo() !== undefined;
+  }
+
+  /** @param when now: whatever the interval says. @throws what went wrong; it is in the log already. */
+  look(when: 'now' | 'due'): Promise<void> {
+    const look = this.#looking.then(async () => {
+      if (this.#stop.signal.aborted || (when === 'due' && this.#options.clock.now() < this.#dueAt)) return;
+      try {
+        await this.#fetch();
+        this.#succeeded();
+      } catch (error) {
+        this.#failed(error);
+        throw error;
+      } finally {
+        this.#plan();
+      }
+    });
+    this.#looking = look.catch(() => undefined);
+    return look;
+  }
+
+  report(): SourceReport {
+    return {
+      source: this.#options.uri.shown,
+      up: this.#seenAtEpochMs !== undefined && this.#inARow === 0,
+      failures: this.#failures,
+      fetchedBytes: this.#fetchedBytes,
+      seenAtEpochMs: this.#seenAtEpochMs,
+    };
+  }
+
+  /** Gives up what is being fetched. */
+  [Symbol.dispose](): void {
+    this.#stop.abort(new ServingError('cancelled', 'the server is stopping'));
+    this.#options.origin[Symbol.dispose]();
+  }
+
+  async #fetch(): Promise<void> {
+    const { origin, folder, uri, clock, limitBytes, approve, inUse } = this.#options;
+    const { signal } = this.#stop;
+    const { files, memo = '', change } = await origin.list(signal, folder.memo() ?? '');
+    const units = unitsOf(files, uri.name);
+    const state = JSON.stringify([memo, [...linksOf(units)]]);
+    if (state === this.#shown) return;
+    const before = this.#fetchedBytes;
+    const log = this.#progress(units);
+    await folder.fetch(units, {
+      clock,
+      signal,
+      limitBytes,
+      onBytes: (count) => {
+        this.#fetchedBytes += count;
+        log(this.#fetchedBytes - before);
+      },
+    });
+    if (change !== undefined && !(await approve(change))) return;
+    const isNew = this.#shown !== undefined || this.#fetchedBytes > before;
+    await folder.show(units, memo);
+    this.#shown = state;
+    await folder.removeOld(units, inUse());
+    const bytes = this.#fetchedBytes - before;
+    const models = units.filter(({ place }) => !place.includes('/')).length;
+    if (isNew) this.#options.logger.info({ source: uri.shown, bytes, models }, 'models fetched');
+  }
+
+  /** Says at the first byte, and every ten seconds, how far it has come. */
+  #progress(units: readonly Unit[]): (bytes: number) => void {
+    const { clock, logger, uri } = this.#options;
+    let saidAt: number | undefined;
+    let totalBytes = 0;
+    for (const { file } of units.flatMap((unit) => unit.files)) totalBytes += file.sizeBytes ?? 0;
+    return (bytes) => {
+      const now = clock.now();
+      if (saidAt !== undefined && now - saidAt < 10_000) return;
+      saidAt = now;
+      logger.info({ source: uri.shown, bytes, totalBytes }, 'fetching models');
+    };
+  }
+
+  #succeeded(): void {
+    const { clock, logger, uri } = this.#options;
+    if (this.#said !== '') logger.info({ source: uri.shown }, 'the model source can be read again');
+    this.#said = '';
+    this.#inARow = 0;
+    this.#seenAtEpochMs = clock.epochMs();
+  }
+
+  /** Says the same only once. */
+  #failed(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    const { logger, uri } = this.#options;
+    this.#failures++;
+    this.#inARow++;
+    const { message, cause } = ServingError.from(error);
+    const problem = message === 'internal error' && cause instanceof Error ? cause.name : message;
+    if (problem !== this.#said) {
+      logger.warn({ source: uri.shown, problem }, 'the model source cannot be read; what serves stays');
+    }
+    this.#said = problem;
+  }
+
+  #plan(): void {
+    const { clock, intervalMs, random = Math.random } = this.#options;
+    const spread = 1 - jitter + 2 * jitter * random();
+    const intervals = Math.min(2 ** this.#inARow, mostIntervals);
+    this.#dueAt = clock.now() + intervalMs * intervals * spread;
+  }
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { printable } from '../util/printable.ts';
+import { sourceMisconfigured } from './refusals.ts';
+
+/** Where models are, by the kinds of places that there are. `prefix` and `path` have no slash at either end. */
+export type SourcePlace =
+  | {
+      readonly kind: 's3';
+      readonly endpoint: string | undefined;
+      readonly bucket: string;
+      readonly prefix: string;
+    }
+  | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string }
+  | {
+      readonly kind: 'azure';
+      /** undefined: the one of AZURE_STORAGE_ACCOUNT. */
+      readonly account: string | undefined;
+      readonly container: string;
+      readonly prefix: string;
+    }
+  | { readonly kind: 'http'; readonly url: string };
+
+export interface SourceUri {
+  readonly place: SourcePlace;
+  /** As it was given; it holds no secret. For the log and for labels of metrics. */
+  readonly shown: string;
+  /** Of the model, where the place holds a single one. */
+  readonly name: string;
+  /** Names its folder in the cache. */
+  readonly key: string;
+}
+
+/** @throws ServingError SOURCE_CONFIGURATION; its text repeats the place only once it is known to hold no secret. */
+export function parseSourceUri(text: string): SourceUri {
+  const [scheme = ''] = text.split('://');
+  if (/^[^/]*:\/\/(?:https?:\/\/)?[^/]*@/.test(text)) {
+    throw sourceMisconfigured(
+      `a model repository of ${scheme}:// has credentials in its address; they come from the environment or from files only`,
+    );
+  }
+  if (/[?#]/.test(text)) {
+    throw sourceMisconfigured(
+      `a model repository of ${scheme}:// has a query or a fragment; signed addresses are not taken`,
+    );
+  }
+  const place = placeOf(scheme, text);
+  const last = text.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  const name = last.replace(/\.(?:json|onnx)$/, '');
+  const key = `${name.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 40)}-${hashOf(text)}`;
+  return { place, shown: text, name, key: key.replace(/^\.+/, '_') };
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text.replace(/\/+$/, '')).digest('hex').slice(0, 16);
+}
+
+function placeOf(scheme: string, text: string): SourcePlace {
+  const rest = text.slice(scheme.length + 3);
+  if (scheme === 's3') return s3Place(rest, text);
+  const [first = '', ...others] = rest.split('/');
+  if (scheme === 'gs') {
+    if (first === '') throw wrong(text, 'gs://bucket/prefix');
+    return { kind: 'gcs', bucket: first, prefix: joined(others) };
+  }
+  if (scheme === 'as') {
+    const [container = '', ...path] = others;
+    if (first === '' || container === '') throw wrong(text, 'as://account/container/prefix');
+    return { kind: 'azure', account: first, container, prefix: joined(path) };
+  }
+  if (scheme === 'az') {
+    if (first === '') throw wrong(text, 'az://container/prefix, with AZURE_STORAGE_ACCOUNT');
+    return { kind: 'azure', account: undefined, container: first, prefix: joined(others) };
+  }
+  if (!URL.canParse(text) || first === '') throw wrong(text, 'https://host/path');
+  return { kind: 'http', url: new URL(text).href };
+}
+
+/** Triton's form for stores that are not Amazon's: s3://host:port/bucket/prefix, and s3://https://host:port/bucket/prefix. */
+function s3Place(rest: string, text: string): SourcePlace {
+  const own = /^(?:(https?):\/\/)?([^/:]+:\d+|\[[0-9a-f:]+\]:\d+)\/([^/]+)(?:\/(.*))?$/.exec(rest);
+  if (own !== null) {
+    const [, protocol = 'http', host = '', bucket = '', path = ''] = own;
+    return { kind: 's3', endpoint: `${protocol}://${host}`, bucket, prefix: joined(path.split('/')) };
+  }
+  const [bucket = '', ...path] = rest.split('/');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(bucket))
+    throw wrong(text, 's3://bucket/prefix or s3://host:port/bucket/prefix');
+  return { kind: 's3', endpoint: undefined, bucket, prefix: joined(path) };
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('/');
+}
+
+function wrong(text: string, form: string): Error {
+  return sourceMisconfigured(`'${printable(text, 300)}' is no place of models; the form is ${form}`);
+}

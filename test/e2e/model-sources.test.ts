@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { test } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import { fixtureModel } from '../support/build-batch.ts';
+import { FileServer } from '../support/file-server.ts';
+import { startServer, type RunningServer } from '../support/start-server.ts';
+import { TemporaryFolder } from '../support/temporary-folder.ts';
+
+const timeout = 60_000;
+const model = readFileSync(fixtureModel('identity_fp32'));
+
+function start(uri: string, cache: string): Promise<RunningServer> {
+  const often = ['--source-poll-secs', '1', '--repository-poll-secs', '1', '--model-control-mode', 'poll'];
+  return startServer({ repository: uri, args: ['--source-cache', cache, ...often] });
+}
+
+async function versions(server: RunningServer): Promise<string[]> {
+  using client = createClient({ address: server.grpcAddress });
+  return (await client.index()).filter(({ state }) => state === 'READY').map(({ version }) => version);
+}
+
+/** Looks again until the state is there; the test's own limit ends it. */
+async function until(isThere: () => Promise<boolean>): Promise<void> {
+  while (!(await isThere())) await wait(50);
+}
+
+async function metric(server: RunningServer, name: string): Promise<number> {
+  const text = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
+  return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)`, 'm').exec(text)?.[1]);
+}
+
+test(
+  'models of a web server are served, followed, and served on when it is hostile or gone',
+  { timeout },
+  async () => {
+    await using files = await FileServer.start();
+    using cache = new TemporaryFolder();
+    const uri = `${files.url}/models`;
+    files.publish('/models', { 'echo/1/model.onnx': model });
+    {
+      await using server = await start(uri, cache.path);
+      assert.deepEqual(await versions(server), ['1']);
+      files.publish('/models', { 'echo/2/model.onnx': model });
+      await until(async () => (await versions(server)).join() === '2');
+      files.publish('/models', { 'echo/3/model.onnx': model }, [
+        { path: '../x', sha256: '0'.repeat(64), size: 1 },
+      ]);
+      await until(async () => (await metric(server, 'tensorgate_source_failures_total')) > 0);
+      assert.deepEqual(await versions(server), ['2']);
+      assert.equal(await metric(server, 'tensorgate_source_up'), 0);
+      assert.match(server.output(), /what serves stays/);
+    }
+    files.files.clear();
+    await using again = await start(uri, cache.path);
+    assert.deepEqual(await versions(again), ['2']);
+  },
+);
+
+test(
+  'a source that cannot be read and was never fetched ends the start with its reason',
+  { timeout },
+  async () => {
+    await using files = await FileServer.start();
+    using cache = new TemporaryFolder();
+    await assert.rejects(start(`${files.url}/nothing`, cache.path), /does not have the index \(404\)/);
+  },
+);
