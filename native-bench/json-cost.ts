@@ -1,6 +1,6 @@
 /**
- * What a request of 3x64x64 floats with 7 digits costs the server's thread over HTTP as JSON and as binary tensors, both
- * ways. The model is the identity, so that all of it is the front's.
+ * What a request of 3x64x64 floats with 7 digits costs the server's thread over HTTP/1.1 as JSON and as binary tensors, both
+ * ways, and over gRPC; one connection each, one request at a time. The model is the identity, so that all of it is the front's.
  *
  * Run: node native-bench/json-cost.ts [requests]
  */
@@ -10,14 +10,17 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Agent, request } from 'node:http';
+import { connect, type ClientHttp2Session } from 'node:http2';
 import { resolveOptions } from '../src/config/load.ts';
 import { createLogger } from '../src/observability/log.ts';
 import { createServer } from '../src/server.ts';
+import { framed, inferPath, inferRequest } from '../test/support/raw-infer.ts';
 
 const requests = Number(process.argv[2] ?? 300);
 const rounds = 5;
 const count = 3 * 64 * 64;
-const forms = ['json', 'binary'] as const;
+const httpForms = ['json', 'binary'] as const;
+const forms = [...httpForms, 'grpc'] as const;
 
 interface Body {
   readonly bytes: Uint8Array;
@@ -51,14 +54,39 @@ function post(address: string, agent: Agent, { bytes, headers }: Body): Promise<
   });
 }
 
+/** An answer's message follows its head; errors have none. */
+function call(session: ClientHttp2Session, message: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let size = 0;
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': inferPath,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.on('data', (piece: Buffer) => (size += piece.length));
+    stream.on('error', reject);
+    stream.on('end', () => (size > 4 * count ? resolve() : reject(new Error('no answer'))));
+    stream.end(message);
+  });
+}
+
+interface Addresses {
+  readonly http: string;
+  readonly grpc: string;
+}
+
 /** The client: sends `requests` of the form that it is told, and says when the last was answered. */
-function runClient(address: string): void {
+function runClient({ http: address, grpc }: Addresses): void {
+  const session = connect(`http://${grpc}`);
+  const message = framed(inferRequest({ model: 'identity', input: 'x', dims: [count] }));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const bodies = new Map(forms.map((form) => [form as string, bodyOf(form)]));
+  const bodies = new Map(httpForms.map((form) => [form as string, bodyOf(form)]));
   parentPort?.on('message', (form: string) => {
     void (async () => {
-      const body = bodies.get(form) ?? bodyOf(form);
-      for (let sent = 0; sent < requests; sent++) await post(address, agent, body);
+      const body = bodies.get(form);
+      for (let sent = 0; sent < requests; sent++)
+        await (body === undefined ? call(session, message) : post(address, agent, body));
       parentPort?.postMessage('done', []);
     })();
   });
@@ -81,10 +109,10 @@ async function measure(): Promise<void> {
     { logger: createLogger({ level: 'silent', format: 'json' }) },
   );
   const client = new Worker(import.meta.filename, {
-    workerData: server.httpAddress,
+    workerData: { http: server.httpAddress, grpc: server.grpcAddress },
     argv: [String(requests)],
   });
-  const best = { json: Infinity, binary: Infinity };
+  const best = { json: Infinity, binary: Infinity, grpc: Infinity };
   for (let round = 0; round <= rounds; round++) {
     for (const form of forms) {
       const before = process.threadCpuUsage();
@@ -98,11 +126,12 @@ async function measure(): Promise<void> {
   await client.terminate();
   await server.stop();
   rmSync(repository, { recursive: true });
-  const ratio = (best.json / best.binary).toFixed(1);
+  const times = (form: (typeof forms)[number]): string => (best[form] / best.binary).toFixed(2);
   console.log(
-    `JSON ${best.json.toFixed(0)} µs, binary ${best.binary.toFixed(0)} µs of CPU a request: ${ratio} times`,
+    `of CPU a request: binary HTTP ${best.binary.toFixed(0)} µs, JSON ${best.json.toFixed(0)} µs (${times('json')} times), ` +
+      `gRPC ${best.grpc.toFixed(0)} µs (${times('grpc')} times)`,
   );
 }
 
 if (isMainThread) await measure();
-else runClient(String(workerData));
+else runClient(workerData as Addresses);

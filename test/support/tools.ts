@@ -42,9 +42,9 @@ export function findPythonPackage(name: string): Tool {
   return there ? findPython() : missing(`the Python package ${name}`);
 }
 
-/** A program of a Python environment that is named after it; `python` in that of MLflow. */
-export function findVirtualProgram(environment: 'schemathesis' | 'mlflow'): Tool {
-  const name = environment === 'mlflow' ? 'python' : environment;
+/** A program of a Python environment that is named after it; `python` in those of MLflow and MLServer. */
+export function findVirtualProgram(environment: 'schemathesis' | 'mlflow' | 'mlserver'): Tool {
+  const name = environment === 'schemathesis' ? environment : 'python';
   const path = join(tools, environment, 'bin', name);
   return isProgram(path) ? { path, skip: false } : missing(`the Python environment with ${environment}`);
 }

@@ -63,6 +63,7 @@ export const realModels = [
 export const environments = [
   { name: 'schemathesis', program: 'schemathesis' },
   { name: 'mlflow', program: 'python' },
+  { name: 'mlserver', program: 'python' },
 ] as const;
 
 /** Triton's load generator, which is built for x64 and this glibc; its wheel would not be found for older systems. */

@@ -188,7 +188,8 @@ function inputSchema({ name, datatype, shape }: TensorMetadata, maxBatchSize: nu
       parameters: reference('parameters'),
       data: dataSchema(datatype),
     },
-    ['name', 'datatype', 'shape'],
+    // Without a shape it is a single value.
+    sizes.length === 0 ? ['name', 'datatype'] : ['name', 'datatype', 'shape'],
   );
 }
 
@@ -213,6 +214,8 @@ function dataSchema(datatype: string): Schema {
 const jsonTypes = { number: 'number', integer: 'integer', boolean: 'boolean', text: 'string' } as const;
 
 function valueSchema(datatype: Datatype): Schema {
+  // Numbers stand for booleans where they are their bytes.
+  if (datatype === 'BOOL') return { anyOf: [{ type: 'boolean' }, { enum: [0, 1] }] };
   const [least, most] = numberBounds(datatype) ?? [];
   return {
     type: jsonTypes[featureTypeOf[datatype]],
