@@ -92,6 +92,7 @@ function qualityOf({
   feedback,
   inputs,
   answers,
+  embeddings,
   failures,
   dropped,
 }: VersionReport): QualityReading {
@@ -109,6 +110,9 @@ function qualityOf({
     medianLagMs: feedback?.labelLag?.medianMs,
     changes: feedback?.changes ?? 0,
     estimatedAccuracy: feedback?.estimatedAccuracy,
+    embeddings: embeddings.flatMap(({ side, name, window }) =>
+      window === undefined ? [] : [{ side, name, shift: window.shift, drifted: window.drifted }],
+    ),
     drift: Object.entries({ inputs, answers }).flatMap(([side, report]) =>
       report?.window === undefined
         ? []

@@ -30,7 +30,21 @@ function versionText(version: Fields): string {
     }
   }
   for (const side of ['inputs', 'answers']) lines.push(sideText(side, fields(version[side])));
+  for (const embedding of list(version['embeddings'])) lines.push(embeddingText(embedding));
   return lines.join('');
+}
+
+function embeddingText(embedding: Fields): string {
+  const name = `${printable(String(embedding['name']))}, as vectors`;
+  const reference = fields(embedding['reference']);
+  if (reference['needed'] !== undefined) {
+    return `${name}: the reference has ${number(reference['rows'])} of ${number(reference['needed'])} rows\n`;
+  }
+  const window = fields(embedding['window']);
+  if (window['rows'] === undefined)
+    return `${name}: ${number(embedding['rows'])} rows, no window is complete yet\n`;
+  const state = window['drifted'] === true ? ', drifted' : window['exceeds'] === true ? ', changed' : '';
+  return `${name}: ${number(window['rows'])} rows, shift ${number(window['shift'])}, p ${number(window['pValue'])}${state}\n`;
 }
 
 function sideText(name: string, side: Fields): string {

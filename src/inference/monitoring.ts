@@ -25,6 +25,8 @@ export interface FeedbackPlan {
 export interface DriftPlan {
   /** As the file holds it, unchecked; undefined makes the reference of the first rows. */
   readonly profile: unknown;
+  /** Inputs and outputs that are compared as whole vectors; undefined for outputs that look like embeddings. */
+  readonly embeddings?: readonly string[] | undefined;
   /** Rows that the reference is made of, where there is no profile. */
   readonly firstRows: number;
   readonly rowsPerSecond: number;

@@ -38,6 +38,8 @@ const feedback = z.strictObject({
 const drift = z.strictObject({
   /** Beside the file; made by `tensorgate quality profile`. */
   profile: word.optional(),
+  /** By default wide outputs of numbers that are no scores of classes. */
+  embeddings: z.array(word).max(100).optional(),
   firstRows: z.int().min(1000).max(1_000_000).default(10_000),
   rowsPerSecond: z.int().min(1).max(100_000).default(200),
   windowMinutes: z
@@ -88,6 +90,7 @@ export async function readMonitoring(
         },
         drift: given.drift && {
           profile,
+          embeddings: given.drift.embeddings,
           firstRows: given.drift.firstRows,
           rowsPerSecond: given.drift.rowsPerSecond,
           windowMs: given.drift.windowMinutes * 60_000,

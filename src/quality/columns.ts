@@ -1,5 +1,10 @@
+import { ServingError } from '../errors.ts';
+import { featureTypeOf } from '../inference/features.ts';
 import type { ModelSpec, TensorSpec } from '../inference/model-spec.ts';
-import { maxFeatures } from './profile-format.ts';
+import type { DriftPlan } from '../inference/monitoring.ts';
+import { planPrediction } from '../inference/plan-prediction.ts';
+import { printable } from '../util/printable.ts';
+import { maxFeatures, maxVectorWidth } from './profile-format.ts';
 
 /** A tensor of a model as rows of values. */
 export interface RowTensor {
@@ -25,8 +30,54 @@ export function asRows(tensor: TensorSpec, maxBatchSize: number): RowTensor | un
   return width > 0 ? { name, width, texts: tensor.datatype === 'BYTES' } : undefined;
 }
 
-/** Which values of a model's inputs are watched, and what each is called. */
-export function columnsOf(spec: ModelSpec): {
+/** Outputs of as many numbers are embeddings, unless they are scores. */
+const leastEmbedding = 16;
+
+/** A tensor whose rows are compared as whole vectors. */
+export interface VectorTensor {
+  readonly name: string;
+  readonly width: number;
+  readonly side: 'inputs' | 'answers';
+}
+
+/** Which tensors are watched as vectors. @throws ServingError invalid_argument for a name that is none. */
+export function vectorsOf(spec: ModelSpec, plan: DriftPlan | undefined): readonly VectorTensor[] {
+  if (plan === undefined) return [];
+  const all = [
+    ...spec.inputs.map((tensor) => ({ tensor, side: 'inputs' as const })),
+    ...spec.outputs.map((tensor) => ({ tensor, side: 'answers' as const })),
+  ].flatMap(({ tensor, side }): VectorTensor[] => {
+    const rows = featureTypeOf[tensor.datatype] === 'number' ? asRows(tensor, spec.maxBatchSize) : undefined;
+    return rows !== undefined && rows.width <= maxVectorWidth
+      ? [{ name: rows.name, width: rows.width, side }]
+      : [];
+  });
+  const { embeddings } = plan;
+  if (embeddings === undefined) {
+    const labels = new Map(
+      spec.outputs.filter((output) => output.labels.length > 0).map((output) => [output.name, output.labels]),
+    );
+    const { scores } = planPrediction(spec.outputs, labels, spec.features);
+    return all.filter(
+      ({ name, width, side }) => side === 'answers' && width >= leastEmbedding && name !== scores,
+    );
+  }
+  return embeddings.map((wanted) => {
+    const found = all.find(({ name }) => name === wanted);
+    if (found !== undefined) return found;
+    throw new ServingError(
+      'invalid_argument',
+      `monitoring.drift.embeddings of model '${spec.name}': '${printable(wanted)}' is no input or output of numbers whose rows have one size`,
+      { reason: 'MODEL_PROFILE' },
+    );
+  });
+}
+
+/** Which values of a model's inputs are watched one by one, and what each is called; what is watched as vectors is not. */
+export function columnsOf(
+  spec: ModelSpec,
+  plan: DriftPlan | undefined,
+): {
   readonly inputs: readonly InputColumns[];
   readonly names: readonly string[];
 } {
@@ -34,6 +85,7 @@ export function columnsOf(spec: ModelSpec): {
   const names: string[] = [];
   for (const input of spec.inputs) {
     const rows = asRows(input, spec.maxBatchSize);
+    if (plan?.embeddings?.includes(input.name) === true) continue;
     if (rows === undefined || names.length + rows.width > maxFeatures) continue;
     const own = spec.features?.features.filter((feature) => feature.input === input.name) ?? [];
     inputs.push({ ...rows, first: names.length });

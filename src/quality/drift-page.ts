@@ -1,6 +1,7 @@
 import type { FeatureDrift, DriftWindow } from './drift-watch.ts';
 import type { FeedbackReport } from './feedback-watch.ts';
-import type { SideReport, VersionReport } from './version-report.ts';
+import { shiftLimit } from './embedding-watch.ts';
+import type { EmbeddingReport, SideReport, VersionReport } from './version-report.ts';
 
 /** Features that are drawn; the most changed ones first. */
 const mostDrawn = 200;
@@ -17,7 +18,7 @@ td:first-child,th:first-child{text-align:left;overflow-wrap:anywhere}
 .features{display:grid;grid-template-columns:repeat(auto-fill,minmax(21rem,1fr));gap:1rem}
 figure{margin:0;padding:.8rem;border:1px solid var(--line);border-radius:.4rem}figure.drifted{border-color:var(--bad)}
 figcaption{overflow-wrap:anywhere}small{opacity:.75}
-svg{width:100%;height:auto}.reference{fill:var(--reference)}.current{fill:var(--current)}.bad{color:var(--bad);font-weight:600}
+svg{width:100%;height:auto}.reference{fill:var(--reference)}.current{fill:var(--current)}.bad{color:var(--bad);font-weight:600}.limit{stroke:var(--bad);stroke-dasharray:4 3}
 .key::before{content:'';display:inline-block;width:.8em;height:.8em;margin-right:.35em;background:var(--reference)}.key.now::before{background:var(--current)}
 `;
 
@@ -32,11 +33,16 @@ ${versions.map(versionSection).join('\n')}
 `;
 }
 
-function versionSection({ version, feedback, inputs, answers, failures }: VersionReport): string {
+function versionSection({ version, feedback, inputs, answers, embeddings, failures }: VersionReport): string {
   const parts = [`<h2>Version ${escapeText(version)}</h2>`];
   if (feedback !== undefined) parts.push(feedbackTable(feedback));
   if (inputs !== undefined) parts.push(side('What it is asked', inputs));
   if (answers !== undefined) parts.push(side('What it answers', answers));
+  if (embeddings.length > 0) {
+    parts.push(
+      `<h3>Vectors as wholes</h3><div class="features">${embeddings.map(vectorFigure).join('\n')}</div>`,
+    );
+  }
   if (failures > 0) parts.push(`<p class="bad">${failures} answers could not be looked at.</p>`);
   return parts.join('\n');
 }
@@ -114,6 +120,42 @@ function bars({ bins, counts, countsOfReference }: FeatureDrift, name: string): 
     return `<g><title>${escapeText(text)}</title>${both}</g>`;
   });
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}: reference and current shares by bin">${pairs.join('')}</svg>`;
+}
+
+function vectorFigure({
+  name,
+  side,
+  width: elements,
+  reference,
+  rows,
+  window,
+  shifts,
+}: EmbeddingReport): string {
+  const title = `<b>${escapeText(name)}</b> <small>${side}, ${elements} numbers</small>`;
+  if (window === undefined) {
+    const state =
+      reference === undefined
+        ? `No window is complete yet; ${rows} rows so far.`
+        : `The reference is being made: ${reference.rows} of ${reference.needed} rows.`;
+    return `<figure><figcaption>${title}<br><small>${state}</small></figcaption></figure>`;
+  }
+  const { drifted, shift, discrepancy, pValue, rows: all, effectiveRows } = window;
+  const chance = pValue < 0.0001 ? '&lt; 0.0001' : number(pValue);
+  return `<figure${drifted ? ' class="drifted"' : ''}><figcaption>${title}${drifted ? ' <span class="bad">drifted</span>' : ''}<br>
+<small>shift ${number(shift)} standard deviations · MMD ${number(discrepancy)} · p ${chance} · ${all} rows, worth ${effectiveRows}, from ${time(window.fromMs)} to ${time(window.toMs)}</small></figcaption>
+${shiftBars(shifts, escapeText(name))}</figure>`;
+}
+
+/** A bar for each of the last windows, and a line at the limit. */
+function shiftBars(shifts: readonly number[], name: string): string {
+  const most = Math.max(...shifts.filter((shift) => Number.isFinite(shift)), 2 * shiftLimit);
+  const step = Math.min(width / shifts.length, width / 8);
+  const bar = (shift: number, at: number): string => {
+    const size = Math.min(shift / most, 1) * height;
+    return `<rect class="current" x="${(at * step).toFixed(1)}" y="${(height - size).toFixed(1)}" width="${(step * 0.8).toFixed(1)}" height="${size.toFixed(1)}"><title>${number(shift)}</title></rect>`;
+  };
+  const limit = (height - (shiftLimit / most) * height).toFixed(1);
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}: shift in the last windows, limit ${shiftLimit}">${shifts.map(bar).join('')}<line class="limit" x1="0" x2="${width}" y1="${limit}" y2="${limit}"/></svg>`;
 }
 
 function shares(counts: readonly number[]): readonly number[] {

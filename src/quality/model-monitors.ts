@@ -118,10 +118,16 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   }
 
   profile(model: string, version: string): object {
-    const watch = this.#watched(model, version).findLast(({ inputs }) => inputs?.watch !== undefined)?.inputs
-      ?.watch;
-    if (watch === undefined) throw notMonitored(model, version, 'has no reference yet');
-    return { format: profileFormat, features: watch.features.map(({ profile }) => profile) };
+    const isThere = ({ inputs, embeddings }: VersionMonitor): boolean =>
+      inputs?.watch !== undefined || embeddings.some(({ profile }) => profile !== undefined);
+    const found = this.#watched(model, version).findLast(isThere);
+    if (found === undefined) throw notMonitored(model, version, 'has no reference yet');
+    const embeddings = found.embeddings.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
+    return {
+      format: profileFormat,
+      features: found.inputs?.watch?.features.map(({ profile }) => profile) ?? [],
+      ...(embeddings.length === 0 ? {} : { embeddings }),
+    };
   }
 
   page(model: string, version: string): string {

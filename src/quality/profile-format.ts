@@ -3,3 +3,6 @@ export const profileFormat = 'tensorgate-profile-1';
 
 /** Features of a model that are watched at most. */
 export const maxFeatures = 4096;
+
+/** Elements of a vector that is watched as a whole, at most. */
+export const maxVectorWidth = 65_536;

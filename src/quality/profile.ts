@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { maxFeatures, profileFormat } from './profile-format.ts';
+import { fourierFeatures } from '../statistics/fourier-features.ts';
+import { maxFeatures, maxVectorWidth, profileFormat } from './profile-format.ts';
 
 /** Bins of numbers between the least and the greatest value: quantiles, so that each is equally likely. */
 export const quantileBins = 20;
@@ -39,10 +40,25 @@ const categoryFeature = z
 
 export const feature = z.union([numberFeature, categoryFeature]);
 
+/** Vectors as wholes: the mean of what random Fourier features map them to, and how far it is to be trusted. */
+export const embedding = z.strictObject({
+  name: z.string().max(256),
+  width: z.int().min(1).max(maxVectorWidth),
+  seed: z.int(),
+  bandwidth: z.number().positive(),
+  rows: count,
+  mean: z.array(z.number()).length(fourierFeatures).readonly(),
+  variance: z.number().nonnegative(),
+});
+
 export const profileSchema = z.strictObject({
   format: z.literal(profileFormat),
   features: z.array(feature).max(maxFeatures),
+  embeddings: z.array(embedding).max(100).readonly().optional(),
 });
+
+export type Profile = z.output<typeof profileSchema>;
+export type EmbeddingProfile = Readonly<z.output<typeof embedding>>;
 
 export type NumberProfile = Readonly<z.output<typeof numberFeature>>;
 export type CategoryProfile = Readonly<z.output<typeof categoryFeature>>;

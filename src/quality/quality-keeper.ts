@@ -182,7 +182,7 @@ function entryOf(parts: Pick<Entry, 'name' | 'monitor' | 'kept' | 'stored' | 'si
 }
 
 /** All servers compare with the same. */
-function referenceOf({ inputs, answers }: StoredVersion, from: number): StoredVersion {
+function referenceOf({ inputs, answers, embeddings }: StoredVersion, from: number): StoredVersion {
   const anew = ({ reference }: StoredSide): StoredSide => ({
     reference,
     from,
@@ -194,6 +194,18 @@ function referenceOf({ inputs, answers }: StoredVersion, from: number): StoredVe
     drifting: false,
     ...(inputs === undefined ? {} : { inputs: anew(inputs) }),
     ...(answers === undefined ? {} : { answers: anew(answers) }),
+    ...(embeddings === undefined
+      ? {}
+      : {
+          embeddings: embeddings.map(({ profile }) => ({
+            profile,
+            from,
+            inARow: 0,
+            shifts: [],
+            sampleEvery: 1,
+            sample: [],
+          })),
+        }),
   };
 }
 

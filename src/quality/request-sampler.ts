@@ -3,10 +3,12 @@ import type { ModelSpec } from '../inference/model-spec.ts';
 import type { Monitor, MonitoringPlan } from '../inference/monitoring.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
+import type { Tensor } from '../inference/tensor.ts';
 import type { Clock } from '../util/clock.ts';
-import { columnsOf, type InputColumns } from './columns.ts';
+import { columnsOf, vectorsOf, type InputColumns, type VectorTensor } from './columns.ts';
 import type { Prediction } from './prediction.ts';
 import { numbersOf, textsOf } from './read-elements.ts';
+import { RateBucket } from './rate-bucket.ts';
 import { createPredictionReader, type ReadPredictions } from './read-predictions.ts';
 
 /** Rows of one request whose predictions are kept for labels. */
@@ -25,6 +27,8 @@ export interface Sighting {
   readonly numbers: Float64Array;
   /** The texts among them; undefined where no column has texts. */
   readonly texts: readonly (string | undefined)[] | undefined;
+  /** Of each tensor that is watched as vectors its first rows, one after the other; empty where there is no room for any. */
+  readonly vectors: readonly Float32Array[];
 }
 
 export interface RequestSamplerOptions {
@@ -37,6 +41,10 @@ export interface RequestSamplerOptions {
 }
 
 const noNumbers = new Float64Array(0);
+const noVectors: readonly Float32Array[] = [];
+
+/** Elements of vectors that are read in a second: mapping them takes a five-hundredth of it. */
+const elementsPerSecond = 16_000;
 
 /** Reads what is watched of requests and their answers, once these were written, and of no more rows than a second has room for. */
 export class RequestSampler implements Monitor {
@@ -46,35 +54,50 @@ export class RequestSampler implements Monitor {
   readonly #width: number;
   readonly #hasTexts: boolean;
   readonly #hasRows: (shape: readonly number[]) => boolean;
-  readonly #rowsPerSecond: number;
+  readonly #rows: RateBucket;
+  readonly #vectors: readonly VectorTensor[];
+  readonly #vectorRows: RateBucket;
   readonly #keeps: boolean;
-  #rowsLeft = 0;
-  #filledAt: number;
 
   constructor(spec: ModelSpec, plan: MonitoringPlan, options: RequestSamplerOptions) {
     this.#options = options;
-    this.#filledAt = options.clock.now();
     this.#read = createPredictionReader(spec);
     this.#hasRows = (shape) =>
       spec.maxBatchSize > 0 || spec.inputs.some(({ dims }) => dims[0] === -1 && shape.length > 0);
-    const { inputs, names } = columnsOf(spec);
+    const { inputs, names } = columnsOf(spec, plan.drift);
     this.#columns = inputs;
     this.#width = names.length;
     this.#hasTexts = inputs.some(({ texts }) => texts);
-    this.#rowsPerSecond = (plan.drift?.rowsPerSecond ?? 0) * options.share;
+    const rowsPerSecond = plan.drift?.rowsPerSecond ?? 0;
+    this.#vectors = vectorsOf(spec, plan.drift);
+    const elements = this.#vectors.reduce((sum, { width }) => sum + width, 0);
+    this.#rows = new RateBucket(options.clock, names.length === 0 ? 0 : rowsPerSecond * options.share);
+    this.#vectorRows = new RateBucket(
+      options.clock,
+      elements === 0 ? 0 : Math.min(rowsPerSecond, elementsPerSecond / elements) * options.share,
+    );
     this.#keeps = plan.feedback !== undefined;
   }
 
   watch(request: InferRequest, response: InferResponse, call: CallContext): void {
     if (response.outputs.length === 0) return;
-    const rows = this.#rowsPerSecond === 0 ? 0 : this.#take(this.#rowsOf(request));
-    if (rows === 0 && !this.#keeps) return;
+    const rows = this.#rows.take(this.#rowsOf(request));
+    const vectorRows = this.#vectorRows.take(this.#vectorRowsOf(request, response));
+    if (rows === 0 && vectorRows === 0 && !this.#keeps) return;
     const principal = call.principal.name;
-    call.onFinished(() => this.#look(request, response, principal, rows));
+    call.onFinished(() => this.#look(request, response, { principal, rows, vectorRows }));
   }
 
   /** A request's data is whatever its client sent: what goes wrong here must not reach anybody. */
-  #look(request: InferRequest, response: InferResponse, principal: string, rows: number): void {
+  #look(
+    request: InferRequest,
+    response: InferResponse,
+    {
+      principal,
+      rows,
+      vectorRows,
+    }: { readonly principal: string; readonly rows: number; readonly vectorRows: number },
+  ): void {
     try {
       const predictions = this.#read(response, Math.max(rows, mostRowsKept + 1));
       const { id } = request;
@@ -84,7 +107,8 @@ export class RequestSampler implements Monitor {
           ? Array.from<string | undefined>({ length: rows * this.#width })
           : undefined;
       const numbers = rows > 0 ? this.#values(request, rows, texts) : noNumbers;
-      this.#options.onSighting({ principal, id, atMs, predictions, rows, numbers, texts });
+      const vectors = vectorRows > 0 ? this.#vectorsOf(request, response, vectorRows) : noVectors;
+      this.#options.onSighting({ principal, id, atMs, predictions, rows, numbers, texts, vectors });
     } catch (error) {
       this.#options.onFailure(error);
     }
@@ -109,21 +133,38 @@ export class RequestSampler implements Monitor {
     return values;
   }
 
+  #vectorRowsOf(request: InferRequest, response: InferResponse): number {
+    const [first] = this.#vectors;
+    if (first === undefined) return 0;
+    const shape = tensorOf(first, request, response)?.shape ?? [0];
+    return shape.reduce((product, size) => product * size, 1) / first.width;
+  }
+
+  /** The first rows of each, as far as it has them. */
+  #vectorsOf(request: InferRequest, response: InferResponse, rows: number): readonly Float32Array[] {
+    return this.#vectors.map((vector) => {
+      const tensor = tensorOf(vector, request, response);
+      if (tensor === undefined || tensor.datatype === 'BYTES') return new Float32Array(0);
+      const elements = tensor.shape.reduce((product, size) => product * size, 1);
+      const values = new Float32Array(Math.min(rows, Math.floor(elements / vector.width)) * vector.width);
+      const number = numbersOf(tensor);
+      for (let i = 0; i < values.length; i++) values[i] = number(i);
+      return values;
+    });
+  }
+
   #rowsOf({ inputs }: InferRequest): number {
     const name = this.#columns[0]?.name;
     const shape = inputs.find((input) => input.name === name)?.shape;
     if (shape === undefined) return 0;
     return this.#hasRows(shape) ? (shape[0] ?? 0) : 1;
   }
+}
 
-  /** How many of the rows may be looked at now, of those that a second has room for. */
-  #take(rows: number): number {
-    const now = this.#options.clock.now();
-    const earned = ((now - this.#filledAt) / 1000) * this.#rowsPerSecond;
-    this.#rowsLeft = Math.min(this.#rowsLeft + earned, Math.max(this.#rowsPerSecond, 1));
-    this.#filledAt = now;
-    const taken = Math.min(rows, Math.floor(this.#rowsLeft));
-    this.#rowsLeft -= taken;
-    return taken;
-  }
+function tensorOf(
+  { name, side }: VectorTensor,
+  { inputs }: InferRequest,
+  { outputs }: InferResponse,
+): Tensor | undefined {
+  return (side === 'inputs' ? inputs : outputs).find((tensor) => tensor.name === name);
 }

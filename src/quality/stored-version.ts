@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { feature, type FeatureProfile } from './profile.ts';
+import { storedEmbedding } from './stored-embedding.ts';
 import { real } from './stored-prediction.ts';
 
 const count = z.number().nonnegative();
@@ -88,6 +89,7 @@ export const storedVersion = z.strictObject({
   feedback: feedback.optional(),
   inputs: side.optional(),
   answers: side.optional(),
+  embeddings: z.array(storedEmbedding).max(100).readonly().optional(),
 });
 
 export type StoredAdaptive = z.output<typeof adaptive>;

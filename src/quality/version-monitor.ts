@@ -6,12 +6,13 @@ import type { DriftPlan, Monitor, MonitoringPlan } from '../inference/monitoring
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Clock } from '../util/clock.ts';
-import { columnsOf } from './columns.ts';
+import { columnsOf, vectorsOf, type VectorTensor } from './columns.ts';
 import { ColumnWatch } from './column-watch.ts';
 import type { DriftWindow } from './drift-watch.ts';
+import { EmbeddingWatch } from './embedding-watch.ts';
 import { FeedbackWatch } from './feedback-watch.ts';
 import { KeptPredictions } from './kept-predictions.ts';
-import { profileSchema, type FeatureProfile } from './profile.ts';
+import { profileSchema, type EmbeddingProfile, type FeatureProfile, type Profile } from './profile.ts';
 import type { StoredVersion } from './stored-version.ts';
 import { mostRowsKept, RequestSampler, type Sighting } from './request-sampler.ts';
 
@@ -39,6 +40,8 @@ export class VersionMonitor implements Monitor {
   /** Of what the model is asked, and what it answers. */
   readonly inputs: ColumnWatch | undefined;
   readonly answers: ColumnWatch | undefined;
+  /** Of both, what is compared as whole vectors. */
+  readonly embeddings: readonly EmbeddingWatch[];
   readonly #tools: VersionMonitorTools;
   readonly #sampler: RequestSampler;
   readonly #width: number;
@@ -68,9 +71,15 @@ export class VersionMonitor implements Monitor {
         kept: tools.kept ?? new KeptPredictions(plan.feedback.keepRequests, plan.feedback.keepMs),
         onEvent: (event) => tools.onEvent({ ...event, model, version }),
       });
-    const { names } = columnsOf(spec);
+    const { names } = columnsOf(spec, plan.drift);
     this.#width = names.length;
-    this.inputs = plan.drift && this.#watch(plan.drift, names, readProfile(spec, plan.drift, names));
+    const vectors = vectorsOf(spec, plan.drift);
+    const profile =
+      plan.drift && readProfile(spec, plan.drift, [...names, ...vectors.map(({ name }) => name)]);
+    this.inputs = plan.drift && this.#watch(plan.drift, names, profile?.features);
+    this.embeddings = vectors.map((tensor) =>
+      this.#watchVectors(tensor, vectors.length, { plan: plan.drift, profile }),
+    );
     this.answers = plan.drift && this.#watch(plan.drift, ['prediction', 'confidence'], undefined);
   }
 
@@ -87,20 +96,25 @@ export class VersionMonitor implements Monitor {
 
   save(): StoredVersion {
     const [feedback, inputs, answers] = [this.feedback?.save(), this.inputs?.save(), this.answers?.save()];
+    const embeddings = this.embeddings.map((watch) => watch.save()).filter((saved) => saved !== undefined);
     return {
       drifting: this.#drifting,
       ...(feedback === undefined ? {} : { feedback }),
       ...(inputs === undefined ? {} : { inputs }),
       ...(answers === undefined ? {} : { answers }),
+      ...(embeddings.length === 0 ? {} : { embeddings }),
     };
   }
 
   /** Of a version with the same fingerprint, into a monitor that has seen nothing. */
-  restore({ drifting, feedback, inputs, answers }: StoredVersion): void {
+  restore({ drifting, feedback, inputs, answers, embeddings = [] }: StoredVersion): void {
     this.#drifting = drifting;
     if (feedback !== undefined) this.feedback?.restore(feedback);
     if (inputs !== undefined) this.inputs?.restore(inputs);
     if (answers !== undefined) this.answers?.restore(answers);
+    for (const stored of embeddings) {
+      this.embeddings.find((watch) => isOf(stored.profile, watch.tensor))?.restore(stored);
+    }
   }
 
   get dropped(): number {
@@ -111,16 +125,35 @@ export class VersionMonitor implements Monitor {
     return this.#failures;
   }
 
+  #watchVectors(
+    tensor: VectorTensor,
+    tensors: number,
+    { plan, profile }: { readonly plan: DriftPlan | undefined; readonly profile: Profile | undefined },
+  ): EmbeddingWatch {
+    if (plan === undefined) throw new Error('bug: vectors are watched where nothing is');
+    return new EmbeddingWatch({
+      tensor,
+      profile: profile?.embeddings?.find((each) => isOf(each, tensor)),
+      firstRows: plan.firstRows,
+      windowMs: plan.windowMs,
+      windowRows: plan.windowRows,
+      tensors,
+      nowMs: this.#tools.clock.epochMs(),
+      onWindow: () => this.#noteDrift(),
+    });
+  }
+
   watch(request: InferRequest, response: InferResponse, call: CallContext): void {
     this.#sampler.watch(request, response, call);
   }
 
   /** Of any thread. */
-  take({ principal, id, atMs, predictions, rows, numbers, texts }: Sighting): void {
+  take({ principal, id, atMs, predictions, rows, numbers, texts, vectors }: Sighting): void {
     this.#revision++;
     if (predictions.length > 0 && predictions.length <= mostRowsKept) {
       this.feedback?.predicted(principal, id, predictions, atMs);
     }
+    for (const [index, values] of vectors.entries()) this.#takeVectors(this.embeddings[index], values, atMs);
     const { inputs, answers } = this;
     if (inputs === undefined || answers === undefined) return;
     for (let row = 0; row < rows; row++) {
@@ -171,9 +204,19 @@ export class VersionMonitor implements Monitor {
     });
   }
 
+  #takeVectors(watch: EmbeddingWatch | undefined, values: Float32Array, atMs: number): void {
+    if (watch === undefined) return;
+    const { width } = watch.tensor;
+    for (let at = 0; at + width <= values.length; at += width)
+      watch.add(values.subarray(at, at + width), atMs);
+  }
+
   #noteDrift(): void {
     const windows = [this.inputs?.last, this.answers?.last];
-    const drifted = windows.flatMap((window) => driftedFeatures(window));
+    const vectors = this.embeddings
+      .filter(({ last }) => last?.drifted === true)
+      .map(({ tensor }) => tensor.name);
+    const drifted = [...windows.flatMap((window) => driftedFeatures(window)), ...vectors];
     if (drifted.length > 0 === this.#drifting) return;
     this.#drifting = drifted.length > 0;
     const { model, version } = this;
@@ -186,16 +229,16 @@ export class VersionMonitor implements Monitor {
   }
 }
 
+function isOf({ name, width }: EmbeddingProfile, tensor: VectorTensor): boolean {
+  return name === tensor.name && width === tensor.width;
+}
+
 function driftedFeatures(window: DriftWindow | undefined): readonly string[] {
   return window?.features.filter(({ drifted }) => drifted).map(({ name }) => name) ?? [];
 }
 
 /** undefined where the reference is to be made of the first rows. */
-function readProfile(
-  spec: ModelSpec,
-  { profile }: DriftPlan,
-  names: readonly string[],
-): readonly FeatureProfile[] | undefined {
+function readProfile(spec: ModelSpec, { profile }: DriftPlan, names: readonly string[]): Profile | undefined {
   if (profile === undefined) return undefined;
   const result = profileSchema.safeParse(profile);
   const wrong = (problem: string): ServingError =>
@@ -206,8 +249,9 @@ function readProfile(
     const [issue] = result.error.issues;
     throw wrong(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it is no profile'}`);
   }
-  if (!result.data.features.some(({ name }) => names.includes(name))) {
+  const { features, embeddings = [] } = result.data;
+  if (![...features, ...embeddings].some(({ name }) => names.includes(name))) {
     throw wrong(`none of its features is one of the model's (${names.slice(0, 10).join(', ')})`);
   }
-  return result.data.features;
+  return result.data;
 }

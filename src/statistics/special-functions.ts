@@ -38,6 +38,13 @@ export function chiSquareSurvival(x: number, degreesOfFreedom: number): number {
   }
 }
 
+/** P(X > x) of Fisher's F distribution with any positive degrees of freedom. */
+export function fSurvival(x: number, numerator: number, denominator: number): number {
+  if (x <= 0) return 1;
+  if (x === Infinity) return 0;
+  return incbet(denominator / 2, numerator / 2, denominator / (denominator + numerator * x));
+}
+
 /** Below it Kolmogorov's distribution is 1 but for 1e-12, and Cephes' sum takes ever more terms. */
 const leastKolmogorov = 0.2;
 

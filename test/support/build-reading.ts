@@ -139,6 +139,7 @@ export function buildQuality(overrides: Partial<QualityReading> = {}): QualityRe
     medianLagMs: 1000,
     changes: 0,
     estimatedAccuracy: 0.9,
+    embeddings: [{ side: 'answers', name: 'vector', shift: 0.1, drifted: false }],
     drift: [
       {
         side: 'inputs',

@@ -101,14 +101,22 @@ export const qualityMetrics: readonly Metric[] = [
       ),
   }),
   metric({
-    name: 'tensorgate_drift_drifted',
-    help: '1 for each feature that had drifted in the last complete window.',
+    name: 'tensorgate_drift_embedding_shift',
+    help: 'By how many standard deviations vectors had shifted in the last complete window, in the direction in which they had.',
     labels: ['side', 'feature'],
-    points: ({ drift }) =>
-      drift.flatMap(({ side, features }) =>
-        features
-          .filter(({ drifted }) => drifted)
-          .map(({ name }) => ({ labels: { side, feature: name }, value: 1 })),
-      ),
+    points: ({ embeddings }) =>
+      embeddings.map(({ side, name, shift }) => ({ labels: { side, feature: name }, value: shift })),
+  }),
+  metric({
+    name: 'tensorgate_drift_drifted',
+    help: '1 for each feature, and each tensor of vectors, that had drifted in the last complete window.',
+    labels: ['side', 'feature'],
+    points: ({ drift, embeddings }) =>
+      [
+        ...drift.flatMap(({ side, features }) => features.map((feature) => ({ ...feature, side }))),
+        ...embeddings,
+      ]
+        .filter(({ drifted }) => drifted)
+        .map(({ side, name }) => ({ labels: { side, feature: name }, value: 1 })),
   }),
 ];

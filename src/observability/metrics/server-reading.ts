@@ -52,6 +52,13 @@ export interface QualityReading {
   readonly medianLagMs: number | undefined;
   readonly changes: number;
   readonly estimatedAccuracy: number | undefined;
+  /** Tensors that are compared as vectors, as far as windows are complete. */
+  readonly embeddings: readonly {
+    readonly side: string;
+    readonly name: string;
+    readonly shift: number;
+    readonly drifted: boolean;
+  }[];
   /** Of inputs and answers, as far as windows are complete. */
   readonly drift: readonly {
     readonly side: string;

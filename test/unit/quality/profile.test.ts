@@ -73,6 +73,7 @@ test('the page shows names and categories as text, whatever is in them', () => {
       feedback: undefined,
       inputs: side,
       answers: undefined,
+      embeddings: [],
       failures: 1,
       dropped: 0,
     },
