@@ -121,12 +121,13 @@ async function openTasks(
   { clock, logger }: ListenContext,
 ): Promise<TaskHub | undefined> {
   const { redisUrl: url, redisPasswordFile: passwordFile, redisPrefix: prefix } = tasks;
+  const { redisMode: mode, redisSentinelName: sentinelName } = tasks;
   if (url === undefined || !server.dialects.includes('plain')) return undefined;
   const { openTaskHub } = await import('./tasks/open-task-hub.ts').catch((cause: unknown) => {
     const problem = '--task-redis needs the package ioredis: npm install ioredis@6.0.0';
     throw new ServingError('failed_precondition', problem, { cause });
   });
-  return openTaskHub({ url, passwordFile, prefix, clock, logger });
+  return openTaskHub({ url, mode, sentinelName, passwordFile, prefix, clock, logger });
 }
 
 /** The REST form of administration, on `--admin-http-address`; undefined when that is off. */

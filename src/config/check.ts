@@ -17,6 +17,11 @@ export function checkTogether(options: Options, given: ReadonlyMap<string, Given
   if (options.tasks.redisUrl !== undefined && !/^rediss?:\/\/[^\s]+$/.test(options.tasks.redisUrl)) {
     problems.push(`tasks.redisUrl must begin with redis:// or rediss://${from('tasks.redisUrl')}`);
   }
+  if (options.tasks.redisMode === 'single' && options.tasks.redisUrl?.includes(',') === true) {
+    problems.push(
+      `tasks.redisUrl names several hosts, which needs tasks.redisMode sentinel or cluster${from('tasks.redisUrl')}`,
+    );
+  }
   if (!grpc.enabled) {
     problems.push(
       `grpc.enabled must be true, got false: the command line's own client and the examples need gRPC${from('grpc.enabled')}`,

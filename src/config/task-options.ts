@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optionalText, text } from './setting.ts';
+import { choice, optionalText, text } from './setting.ts';
 
 /** Where asynchronous predictions are kept. */
 export const tasks = z
@@ -8,7 +8,16 @@ export const tasks = z
       flag: 'task-redis',
       value: 'url',
       about:
-        'Redis that servers share asynchronous predictions through, such as redis://host:6379; otherwise each keeps its own in memory. Needs the package ioredis. See plain-api.md.',
+        'Redis that servers share asynchronous predictions through, such as redis://host:6379, several hosts with commas between them; otherwise each keeps its own in memory. Needs the package ioredis. See plain-api.md.',
+    }),
+    redisMode: choice('single', ['single', 'sentinel', 'cluster'], {
+      flag: 'task-redis-mode',
+      about: 'What the hosts of --task-redis are: a server, its Sentinels, or nodes of a cluster.',
+    }),
+    redisSentinelName: text('mymaster', {
+      flag: 'task-redis-sentinel-name',
+      value: 'name',
+      about: 'What the Sentinels call the server.',
     }),
     redisPasswordFile: optionalText({
       flag: 'task-redis-password-file',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Redis } from 'ioredis';
+import type { TaskClient } from './redis-client.ts';
 import { ServingError } from '../errors.ts';
 import { CallContext } from '../inference/call-context.ts';
 import type { Logger } from '../inference/logger.ts';
@@ -45,9 +45,9 @@ export const workerPace: WorkerPace = {
 
 export interface TaskWorkerOptions {
   /** For short questions; shared. */
-  readonly client: Redis;
+  readonly client: TaskClient;
   /** Waits for work; owned from here on. */
-  readonly waiting: Redis;
+  readonly waiting: TaskClient;
   readonly keys: TaskKeys;
   readonly limits: SharedTaskLimits;
   readonly run: RunPayload;
@@ -285,7 +285,7 @@ export class TaskWorker implements AsyncDisposable {
       for (const { id, entry } of this.#underWay.values()) {
         const state = await client.hget(keys.task(id), 'state');
         if (state !== 'pending') this.cancel(id);
-        else await client.xclaim(keys.queue, group, this.#name, 0, entry, 'JUSTID');
+        else await client.call('XCLAIM', keys.queue, group, this.#name, '0', entry, 'JUSTID');
       }
       const room = pace.mostAtATime - this.#underWay.size;
       if (room <= 0 || this.#stopping || !this.#options.ready()) return;

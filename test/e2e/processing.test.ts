@@ -90,6 +90,36 @@ test('the example module, on I/O threads', { skip: tooFewCores }, async (t) => {
   await asDescribed(t, server);
 });
 
+test('a step of an ensemble may have a module, an ensemble of its own and a model of sequences may not', async () => {
+  using folder = new RepositoryFolder();
+  const ensemble = `platform: "ensemble" max_batch_size: 8
+    input [ { name: "text" data_type: TYPE_STRING dims: [1] } ]
+    output [ { name: "name" data_type: TYPE_STRING dims: [1] } ]
+    ensemble_scheduling { step { model_name: "describe_iris" model_version: -1
+      input_map { key: "flower" value: "text" } output_map { key: "species" value: "name" } } }`;
+  const nothing = 'export const preprocess = (inputs) => inputs;';
+  folder.put('whole/config.pbtxt', ensemble);
+  folder.put('whole/1/unused', '');
+  folder.put('spoilt/config.pbtxt', ensemble);
+  folder.put('spoilt/1/unused', '');
+  folder.put('spoilt/processing.mjs', nothing);
+  folder.put('sequences/config.pbtxt', 'sequence_batching { }');
+  folder.put('sequences/1/model.onnx', iris);
+  folder.put('sequences/processing.mjs', nothing);
+  await using server = await startServer({
+    repository: [examples, folder.path],
+    args: ['--allow-processing-modules', '--strict-readiness', 'false'],
+  });
+  using client = createClient({ address: server.grpcAddress });
+  const inputs = [{ name: 'text', shape: [2, 1], data: [flower, '6.2 3.4 5.4 2.3'] }];
+  const { outputs } = await client.infer({ model: 'whole', inputs });
+  assert.deepEqual(texts(outputs[0]!), ['setosa', 'virginica']);
+  const states = await client.index();
+  const why = (model: string) => states.find(({ name }) => name === model)?.reason ?? '';
+  assert.match(why('spoilt'), /an ensemble has no processing module/);
+  assert.match(why('sequences'), /cannot stand beside sequence_batching/);
+});
+
 test('a model with a module is refused where modules are not allowed', async () => {
   await using server = await startServer({ repository: examples });
   const reply = await fetch(`http://${server.httpAddress}/v2/repository/index`, { method: 'POST' });
