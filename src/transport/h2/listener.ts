@@ -8,6 +8,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import type { Clock } from '../../util/clock.ts';
+import { polled } from '../../util/polled.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { Connection, type ConnectionShared } from './connection.ts';
 import { lingerMs } from './connection-life.ts';
@@ -37,6 +38,12 @@ export interface ListenerOptions<R> {
 }
 
 const noBytes = Buffer.alloc(0);
+
+/**
+ * How long sockets that have not shown yet what they want stay open when draining begins: a request may be on its way on any of
+ * them, and its sender is to be told that it was not run.
+ */
+const undecidedLingerMs = 100;
 
 const longestSweepMs = 1000;
 const shortestSweepMs = 5;
@@ -86,6 +93,8 @@ export class H2Listener<R> {
   readonly #handshaking = new Map<string, Socket>();
   /** Sockets that have not shown yet what they speak. */
   readonly #undecided = new Set<Socket>();
+  /** Sockets that speak something else and showed it while draining: nobody else may know of them in time. */
+  readonly #late = new Set<Socket>();
 
   private constructor(options: ListenerOptions<R>) {
     const { limits, clock, acceptor, onFailure } = options;
@@ -144,6 +153,8 @@ export class H2Listener<R> {
   async #drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     this.#graceMs = graceMs;
+    // Clients that are connected already, as far as they can tell, would be reset: let them in first.
+    if (graceMs > 0) await polled();
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
@@ -151,18 +162,32 @@ export class H2Listener<R> {
       if (this.#connections.size === 0) resolve();
       else this.#onEmpty = resolve;
     });
-    for (const socket of this.#handshaking.values()) socket.destroy();
-    for (const socket of this.#undecided) socket.destroy();
     for (const connection of this.#connections) connection.drain(graceMs);
-    const cutOff = this.#options.clock.after(graceMs, () => this.#destroyAll());
+    const { clock } = this.#options;
+    using _cutOff = clock.after(graceMs, () => this.#destroyAll());
+    if (graceMs === 0) this.#destroyUndecided();
+    using _linger = clock.after(Math.min(undecidedLingerMs, graceMs), () => this.#destroyUndecided());
     await Promise.all([closed, empty]);
-    cutOff[Symbol.dispose]();
     this.#sweep?.[Symbol.dispose]();
     this.#sweep = undefined;
   }
 
+  #destroyUndecided(): void {
+    for (const socket of this.#handshaking.values()) socket.destroy();
+    for (const socket of this.#undecided) socket.destroy();
+  }
+
   #destroyAll(): void {
     for (const connection of this.#connections) connection.destroy();
+    for (const socket of this.#late) socket.destroy();
+  }
+
+  #other(socket: Socket, first: Buffer, onOther: (socket: Socket, first: Buffer) => void): void {
+    if (this.#isDraining) {
+      this.#late.add(socket);
+      socket.once('close', () => this.#late.delete(socket));
+    }
+    onOther(socket, first);
   }
 
   #createServer(): Server {
@@ -183,7 +208,7 @@ export class H2Listener<R> {
         this.#handshaking.delete(handshakeKey(socket));
         if (socket.alpnProtocol === 'h2') this.#accept(socket);
         else if (onOther === undefined) socket.destroy();
-        else onOther(socket, noBytes);
+        else this.#other(socket, noBytes, onOther);
       },
     );
     this.#tlsServer = server;
@@ -218,7 +243,7 @@ export class H2Listener<R> {
       decided: (protocol, first) => {
         forget();
         socket.off('close', forget);
-        if (protocol === 'other') onOther(socket, first);
+        if (protocol === 'other') this.#other(socket, first, onOther);
         else this.#accept(socket, first);
       },
     });

@@ -31,6 +31,8 @@ export interface ExchangeServices {
   readonly limits: HttpLimits;
   /** From the start of draining requests are refused, also those that were on their way. */
   draining: boolean;
+  /** The ports are closed: from here on replies end their connections. Who is told so earlier may come back, and be reset. */
+  closed: boolean;
 }
 
 /** A request to a path and method that exist. */
@@ -247,7 +249,8 @@ export class Exchange implements WheelEntry {
     if (compressible) fields.push('Vary', 'Accept-Encoding');
     // A body that nobody read, or will read, would be taken for the next request.
     if (
-      this.#services.draining ||
+      this.#services.closed ||
+      (this.#services.draining && status === 503) ||
       this.#unsentBody ||
       isHopeless(this.#request, this.#services.limits.maxBodyBytes)
     ) {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { polled } from '../../util/polled.ts';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import { BodyBudget } from './body-budget.ts';
 import { CrossOrigin } from './cross-origin.ts';
@@ -81,6 +82,7 @@ function createFront(options: FrontTools, { limits, dialects, endpoints }: Front
     budget: new BodyBudget(limits.maxHeldBytes),
     limits,
     draining: false,
+    closed: false,
   };
   const connections = new Http1Connections(limits, (request, response, body) => {
     void new Exchange(request, response, services, body).run();
@@ -103,7 +105,14 @@ function createFront(options: FrontTools, { limits, dialects, endpoints }: Front
   async function drain(graceMs: number): Promise<void> {
     services.draining = true;
     using _ = clock.after(graceMs, () => connections.destroyAll());
-    if (connections.open > 0) await pause(Math.min(lingerMs, graceMs));
+    // The ports close within the first.
+    await polled();
+    await polled();
+    services.closed = true;
+    if (connections.open > 0) {
+      await pause(Math.min(lingerMs, graceMs));
+      await polled();
+    }
     await connections.drain();
   }
 }

@@ -205,6 +205,27 @@ describe('one port for HTTP/1.1 and HTTP/2 with prior knowledge', () => {
   });
 });
 
+describe('a port that closes', () => {
+  it('tells clients that had connected, and said nothing yet, that their requests are not run', async () => {
+    await using serving = await start({});
+    const [host = '', port] = serving.server.httpAddress.split(':');
+    const socket = connect(Number(port), host);
+    await once(socket, 'connect');
+    const silent = connect(Number(port), host);
+    await once(silent, 'connect');
+    const stopped = serving.server.stop();
+    const body = inferText();
+    socket.write(
+      `POST /v2/models/mlp/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const reply = await text(socket);
+    assert.match(reply, /^HTTP\/1\.1 503 /);
+    assert.match(reply, /connection: close/i);
+    await once(silent.resume(), 'close');
+    await stopped;
+  });
+});
+
 describe('TLS on the HTTP port', () => {
   const files = { cert: pem('server'), key: pem('server-key') };
   const trusting = { ca: read('authority'), servername: 'localhost' };
