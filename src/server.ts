@@ -105,9 +105,7 @@ export async function createServer(
   const serving = await host.serve(registry);
   undo.defer(() => serving.drain(0));
   const { catalog } = registry;
-  const rollouts = undo.use(
-    await startRollouts(options, { traffic: serving.traffic, catalog, clock, logger }),
-  );
+  const rollouts = undo.use(await startRollouts(options, { serving, catalog, clock, logger }));
 
   const lasting = { serving, rollouts, sources, registry, host, authenticator, logger };
   const stopped = Promise.withResolvers<void>();

@@ -14,6 +14,7 @@ import { openDataPlane } from './data-plane.ts';
 import { openEnsemble } from './ensembles/open-ensemble.ts';
 import { TargetHolds } from './ensembles/target-holds.ts';
 import { createModelOpener } from './execution/model-opener.ts';
+import type { LabelTotal } from './inference/arm-metrics.ts';
 import type { CachePurge } from './inference/caching.ts';
 import type { ModelControl } from './inference/catalog.ts';
 import type { Logger } from './inference/logger.ts';
@@ -29,6 +30,7 @@ import { ModelStatistics } from './observability/statistics.ts';
 import { withProcessing } from './processing/with-processing.ts';
 import type { VersionReport } from './quality/version-report.ts';
 import { Experiments } from './routing/experiments.ts';
+import { reportInTurn } from './routing/report-in-turn.ts';
 import { createRouter } from './routing/router.ts';
 import { batchSequences } from './sequences/batch-sequences.ts';
 import { ClientMemory } from './shared-memory/client-memory.ts';
@@ -78,6 +80,8 @@ export interface Serving {
   /** What metrics are made of, besides the statistics of models. */
   observe(): Promise<ServingObservation>;
   readonly quality: () => readonly VersionReport[];
+  /** What labels have said of a version; undefined where nobody waits for them. */
+  readonly labelTotal: (model: string, version: string) => LabelTotal | undefined;
   batching(): readonly TargetInspection[] | Promise<readonly TargetInspection[]>;
   readonly purge: CachePurge['purge'];
   /** Resolves when every request that comes later meets the models as the registry has them now. */
@@ -114,6 +118,15 @@ function createHostBatcher({ options, clock, logger }: HostContext, limiter: Rat
   );
   batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
   return batcher;
+}
+
+/** Of one thread. */
+function trafficOf(experiments: Experiments): SplitTraffic {
+  return {
+    split: async (splits) => experiments.publish(splits),
+    readArms: async () => new Map([['main', experiments.read()]]),
+    report: (report) => reportInTurn(report, [async (part) => experiments.report(part)]),
+  };
 }
 
 /** Serves on the thread that calls, beside the control plane. */
@@ -174,10 +187,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         addresses: plane.addresses,
         httpAddress: plane.http.address,
         log: logger,
-        traffic: {
-          split: async (splits) => experiments.publish(splits),
-          readArms: async () => new Map([['main', experiments.read()]]),
-        },
+        traffic: trafficOf(experiments),
         observe: async () => ({
           queues: batcher.inspect(),
           threads: [
@@ -194,6 +204,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
           ioThreadRestarts: 0,
         }),
         quality: () => monitors.reports(),
+        labelTotal: (model, version) => monitors.labelTotal(model, version),
         batching: () => batcher.inspect(),
         purge: (model, at) => batcher.purge(model, at),
         settled: () => Promise.resolve(),

@@ -1,5 +1,6 @@
 import { once, type EventEmitter } from 'node:events';
 import type { Options } from './config/options.ts';
+import type { LabelTotal } from './inference/arm-metrics.ts';
 import type { ModelCatalog } from './inference/catalog.ts';
 import type { Logger } from './inference/logger.ts';
 import type { RolloutAdmin } from './inference/rollout-admin.ts';
@@ -13,7 +14,11 @@ import { followRolloutFile, readRolloutFile } from './rollouts/rollout-file.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface RolloutParts {
-  readonly traffic: SplitTraffic;
+  readonly serving: {
+    readonly traffic: SplitTraffic;
+    /** What labels have said of a version; undefined where nobody waits for them. */
+    readonly labelTotal: (model: string, version: string) => LabelTotal | undefined;
+  };
   readonly catalog: ModelCatalog;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,13 +36,13 @@ export interface Rollouts extends AsyncDisposable {
  */
 export async function startRollouts(
   options: Options,
-  { traffic, catalog, clock, logger }: RolloutParts,
+  { serving, catalog, clock, logger }: RolloutParts,
 ): Promise<Rollouts> {
   const { file } = options.rollouts;
   const plans = file === undefined ? [] : readRolloutFile(file);
-  const models = createRolloutModels(catalog);
+  const models = createRolloutModels(catalog, (model, version) => serving.labelTotal(model, version));
   const store = await openStore(options, logger);
-  const controller = new RolloutController({ clock, logger, traffic, models, store });
+  const controller = new RolloutController({ clock, logger, traffic: serving.traffic, models, store });
   try {
     await controller.restore();
     await controller.declare(plans);

@@ -179,6 +179,7 @@ const table: Readonly<Record<string, Rule>> = {
       'observability',
       'quality',
       'sources',
+      'statistics',
       'package-version.ts',
     ],
     packages: ['hyparquet'],

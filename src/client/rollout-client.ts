@@ -1,4 +1,4 @@
-import type { MetricValues, RolloutAction } from '../inference/rollout-admin.ts';
+import type { RolloutAction } from '../inference/rollout-admin.ts';
 import { Connection, type WireMessage } from './connection.ts';
 import { part } from './fields.ts';
 import type { CallOptions, ClientOptions } from './types.ts';
@@ -16,11 +16,24 @@ export interface RolloutClient extends Disposable {
     why: string,
     options?: CallOptions,
   ): Promise<WireMessage | undefined>;
-  /** Values of 0..1 for answers of an arm. @returns whether a guard uses them. */
-  reportMetric(
-    metric: { readonly model: string; readonly metric: string; readonly arm: string } & MetricValues,
-    options?: CallOptions,
-  ): Promise<boolean>;
+  /** Values of a metric for answers; what became of them. */
+  reportMetric(metric: ReportedMetric, options?: CallOptions): Promise<WireMessage>;
+}
+
+/** As on the wire: sums for an arm, or values of requests and users. */
+export interface ReportedMetric {
+  readonly model: string;
+  readonly metric: string;
+  readonly arm?: string;
+  readonly sum?: number;
+  readonly count?: number;
+  readonly squares?: number;
+  readonly values?: readonly {
+    readonly request_id?: string;
+    readonly principal?: string;
+    readonly user?: string;
+    readonly value: number;
+  }[];
 }
 
 /** Connects at the first call. Dispose it to close the connection. */
@@ -41,8 +54,7 @@ export function createRolloutClient(options: ClientOptions): RolloutClient {
       const { rollout } = await connection.unary('ChangeRollout', { model, action, why }, call);
       return rollout === null || rollout === undefined ? undefined : part(rollout);
     },
-    reportMetric: async (metric, call) =>
-      (await connection.unary('ReportMetric', metric, call))['used'] === true,
+    reportMetric: (metric, call) => connection.unary('ReportMetric', metric, call),
     [Symbol.dispose]: () => connection.close(),
   };
 }

@@ -1,3 +1,5 @@
+import type { MetricCounts, MetricReport } from './arm-metrics.ts';
+
 /** What one guard of a rollout has found; names as on the wire. */
 export interface GuardReport {
   readonly name: string;
@@ -11,6 +13,51 @@ export interface GuardReport {
   readonly candidate_samples: number;
   readonly stable_samples: number;
   readonly words: string;
+}
+
+/** One version of a rollout; names as on the wire. */
+export interface ArmReport {
+  readonly label: string;
+  readonly version: string;
+  /** Of the traffic: 0 to 100. */
+  readonly percent: number;
+  /** Of the goal, of an A/B test or a bandit, that were counted; 0 of others. */
+  readonly observations: number;
+  /** Of the goal, in its own unit; of a bandit of late. 0 without observations. */
+  readonly mean: number;
+  /** A guard has shown it to be harmful: it gets nothing any more. */
+  readonly dropped: boolean;
+}
+
+/** How an A/B test comes on; names as on the wire. */
+export interface DesignReport {
+  /** Of the goal, that each arm needs. */
+  readonly planned_candidate: number;
+  readonly planned_stable: number;
+  /** Of both arms: 0 to 1. */
+  readonly progress: number;
+  /** At the pace so far; 0 when it has ended, or while nobody can tell. */
+  readonly expected_end_epoch_ms: number;
+  readonly alpha: number;
+  /** 0 where the numbers were chosen without an effect. */
+  readonly power: number;
+  /** The difference that is looked for, in the goal's unit. */
+  readonly effect: number;
+  /** 0 for looks at any time. */
+  readonly looks: number;
+  readonly looks_taken: number;
+  /** `better`, `worse` or `open`; '' before the first look. */
+  readonly outcome: string;
+}
+
+/** How a bandit has divided traffic; names as on the wire. */
+export interface BanditReport {
+  readonly policy: string;
+  /** Estimated: rewards that were lost against the best version of each time, and that equal shares would have lost. */
+  readonly regret: number;
+  readonly equal_regret: number;
+  /** Oldest first; percents in the order of the arms. */
+  readonly shares: readonly { readonly at_epoch_ms: number; readonly percents: readonly number[] }[];
 }
 
 /** A rollout as it is shown to people and programs; names as on the wire. */
@@ -33,6 +80,12 @@ export interface RolloutReport {
   readonly candidate_requests: number;
   readonly stable_requests: number;
   readonly guards: readonly GuardReport[];
+  readonly arms: readonly ArmReport[];
+  /** The metric that is compared or rewarded; '' where none is. */
+  readonly goal: string;
+  /** null of others than A/B tests, as `bandit` is of others than bandits. */
+  readonly design: DesignReport | null;
+  readonly bandit: BanditReport | null;
   /** A line each: what was tested, what was found, what to do, and what could be wrong. */
   readonly verdict: readonly string[];
   /** Oldest first. */
@@ -63,15 +116,6 @@ export interface RolloutAdmin {
   start(plan: string, reason: ChangeReason): Promise<RolloutReport>;
   /** @returns undefined once it is forgotten. @throws not_found, failed_precondition. */
   change(model: string, action: RolloutAction, reason: ChangeReason): Promise<RolloutReport | undefined>;
-  /**
-   * Takes values of 0..1 in that were reported for answers of an arm.
-   *
-   * @returns whether a guard of the model's rollout uses them.
-   */
-  observeMetric(model: string, metric: string, arm: string, values: MetricValues): boolean;
-}
-
-export interface MetricValues {
-  readonly sum: number;
-  readonly count: number;
+  /** Counts values of a metric for answers. @throws invalid_argument for values out of range. */
+  reportMetric(report: MetricReport): Promise<MetricCounts>;
 }

@@ -1,3 +1,5 @@
+import type { MetricCounts, MetricReport, MetricRule, MetricSums } from './arm-metrics.ts';
+
 /** Of an arm: one in ten thousand of the users or requests. */
 export const wholeWeight = 10_000;
 
@@ -61,6 +63,8 @@ export interface TrafficSplit {
   /** Numbers of answers are looked at. */
   readonly checksOutputs: boolean;
   readonly ranges: readonly OutputRange[];
+  /** What may be reported for answers; with any, the arms of requests that have an id are kept for a while. */
+  readonly metrics: readonly MetricRule[];
   readonly shadow: ShadowCopies | undefined;
 }
 
@@ -92,6 +96,8 @@ export interface ArmReading extends Assignment {
   readonly compared: number;
   readonly differed: number;
   readonly dropped: number;
+  /** What was reported in this thread, by metric. */
+  readonly metrics: Readonly<Record<string, MetricSums>>;
 }
 
 /** Where requests are divided, and counted by arm: the data plane of one thread, or of all. */
@@ -100,4 +106,6 @@ export interface SplitTraffic {
   split(splits: TrafficSplits): Promise<void>;
   /** One list for each thread, by the thread's name. Counts of a thread only grow while it lives. */
   readArms(): Promise<ReadonlyMap<string, readonly ArmReading[]>>;
+  /** Counts what is reported for answers among the metrics of their arms. @throws invalid_argument for values out of range. */
+  report(report: MetricReport): Promise<MetricCounts>;
 }

@@ -3,12 +3,14 @@ import type { TargetInspection } from '../batching/inspection.ts';
 import { ServingError } from '../errors.ts';
 import { defaultRestartLimits, restartDelayMs } from '../util/restart-policy.ts';
 import type { CallContext } from '../inference/call-context.ts';
+import type { LabelTotal, MetricReport } from '../inference/arm-metrics.ts';
 import type { ModelControl } from '../inference/catalog.ts';
 import type { SessionPlan } from '../inference/executor.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Target } from '../inference/target.ts';
 import type { ArmReading, SplitTraffic, TrafficSplits } from '../inference/traffic-split.ts';
+import { reportInTurn } from '../routing/report-in-turn.ts';
 import { createRouter } from '../routing/router.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import type { ModelCounters } from '../models/version-state.ts';
@@ -65,6 +67,13 @@ class IoThreads implements ServingHost, Serving {
         (await link.unlessLost(link.calls.ask('readArms', undefined))) ?? [],
       ];
       return new Map(await Promise.all(this.#alive().map(read)));
+    },
+    report: (report) => {
+      const asked = this.#alive().map((link) => async (part: MetricReport) => {
+        const outcome = await link.unlessLost(link.calls.ask('report', part));
+        return outcome ?? { used: 0, repeated: 0, unused: 0, unknown: part.entries };
+      });
+      return reportInTurn(report, asked);
     },
   };
   readonly #context: HostContext;
@@ -211,6 +220,10 @@ class IoThreads implements ServingHost, Serving {
       threads: this.#lostCounts.with(threads),
       ioThreadRestarts: this.#restarts,
     };
+  }
+
+  labelTotal(model: string, version: string): LabelTotal | undefined {
+    return this.#quality.labelTotal(model, version);
   }
 
   quality(): readonly VersionReport[] {

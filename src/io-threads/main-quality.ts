@@ -1,3 +1,4 @@
+import type { LabelTotal } from '../inference/arm-metrics.ts';
 import type { ModelQuality } from '../inference/monitoring.ts';
 import type { Target } from '../inference/target.ts';
 import type { ModelMonitors } from '../quality/model-monitors.ts';
@@ -50,6 +51,10 @@ export class MainQuality implements AsyncDisposable {
 
   reports(): readonly VersionReport[] {
     return this.#options.monitors.reports();
+  }
+
+  labelTotal(model: string, version: string): LabelTotal | undefined {
+    return this.#options.monitors.labelTotal(model, version);
   }
 
   /** Counts what the threads have seen until now; who asks during a visit shares the next one. */

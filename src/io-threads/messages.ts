@@ -6,6 +6,7 @@ import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type { ModuleDeclaration } from '../inference/processing.ts';
+import type { MetricOutcome, MetricReport } from '../inference/arm-metrics.ts';
 import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -68,6 +69,8 @@ export interface ThreadCalls {
   readArms(asked: undefined): readonly ArmReading[];
   /** What was seen of watched models' requests since the last call. */
   sightings(asked: undefined): ThreadSightings;
+  /** What of it is of this thread's requests is counted. */
+  report(asked: MetricReport): MetricOutcome;
   drain(asked: { readonly graceMs: number }): void;
   /** The last call: the thread ends by itself once it has nothing left. */
   end(asked: undefined): void;

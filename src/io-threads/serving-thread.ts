@@ -154,6 +154,7 @@ export class ServingThread {
       observe: () => this.#observe(),
       readArms: () => this.#models.experiments.read(),
       sightings: () => this.#monitors.take(),
+      report: (report) => this.#models.experiments.report(report),
       drain: ({ graceMs }) => this.#drain(graceMs),
       end: () => this.#finish(),
     };

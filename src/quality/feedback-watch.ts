@@ -166,10 +166,15 @@ export class FeedbackWatch {
     this.#checkAlert();
   }
 
+  /** Of all labels since the version was loaded. */
+  get total(): FeedbackReport['total'] {
+    return { ...this.#total };
+  }
+
   report(): FeedbackReport {
     return {
       ...this.#counts,
-      total: { ...this.#total },
+      total: this.total,
       kept: this.#kept.size,
       windowLabels: this.#outcomes.length,
       metrics: computeMetrics(this.#outcomes),

@@ -1,5 +1,6 @@
 import { ServingError } from '../errors.ts';
 import type { ExporterReading } from '../inference/exporter-breaker.ts';
+import type { LabelTotal } from '../inference/arm-metrics.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type {
   Feedback,
@@ -140,6 +141,11 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   /** Of all models. */
   reports(): readonly VersionReport[] {
     return this.#find('', '').map((monitor) => reportOf(monitor));
+  }
+
+  /** What labels have said of a version; undefined where nobody waits for them. */
+  labelTotal(model: string, version: string): LabelTotal | undefined {
+    return this.#find(model, version).at(-1)?.feedback?.total;
   }
 
   /** A copy of a request that another version answered as well is labelled with it. */

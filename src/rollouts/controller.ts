@@ -1,32 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ServingError } from '../errors.ts';
+import type { LabelTotal, MetricCounts, MetricReport } from '../inference/arm-metrics.ts';
 import type { Logger } from '../inference/logger.ts';
-import type {
-  ChangeReason,
-  MetricValues,
-  RolloutAction,
-  RolloutAdmin,
-  RolloutReport,
-} from '../inference/rollout-admin.ts';
-import type { SplitTraffic, TrafficSplit } from '../inference/traffic-split.ts';
+import type { ChangeReason, RolloutAction, RolloutAdmin, RolloutReport } from '../inference/rollout-admin.ts';
+import type { SplitTraffic } from '../inference/traffic-split.ts';
 import type { Clock } from '../util/clock.ts';
+import { printable } from '../util/printable.ts';
 import type { RolloutDelta } from './arm-delta.ts';
 import { ArmWatch } from './arm-watch.ts';
-import { decide, type Decision } from './decide.ts';
-import { Guards } from './guards.ts';
+import { leaderOf } from './bandit.ts';
+import type { Decision } from './decide.ts';
+import { Ledger } from './ledger.ts';
+import type { LiveRollout } from './live-rollout.ts';
 import type { RolloutPlan } from './plan.ts';
 import { readPlanText } from './read-plan.ts';
 import { alreadyRuns, changedMeanwhile, noRollout, notInPhase, notRunnable, notStarted } from './refusals.ts';
 import type { RolloutStore } from './rollout-store.ts';
-import { candidateWeight, splitOf } from './split-of.ts';
-import { changed, isOver, newState, type HistoryEntry, type Phase, type RolloutState } from './state.ts';
-import { reportOf } from './report.ts';
+import { isOver, newState, type HistoryEntry, type Phase, type RolloutState } from './state.ts';
 
 /** What the controller asks of the models. */
 export interface RolloutModels {
   ready(model: string, version: string): boolean;
   /** Why the candidate cannot take the stable version's requests; '' when it can, or is not ready yet. */
   mismatch(model: string, stable: string, candidate: string): string;
+  /** What labels have said of a version since it was loaded; undefined where nobody waits for them. */
+  readonly labels: (model: string, version: string) => LabelTotal | undefined;
 }
 
 export interface RolloutControllerOptions {
@@ -42,33 +40,18 @@ export interface RolloutControllerOptions {
 
 const usualIntervalMs = 300;
 
-/** Three looks of the replica that looks last. */
-const growDelayMs = 1000;
-
 /** Evidence that is lost with the process at worst. */
 const keepEveryMs = 5000;
 
 /** Who decides what nobody asked for. */
 const itself = 'controller';
 
-interface Live {
-  state: RolloutState;
-  readonly guards: Guards;
-  hold: string;
-  /** Evidence came since it was last kept. */
-  dirty: boolean;
-  /** The revision that is kept of it, where the newest could not be. */
-  unkept: number | undefined;
-}
-
 /** Brings new versions to their users, and back. One at work for each store; its decisions are pure (`decide.ts`). */
 export class RolloutController implements RolloutAdmin, AsyncDisposable {
   readonly #options: RolloutControllerOptions;
-  readonly #live = new Map<string, Live>();
+  readonly #ledger: Ledger;
   readonly #watch = new ArmWatch();
   #timer: Disposable | undefined = undefined;
-  /** Until replicas give a candidate more at the same moment. */
-  #growth: Disposable | undefined = undefined;
   #ticking: Promise<void> = Promise.resolve();
   /** Everything that changes states waits for what does so already. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -79,38 +62,34 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
 
   constructor(options: RolloutControllerOptions) {
     this.#options = options;
+    this.#ledger = new Ledger(options);
   }
 
   /** Takes up what was there, before any model serves. @throws ServingError when the store cannot be read. */
   async restore(): Promise<void> {
-    const { store } = this.#options;
-    this.#take(await store.load());
-    await this.#publish();
+    await this.#ledger.load();
     this.#wake();
   }
 
   /** In no order. */
   reports(): readonly RolloutReport[] {
-    return Array.from(this.#live.values(), ({ state, guards, hold }) =>
-      reportOf(state, guards.findings(), hold, this.#options.clock.epochMs()),
-    );
+    return this.#ledger.all().map((live) => live.report(this.#options.clock.epochMs()));
   }
 
   /** @throws ServingError not_found */
   report(model: string): RolloutReport {
-    const { state, guards, hold } = this.#find(model);
-    return reportOf(state, guards.findings(), hold, this.#options.clock.epochMs());
+    return this.#find(model).report(this.#options.clock.epochMs());
   }
 
   start(text: string, reason: ChangeReason): Promise<RolloutReport> {
     const plan = readPlanText(text);
     return this.#exclusive(async () => {
-      await this.#follow();
+      await this.#ledger.follow();
       const { models } = this.#options;
-      const before = this.#live.get(plan.model);
+      const before = this.#ledger.get(plan.model);
       if (before !== undefined && !isOver(before.state.phase)) throw alreadyRuns(plan.model);
       if (!models.ready(plan.model, plan.stable)) throw notRunnable(plan);
-      const mismatch = models.mismatch(plan.model, plan.stable, plan.candidate);
+      const mismatch = this.#mismatch(plan);
       if (mismatch !== '') throw notStarted(mismatch);
       await this.#begin(plan, reason);
       return this.report(plan.model);
@@ -124,15 +103,14 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   declare(plans: readonly RolloutPlan[]): Promise<void> {
     return this.#exclusive(async () => {
       for (const plan of plans) {
-        const before = this.#live.get(plan.model)?.state.plan;
+        const before = this.#ledger.get(plan.model)?.state.plan;
         if (before !== undefined && isDeepStrictEqual(before.document, plan.document)) continue;
         try {
           await this.#begin(plan, { who: 'file', why: 'declared in the file of --rollouts' });
         } catch (error) {
           if (!(error instanceof ServingError) || error.reason !== 'ROLLOUT_CHANGED') throw error;
           // Another replica, with the same file, was faster.
-          this.#take(await this.#options.store.load());
-          await this.#publish();
+          await this.#ledger.load();
         }
       }
     });
@@ -144,14 +122,12 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     reason: ChangeReason,
   ): Promise<RolloutReport | undefined> {
     return this.#exclusive(async () => {
-      await this.#follow();
+      await this.#ledger.follow();
       const live = this.#find(model);
       const { phase, plan } = live.state;
       if (action === 'forget') {
         if (!isOver(phase)) throw notInPhase(model, phase, 'forgotten');
-        await this.#options.store.remove(model);
-        this.#live.delete(model);
-        await this.#publish();
+        await this.#ledger.remove(model);
         return undefined;
       }
       const { from, to, word } = actions[action];
@@ -159,30 +135,24 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
       if (!allowed.includes(phase)) throw notInPhase(model, phase, word);
       // There must be something to go back to.
       if (phase === 'promoted' && !this.#options.models.ready(model, plan.stable)) throw notRunnable(plan);
+      const winner = to === 'promoted' ? winnerOf(live.state) : live.state.winner;
       const entry = this.#entry(reason.who, word, reason.why);
-      if (!(await this.#change(live, { phase: to }, entry))) throw changedMeanwhile(model);
+      if (!(await this.#ledger.change(live, { phase: to, winner }, entry))) throw changedMeanwhile(model);
       return this.report(model);
     });
   }
 
-  /** @returns whether a running rollout of the model has a guard on the metric. */
-  observeMetric(model: string, metric: string, arm: string, values: MetricValues): boolean {
-    const live = this.#live.get(model);
-    if (live === undefined || !isWatched(live.state.phase)) return false;
-    const { labels } = live.state.plan;
-    if (arm !== labels.candidate && arm !== labels.stable) return false;
-    live.dirty = true;
-    const side = arm === labels.candidate ? 'candidate' : 'baseline';
-    return live.guards.observeMetric(metric, side, values.sum, values.count);
+  reportMetric(report: MetricReport): Promise<MetricCounts> {
+    return this.#options.traffic.report(report);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.[Symbol.dispose]();
-    this.#growth?.[Symbol.dispose]();
+    this.#ledger[Symbol.dispose]();
     await this.#ticking;
-    await this.#exclusive(() => this.#keep()).catch(() => undefined);
+    await this.#exclusive(() => this.#ledger.keep()).catch(() => undefined);
     await this.#options.store[Symbol.asyncDispose]();
   }
 
@@ -199,7 +169,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     // Most servers have no rollout, and wake up for none.
-    if (this.#live.size === 0 && !store.shared) return;
+    if (this.#ledger.size === 0 && !store.shared) return;
     this.#timer = clock.after(intervalMs, () => {
       this.#ticking = this.#look().then(() => this.#next());
     });
@@ -219,18 +189,19 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
-    const { clock, store, traffic, intervalMs = usualIntervalMs } = this.#options;
+    const { clock, store, traffic, models, intervalMs = usualIntervalMs } = this.#options;
     const now = clock.now();
     // A process that stood still has not watched meanwhile.
     const elapsedMs = Math.min(now - this.#tickedAt, 5 * intervalMs);
     this.#tickedAt = now;
-    await this.#follow();
-    if (this.#live.size === 0) return;
-    const own = this.#watch.deltas(await traffic.readArms(), this.#states());
+    await this.#ledger.follow();
+    if (this.#ledger.size === 0) return;
+    const states = this.#ledger.all().map(({ state }) => state);
+    const own = this.#watch.deltas(await traffic.readArms(), states, models.labels);
     const { leading, deltas } = await store.exchange(own);
     if (!leading) return;
-    for (const live of this.#live.values()) {
-      if (live.unkept !== undefined && (await store.save(live.state, live.unkept))) live.unkept = undefined;
+    for (const live of this.#ledger.all()) {
+      await this.#ledger.keepLate(live);
       if (isOver(live.state.phase)) continue;
       await this.#advance(
         live,
@@ -238,161 +209,54 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
         elapsedMs,
       );
     }
-    if (now - this.#keptAt >= keepEveryMs) await this.#keep();
+    if (now - this.#keptAt < keepEveryMs) return;
+    this.#keptAt = now;
+    await this.#ledger.keep();
   }
 
-  /** What was changed elsewhere. */
-  async #follow(): Promise<void> {
-    const elsewhere = await this.#options.store.changes();
-    if (elsewhere === undefined) return;
-    this.#take(elsewhere);
-    await this.#publish();
+  async #advance(live: LiveRollout, deltas: readonly RolloutDelta[], elapsedMs: number): Promise<void> {
+    const { models, clock } = this.#options;
+    for (const delta of deltas) live.digest(delta);
+    const { plan, phase } = live.state;
+    const ready = plan.arms.map(({ version }) => models.ready(plan.model, version));
+    if (ready.includes(true, 1)) live.pass(elapsedMs);
+    const mismatch = phase === 'waiting' ? this.#mismatch(plan) : '';
+    if (mismatch !== '') return this.#apply(live, { kind: 'roll_back', why: mismatch });
+    await this.#apply(live, live.decide(ready));
+    const reweighed = live.reweighed(ready, clock.epochMs());
+    if (reweighed !== undefined) await this.#ledger.change(live, { bandit: reweighed.bandit }, undefined);
   }
 
-  async #advance(live: Live, deltas: readonly RolloutDelta[], elapsedMs: number): Promise<void> {
-    const { models } = this.#options;
-    let broken = 0;
-    for (const delta of deltas) broken += this.#digest(live, delta);
-    const { model, candidate } = live.state.plan;
-    const candidateReady = models.ready(model, candidate);
-    if (live.state.phase === 'running' && candidateReady) {
-      live.state = { ...live.state, stepMs: live.state.stepMs + elapsedMs };
-      live.dirty = true;
-    }
-    if (live.state.phase === 'waiting' && candidateReady) {
-      const mismatch = models.mismatch(model, live.state.plan.stable, candidate);
-      if (mismatch !== '') return this.#apply(live, { kind: 'roll_back', why: mismatch });
-    }
-    const decision = decide(live.state, { findings: live.guards.findings(), candidateReady, broken });
-    await this.#apply(live, decision);
-  }
-
-  /** Only what is seen while it is on counts. @returns requests that its breaker refused. */
-  #digest(live: Live, { experiment, stable, candidate }: RolloutDelta): number {
-    const { state } = live;
-    if (!isWatched(state.phase) || experiment !== state.plan.name) return 0;
-    if (stable.requests + candidate.requests > 0) live.dirty = true;
-    live.guards.observe(stable, candidate);
-    live.state = {
-      ...state,
-      stepCandidate: state.stepCandidate + candidate.requests,
-      stepStable: state.stepStable + stable.requests,
-      candidateRequests: state.candidateRequests + candidate.requests,
-      stableRequests: state.stableRequests + stable.requests,
-    };
-    return candidate.broken;
-  }
-
-  async #apply(live: Live, decision: Decision): Promise<void> {
+  async #apply(live: LiveRollout, decision: Decision): Promise<void> {
     live.hold = decision.kind === 'hold' ? decision.why : '';
     if (decision.kind === 'hold') return;
-    const { state } = live;
-    const what = words[decision.kind];
-    const end =
-      state.plan.strategy === 'canary' || state.plan.strategy === 'blue-green' ? 'promoted' : 'finished';
-    const change: Partial<RolloutState> =
-      decision.kind === 'roll_back'
-        ? { phase: 'rolled_back' }
-        : decision.kind === 'complete'
-          ? { phase: end }
-          : { phase: 'running', step: decision.kind === 'advance' ? decision.step : 0, ...newStep };
-    await this.#change(live, change, this.#entry(itself, what, decision.why));
+    const entry = this.#entry(itself, words[decision.kind], decision.why);
+    await this.#ledger.change(live, changeOf(live.kept(), decision), entry);
   }
 
   async #begin(plan: RolloutPlan, { who, why }: ChangeReason): Promise<void> {
-    const earlier = this.#live.get(plan.model)?.state.revision ?? -1;
-    const state = newState(plan, earlier + 1, this.#entry(who, 'started', why));
-    if (!(await this.#options.store.save(state, earlier))) throw changedMeanwhile(plan.model);
-    this.#adopt(state);
-    await this.#publish();
+    const state = newState(plan, 0, this.#entry(who, 'started', why));
+    if (!(await this.#ledger.begin(state))) throw changedMeanwhile(plan.model);
     if (this.#timer === undefined) this.#wake();
   }
 
-  /** Requests follow before it is kept: a harmful version must not wait for a disk. */
-  async #change(live: Live, change: Partial<RolloutState>, entry: HistoryEntry): Promise<boolean> {
-    const { store, logger } = this.#options;
-    const before = live.state;
-    const now = this.#options.clock.epochMs();
-    const next = changed({ ...before, guards: live.guards.state(), until: undefined }, change, entry);
-    const [had, gets] = [candidateWeight(before, now), candidateWeight(next, now)];
-    // Others learn of it in time, and nobody's arm depends on whom he asks.
-    const delayed = store.shared && gets > had;
-    live.state = delayed ? { ...next, until: { epochMs: now + growDelayMs, weight: had } } : next;
-    live.dirty = false;
-    if (isHarmful(change.phase)) await this.#publish();
-    try {
-      if (!(await store.save(live.state, before.revision))) {
-        this.#take(await store.load());
-        return false;
-      }
-    } catch (error) {
-      if (isHarmful(change.phase)) live.unkept = before.revision;
-      else live.state = before;
-      throw error;
-    } finally {
-      await this.#publish();
+  /** '' where all candidates that are ready can take the stable version's requests. */
+  #mismatch({ model, stable, arms }: RolloutPlan): string {
+    for (const { version } of arms.slice(1)) {
+      const mismatch = this.#options.models.mismatch(model, stable, version);
+      if (mismatch !== '') return mismatch;
     }
-    const { model, name } = live.state.plan;
-    const level = change.phase === 'rolled_back' ? 'warn' : 'info';
-    logger[level]({ model, rollout: name, who: entry.who, why: entry.why }, `rollout ${entry.what}`);
-    return true;
+    return '';
   }
 
-  /** Keeps evidence that no change came with. */
-  async #keep(): Promise<void> {
-    this.#keptAt = this.#options.clock.now();
-    for (const live of this.#live.values()) {
-      if (!live.dirty || isOver(live.state.phase)) continue;
-      const { state } = live;
-      live.state = { ...state, revision: state.revision + 1, guards: live.guards.state() };
-      if (!(await this.#options.store.save(live.state, state.revision))) live.state = state;
-      else live.dirty = false;
-    }
-  }
-
-  /** What is newer elsewhere replaces what is here. */
-  #take(states: readonly RolloutState[]): void {
-    const models = new Set(states.map(({ plan }) => plan.model));
-    for (const model of this.#live.keys()) if (!models.has(model)) this.#live.delete(model);
-    for (const state of states) {
-      const own = this.#live.get(state.plan.model)?.state;
-      if (own === undefined || own.revision !== state.revision || own.plan.name !== state.plan.name)
-        this.#adopt(state);
-    }
-  }
-
-  #adopt(state: RolloutState): void {
-    const guards = new Guards(state.plan, state.guards);
-    this.#live.set(state.plan.model, { state, guards, hold: '', dirty: false, unkept: undefined });
-  }
-
-  #states(): readonly RolloutState[] {
-    return Array.from(this.#live.values(), ({ state }) => state);
-  }
-
-  #publish(): Promise<void> {
-    const { clock, traffic } = this.#options;
-    const now = clock.epochMs();
-    const splits = new Map<string, TrafficSplit>();
-    let next = Infinity;
-    for (const { state } of this.#live.values()) {
-      splits.set(state.plan.model, splitOf(state, now));
-      const at = state.until?.epochMs ?? 0;
-      if (at > now) next = Math.min(next, at);
-    }
-    this.#growth?.[Symbol.dispose]();
-    this.#growth = next === Infinity ? undefined : clock.after(next - now, () => void this.#publish());
-    return traffic.split(splits);
-  }
-
-  #find(model: string): Live {
-    const live = this.#live.get(model);
+  #find(model: string): LiveRollout {
+    const live = this.#ledger.get(model);
     if (live === undefined) throw noRollout(model);
     return live;
   }
 
   #entry(who: string, what: string, why: string): HistoryEntry {
-    return { atEpochMs: this.#options.clock.epochMs(), who, what, why };
+    return { atEpochMs: this.#options.clock.epochMs(), who, what, why: printable(why, 600) };
   }
 
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
@@ -400,6 +264,25 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     this.#changing = result.catch(() => undefined);
     return result;
   }
+}
+
+function changeOf(state: RolloutState, decision: Exclude<Decision, { kind: 'hold' }>): Partial<RolloutState> {
+  const { strategy } = state.plan;
+  if (decision.kind === 'roll_back') return { phase: 'rolled_back' };
+  if (decision.kind === 'promote') return { phase: 'promoted' };
+  if (decision.kind === 'complete') {
+    return { phase: strategy === 'canary' || strategy === 'blue-green' ? 'promoted' : 'finished' };
+  }
+  if (decision.kind === 'drop') {
+    const { bandit } = state;
+    return { bandit: bandit && { ...bandit, dropped: [...bandit.dropped, decision.label] } };
+  }
+  return { phase: 'running', step: decision.kind === 'advance' ? decision.step : 0, ...newStep };
+}
+
+/** Of several candidates that which has most of the traffic. */
+function winnerOf({ bandit, winner }: RolloutState): number {
+  return bandit === undefined ? winner : leaderOf(bandit);
 }
 
 interface ActionRule {
@@ -417,21 +300,13 @@ const actions = {
   abort: { from: ['waiting', 'running', 'paused', 'promoted'], to: 'aborted', word: 'aborted' },
 } as const satisfies Record<Exclude<RolloutAction, 'forget'>, ActionRule>;
 
-/** A pause holds the next step back, not the guards. */
-function isWatched(phase: Phase): boolean {
-  return phase === 'running' || phase === 'paused';
-}
-
 const newStep = { stepMs: 0, stepCandidate: 0, stepStable: 0 } as const;
 
 const words = {
   begin: 'began',
   advance: 'advanced',
   complete: 'completed',
+  promote: 'promoted',
+  drop: 'dropped',
   roll_back: 'rolled back',
 } as const;
-
-/** Leaving a candidate is never put off. */
-function isHarmful(phase: Phase | undefined): boolean {
-  return phase === 'rolled_back' || phase === 'aborted';
-}

@@ -1,8 +1,10 @@
 import {
   TwoSampleTest,
+  type Arm,
   type TwoSampleFinding,
   type TwoSampleQuestion,
 } from '../statistics/two-sample-test.ts';
+import type { ValueSums } from '../statistics/value-sums.ts';
 import { countAboveBucket, logBucketAt, logBucketCount } from '../util/log-buckets.ts';
 import type { ArmDelta } from './arm-delta.ts';
 import { guardName, type GuardPlan, type RolloutPlan } from './plan.ts';
@@ -16,6 +18,8 @@ const mostDurations = 100_000;
 /** What one guard has found so far. */
 export interface GuardFinding {
   readonly name: string;
+  /** Of the candidate that is watched. */
+  readonly label: string;
   readonly guard: GuardPlan;
   /** Harm is shown. */
   readonly refuted: boolean;
@@ -40,11 +44,19 @@ export class Guards {
   readonly #guards: readonly Guard[];
   #durations: number[] = Array.from({ length: logBucketCount }, () => 0);
 
-  /** @param state of an earlier process; what of it is none is begun anew. */
-  constructor({ guards, alpha }: Pick<RolloutPlan, 'guards' | 'alpha'>, state?: GuardsState) {
+  readonly #label: string;
+
+  /** @param state of an earlier process; what of it is none is begun anew. @param candidate its index among the plan's arms. */
+  constructor(
+    { guards, alpha, arms }: Pick<RolloutPlan, 'guards' | 'alpha' | 'arms'>,
+    state?: GuardsState,
+    candidate = 1,
+  ) {
+    this.#label = arms[candidate]?.label ?? '';
     this.#guards = guards.map((plan) => {
       const name = guardName(plan);
-      const question = questionOf(plan, alpha / guards.length);
+      // All candidates of a bandit share the error.
+      const question = questionOf(plan, alpha / guards.length / (arms.length - 1));
       return {
         plan,
         name,
@@ -69,22 +81,20 @@ export class Guards {
         // A baseline would always agree with itself.
         test.observe('baseline', 0, candidate.compared);
         test.observe('candidate', candidate.differed, candidate.compared);
-      } else if (plan.kind === 'latency') this.#observeDurations(plan.quantile, test, stable, candidate);
+      } else if (plan.kind === 'latency') {
+        this.#observeDurations(plan.quantile, test, stable, candidate);
+      } else if (plan.kind === 'metric') {
+        observeMetric(test, 'baseline', stable.metrics[plan.metric]);
+        observeMetric(test, 'candidate', candidate.metrics[plan.metric]);
+      }
     }
     this.#learnDurations(stable);
-  }
-
-  /** Values of 0..1 that were reported for answers of an arm. */
-  observeMetric(metric: string, arm: 'candidate' | 'baseline', sum: number, count: number): boolean {
-    const guard = this.#guards.find(({ plan }) => plan.kind === 'metric' && plan.metric === metric);
-    guard?.test.observe(arm, sum, count);
-    return guard !== undefined;
   }
 
   findings(): readonly GuardFinding[] {
     return this.#guards.map(({ plan, name, test }) => {
       const finding = test.finding();
-      return { name, guard: plan, refuted: finding.refuted, finding };
+      return { name, label: this.#label, guard: plan, refuted: finding.refuted, finding };
     });
   }
 
@@ -112,6 +122,10 @@ export class Guards {
       this.#durations = this.#durations.map((count) => Math.floor(count / 2));
     }
   }
+}
+
+function observeMetric(test: TwoSampleTest, arm: Arm, values: ValueSums | undefined): void {
+  if (values !== undefined) test.observe(arm, values.sum, values.count);
 }
 
 function questionOf(plan: GuardPlan, alpha: number): TwoSampleQuestion {

@@ -1,9 +1,10 @@
 import type { ModelCatalog, TensorMetadata } from '../inference/catalog.ts';
 import type { RolloutModels } from './controller.ts';
 
-/** What the controller asks of the models, answered from their metadata. */
-export function createRolloutModels(catalog: ModelCatalog): RolloutModels {
+/** What the controller asks of the models, answered from their metadata. @param labels what was told of answers. */
+export function createRolloutModels(catalog: ModelCatalog, labels: RolloutModels['labels']): RolloutModels {
   return {
+    labels,
     ready: (model, version) => catalog.modelReady(model, version),
     mismatch(model, stable, candidate) {
       if (!catalog.modelReady(model, stable) || !catalog.modelReady(model, candidate)) return '';

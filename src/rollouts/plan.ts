@@ -1,10 +1,13 @@
+import type { MetricRule } from '../inference/arm-metrics.ts';
 import type { Agreement, OutputRange, StickyKey } from '../inference/traffic-split.ts';
+import type { BanditPolicy } from '../statistics/bandit-shares.ts';
 
 /**
  * canary: a growing part of the users. blue-green: everybody at once, with the old version kept for a while. shadow: copies, whose
- * answers nobody gets. ab: a fixed part, until there are as many samples as planned.
+ * answers nobody gets. ab: a fixed part, until there are as many samples as planned. bandit: several versions, of which those that are
+ * rewarded more get more.
  */
-export const strategies = ['canary', 'blue-green', 'shadow', 'ab'] as const;
+export const strategies = ['canary', 'blue-green', 'shadow', 'ab', 'bandit'] as const;
 
 export type Strategy = (typeof strategies)[number];
 
@@ -22,7 +25,7 @@ export type GuardPlan =
   | { readonly kind: 'errors' | 'invalid' | 'disagreement'; readonly margin: number }
   /** Requests slower than the baseline's quantile, of which the baseline has `1 - quantile` itself. */
   | { readonly kind: 'latency'; readonly quantile: number; readonly margin: number }
-  /** A number of 0..1 that is reported for answers. */
+  /** A number that is reported for answers; the margin is a part of its range. */
   | {
       readonly kind: 'metric';
       readonly metric: string;
@@ -30,14 +33,61 @@ export type GuardPlan =
       readonly margin: number;
     };
 
+/** The metric that needs no report: whether a request was answered, with numbers that are numbers. */
+export const successMetric = 'success';
+
+/** What an A/B test compares, and a bandit is rewarded by. */
+export interface GoalPlan {
+  readonly metric: string;
+  readonly better: 'higher' | 'lower';
+  /** Of the metric's values. */
+  readonly min: number;
+  readonly max: number;
+}
+
+/** How an A/B test is analysed. */
+export interface DesignPlan {
+  /** Observations of the goal that are planned for. */
+  readonly candidateSamples: number;
+  readonly stableSamples: number;
+  /** The smallest difference worth finding, as a part of the metric's range. */
+  readonly effect: number;
+  /** Whether the numbers above were computed from it. */
+  readonly powered: boolean;
+  readonly alpha: number;
+  readonly power: number;
+  /** O'Brien and Fleming's planned looks, or the mixture test that may be looked at always. */
+  readonly looks: number | 'always';
+}
+
+/** How a bandit divides traffic. */
+export interface BanditPlan {
+  readonly policy: BanditPolicy;
+  /** What each version has at least, 0..1. */
+  readonly floor: number;
+  /** What a reward is still worth after another interval with rewards. */
+  readonly discount: number;
+  readonly intervalMs: number;
+  readonly epsilon: number;
+}
+
+/** A version, and what it is called. */
+export interface PlannedArm {
+  readonly label: string;
+  readonly version: string;
+}
+
 /** How a new version of a model is brought to its users: complete and checked. */
 export interface RolloutPlan {
   readonly name: string;
   readonly model: string;
   readonly strategy: Strategy;
   readonly stable: string;
+  /** Of several the first. */
   readonly candidate: string;
   readonly labels: { readonly stable: string; readonly candidate: string };
+  /** The stable one before all candidates, of which only a bandit has several. */
+  readonly arms: readonly PlannedArm[];
   readonly stickyKeys: readonly StickyKey[];
   readonly salt: string;
   /** At least one. After the last the rollout is complete. */
@@ -46,6 +96,16 @@ export interface RolloutPlan {
   readonly alpha: number;
   readonly guards: readonly GuardPlan[];
   readonly ranges: readonly OutputRange[];
+  /** What may be reported for answers. */
+  readonly metrics: readonly MetricRule[];
+  /** Only of A/B tests and bandits. */
+  readonly goal: GoalPlan | undefined;
+  /** Only of an A/B test. */
+  readonly design: DesignPlan | undefined;
+  /** Only of a bandit. */
+  readonly bandit: BanditPlan | undefined;
+  /** An A/B test that the candidate wins promotes it by itself. */
+  readonly promotes: boolean;
   /** Only of a shadow. */
   readonly shadow:
     | {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ServingError } from '../errors.ts';
-import type { ArmDelta, RolloutDelta } from './arm-delta.ts';
+import { isNews, type RolloutDelta } from './arm-delta.ts';
 import type { Exchanged, RolloutStore } from './rollout-store.ts';
 import { readStored, storedForm, type RolloutState } from './state.ts';
 
@@ -56,8 +56,9 @@ const arm = z.object({
   differed: count,
   dropped: count,
   durations: z.array(count),
+  metrics: z.record(z.string(), z.object({ count, sum: count, squares: count })),
 });
-const delta = z.object({ model: z.string(), experiment: z.string(), stable: arm, candidate: arm });
+const delta = z.object({ model: z.string(), experiment: z.string(), arms: z.array(arm) });
 
 /** Rollouts of all servers that use one Redis. */
 export class RedisStore implements RolloutStore {
@@ -120,14 +121,14 @@ export class RedisStore implements RolloutStore {
   }
 
   async exchange(deltas: readonly RolloutDelta[]): Promise<Exchanged> {
-    const news = deltas.filter(({ stable, candidate }) => isNews(stable) || isNews(candidate));
+    const news = deltas.filter(({ arms }) => arms.some(isNews));
     const text = news.length === 0 ? '' : JSON.stringify(news);
     const { deltas: waiting, leader } = this.#keys;
     const values = [this.#replica, leaseMs, text, mostWaiting];
     const answer = await this.#run(exchangeScript, [waiting, leader], values);
     const [leading, texts] = z.tuple([z.number(), z.array(z.string())]).parse(answer);
     if (leading !== 1) return { leading: false, deltas: [] };
-    return { leading: true, deltas: texts.flatMap((each) => z.array(delta).parse(JSON.parse(each))) };
+    return { leading: true, deltas: texts.flatMap(readDeltas) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,6 +152,11 @@ export class RedisStore implements RolloutStore {
   }
 }
 
-function isNews({ requests, broken, compared }: ArmDelta): boolean {
-  return requests + broken + compared > 0;
+/** What another version of the server, or somebody else, has written there counts for nothing. */
+function readDeltas(text: string): readonly RolloutDelta[] {
+  try {
+    return z.array(delta).parse(JSON.parse(text));
+  } catch {
+    return [];
+  }
 }

@@ -52,3 +52,7 @@ export function changedMeanwhile(model: string): ServingError {
     },
   );
 }
+
+export function wrongPlan(problem: string): ServingError {
+  return new ServingError('invalid_argument', `rollout: ${problem}`, { reason: 'ROLLOUT_PLAN' });
+}

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { wholeWeight } from '../inference/traffic-split.ts';
+import { newTrial, trialState, type TrialState } from './ab-trial.ts';
+import { banditState, newBandit, type BanditState } from './bandit.ts';
 import type { GuardsState } from './guards.ts';
 import type { RolloutPlan } from './plan.ts';
 import { readPlan } from './read-plan.ts';
@@ -45,8 +47,14 @@ export interface RolloutState {
   readonly candidateRequests: number;
   readonly stableRequests: number;
   readonly guards: GuardsState;
-  /** The candidate's weight until a moment at which all replicas go on to that of the phase and step; undefined when they have. */
-  readonly until: { readonly epochMs: number; readonly weight: number } | undefined;
+  /** Only of an A/B test. */
+  readonly trial: TrialState | undefined;
+  /** Only of a bandit. */
+  readonly bandit: BanditState | undefined;
+  /** The arm that serves everybody once it is promoted, by its index. */
+  readonly winner: number;
+  /** The arms' weights until a moment at which all replicas go on to those of the phase and step; undefined when they have. */
+  readonly until: { readonly epochMs: number; readonly weights: readonly number[] } | undefined;
   /** Newest last. */
   readonly history: readonly HistoryEntry[];
 }
@@ -66,20 +74,29 @@ export function newState(plan: RolloutPlan, revision: number, entry: HistoryEntr
     candidateRequests: 0,
     stableRequests: 0,
     guards: { tests: {}, durations: [] },
+    trial: plan.design === undefined ? undefined : newTrial,
+    bandit: plan.bandit === undefined ? undefined : newBandit(plan),
+    winner: 1,
     until: undefined,
     history: [entry],
   };
 }
 
-/** @param entry what changed, and why. */
+/** @param entry what changed, and why; undefined where nobody need know. */
 export function changed(
   state: RolloutState,
   change: Partial<RolloutState>,
-  entry: HistoryEntry,
+  entry: HistoryEntry | undefined,
 ): RolloutState {
+  if (entry === undefined) return { ...state, ...change, revision: state.revision + 1 };
   const [first, ...rest] = [...state.history, entry];
   const history = first === undefined ? [] : [first, ...rest.slice(-mostHistory)];
   return { ...state, ...change, revision: state.revision + 1, history };
+}
+
+/** A pause holds the next step back, not the guards. */
+export function isWatched(phase: Phase): boolean {
+  return phase === 'running' || phase === 'paused';
 }
 
 export function isOver(phase: Phase): boolean {
@@ -99,7 +116,13 @@ const stored = z.object({
   candidateRequests: count,
   stableRequests: count,
   guards: z.object({ tests: z.record(z.string(), z.unknown()), durations: z.array(count) }),
-  until: z.object({ epochMs: z.number(), weight: z.int().min(0).max(wholeWeight) }).optional(),
+  trial: trialState.optional(),
+  bandit: banditState.optional(),
+  winner: z.int().min(0).default(1),
+  until: z
+    .object({ epochMs: z.number(), weights: z.array(z.int().min(0).max(wholeWeight)) })
+    .optional()
+    .catch(undefined),
   history: z
     .array(z.object({ atEpochMs: z.number(), who: z.string(), what: z.string(), why: z.string() }))
     .min(1),
@@ -112,7 +135,24 @@ export function storedForm({ plan, ...state }: RolloutState): object {
 
 /** @throws when it is no state. */
 export function readStored(raw: unknown): RolloutState {
-  const { document, until, ...state } = stored.parse(raw);
+  const { document, until, trial, bandit, ...state } = stored.parse(raw);
   const plan = readPlan(document);
-  return { plan, ...state, until, step: Math.min(state.step, plan.steps.length - 1) };
+  return {
+    plan,
+    ...state,
+    // A plan that is read otherwise than it was begins anew with what does not fit.
+    trial: plan.design === undefined ? undefined : (trial ?? newTrial),
+    bandit: plan.bandit === undefined ? undefined : fitting(plan, bandit),
+    winner: Math.min(state.winner, plan.arms.length - 1),
+    until: until?.weights.length === plan.arms.length ? until : undefined,
+    step: Math.min(state.step, plan.steps.length - 1),
+  };
+}
+
+function fitting(plan: RolloutPlan, bandit: BanditState | undefined): BanditState {
+  if (bandit === undefined) return newBandit(plan);
+  const { weights, requests, rewards, fresh, totals } = bandit;
+  const fits = [weights, requests, rewards, fresh, totals].every(({ length }) => length === plan.arms.length);
+  const whole = weights.reduce((sum, weight) => sum + weight, 0) === wholeWeight;
+  return fits && whole ? bandit : newBandit(plan);
 }

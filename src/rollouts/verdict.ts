@@ -1,11 +1,14 @@
+import type { TrialState } from './ab-trial.ts';
+import { banditWords } from './bandit-words.ts';
 import type { GuardFinding } from './guards.ts';
 import type { RolloutPlan } from './plan.ts';
 import type { Phase, RolloutState } from './state.ts';
+import { judgeTrial } from './trial-words.ts';
 
 /** One guard's finding as a sentence. */
-export function findingWords({ name, guard, finding }: GuardFinding, { labels }: RolloutPlan): string {
+export function findingWords({ name, label, guard, finding }: GuardFinding, { labels }: RolloutPlan): string {
   const { candidate, baseline, pValue } = finding;
-  const share = `${shown(candidate.sum, candidate.count)} of ${candidate.count} ${labels.candidate}`;
+  const share = `${shown(candidate.sum, candidate.count)} of ${candidate.count} ${label}`;
   const chance = pValue < 0.0001 ? 'p < 0.0001' : `p = ${pValue.toFixed(4)}`;
   if (guard.kind === 'disagreement') {
     return `${name}: ${share} answers differ, ${percentOf(guard.margin)} allowed, ${chance}`;
@@ -15,17 +18,39 @@ export function findingWords({ name, guard, finding }: GuardFinding, { labels }:
 
 /** What was tested, what was found, what to do, and what could be wrong: a line each. */
 export function verdictOf(state: RolloutState, findings: readonly GuardFinding[]): readonly string[] {
-  const { plan, phase, candidateRequests, stableRequests } = state;
+  const { plan, phase, candidateRequests, stableRequests, trial, bandit } = state;
   const last = state.history.at(-1);
+  const guarded = findings.map(
+    (finding) => `${finding.refuted ? 'Harm' : 'No harm shown'}: ${findingWords(finding, plan)}.`,
+  );
+  if (bandit !== undefined) return [...banditWords(state, bandit), ...guarded];
+  if (trial !== undefined) return [...trialWords(state, trial), ...guarded];
   const lines = [
     `Tested: version ${plan.candidate} (${plan.labels.candidate}) against version ${plan.stable} (${plan.labels.stable}) of ${plan.model}, ${candidateRequests} requests against ${stableRequests}, by ${findings.length} guards that share an error of ${percentOf(plan.alpha)}.`,
-    ...findings.map(
-      (finding) => `${finding.refuted ? 'Harm' : 'No harm shown'}: ${findingWords(finding, plan)}.`,
-    ),
+    ...guarded,
     `${advice[phase]}${last === undefined || phase === 'running' ? '' : ` (${last.why})`}`,
   ];
   const caution = cautionOf(state, findings);
   return caution === '' ? lines : [...lines, `Mind: ${caution}.`];
+}
+
+/** A verdict of the trial counts once it is over; before, it says how far it is. */
+function trialWords(state: RolloutState, trial: TrialState): readonly string[] {
+  const { phase, history } = state;
+  const { tested, found, advice: toDo, cautions } = judgeTrial(state, trial);
+  const last = history.at(-1);
+  const next =
+    phase === 'finished'
+      ? `${toDo} The stable version serves everybody until promote.`
+      : phase === 'running'
+        ? 'nothing; it ends by itself at the planned observations, or earlier where the difference is clear.'
+        : `${advice[phase].replace(/^To do: /, '')}${last === undefined ? '' : ` (${last.why})`}`;
+  return [
+    `Tested: ${tested}`,
+    `Found: ${found}`,
+    `To do: ${next}`,
+    ...cautions.map((caution) => `Mind: ${caution}`),
+  ];
 }
 
 const advice = {
@@ -74,6 +99,6 @@ function shown(sum: number, count: number): string {
   return count === 0 ? '0 %' : percentOf(sum / count);
 }
 
-function percentOf(part: number): string {
+export function percentOf(part: number): string {
   return `${Number((part * 100).toPrecision(3))} %`;
 }

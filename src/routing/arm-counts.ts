@@ -1,4 +1,5 @@
 import type { ServingError } from '../errors.ts';
+import type { MetricSums } from '../inference/arm-metrics.ts';
 import type { ArmReading, Assignment } from '../inference/traffic-split.ts';
 import { logBucketCount, logBucketOf } from '../util/log-buckets.ts';
 
@@ -13,6 +14,7 @@ export class ArmCounts {
   differed = 0;
   dropped = 0;
   readonly #durations = new Float64Array(logBucketCount);
+  readonly #metrics = new Map<string, MetricSums>();
 
   /** @param valid whether the answer's numbers are. */
   addAnswer(durationMs: number, valid: boolean): void {
@@ -38,6 +40,16 @@ export class ArmCounts {
     this.failures += 1;
   }
 
+  /** @param metric one of those of the split: there are few. */
+  addMetric(metric: string, { count, sum, squares }: MetricSums): void {
+    const before = this.#metrics.get(metric) ?? noSums;
+    this.#metrics.set(metric, {
+      count: before.count + count,
+      sum: before.sum + sum,
+      squares: before.squares + squares,
+    });
+  }
+
   read(model: string, assignment: Assignment): ArmReading {
     return {
       model,
@@ -51,6 +63,7 @@ export class ArmCounts {
       compared: this.compared,
       differed: this.differed,
       dropped: this.dropped,
+      metrics: Object.fromEntries(this.#metrics),
     };
   }
 
@@ -59,3 +72,5 @@ export class ArmCounts {
     this.#durations[bucket] = (this.#durations[bucket] ?? 0) + 1;
   }
 }
+
+const noSums: MetricSums = { count: 0, sum: 0, squares: 0 };

@@ -26,3 +26,34 @@ export function armOfBucket(arms: readonly Pick<Arm, 'weight'>[], bucket: number
   }
   return 0;
 }
+
+/** An arm as a key meets it: its part, and the seed by which it draws lots. */
+export interface DrawnArm {
+  readonly weight: number;
+  readonly seed: number;
+}
+
+/** The seed of one arm of an experiment. @param seed the hash of the experiment's salt. */
+export function seedOfArm(label: string, seed: number): number {
+  return hashText(label, seed);
+}
+
+/**
+ * The index of the arm that wins a key by weighted rendezvous hashing: of many arms whose weights change in all directions, a key
+ * leaves its own only for one whose weight has grown in proportion to that of its own.
+ */
+export function armOfKey(arms: readonly DrawnArm[], key: string): number {
+  const text = key.length > hashedCharacters ? key.slice(0, hashedCharacters) : key;
+  let winner = 0;
+  let shortest = Infinity;
+  for (let index = 0; index < arms.length; index++) {
+    const arm = arms[index];
+    if (arm === undefined || arm.weight <= 0) continue;
+    const wait = -Math.log((hashText(text, arm.seed) + 0.5) / 2 ** 32) / arm.weight;
+    if (wait < shortest) {
+      shortest = wait;
+      winner = index;
+    }
+  }
+  return winner;
+}

@@ -12,7 +12,8 @@ import {
 } from '../inference/traffic-split.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ArmCounts } from './arm-counts.ts';
-import { armOfBucket, bucketOfKey, seedOf } from './choose-arm.ts';
+import { armOfBucket, armOfKey, bucketOfKey, seedOf, seedOfArm } from './choose-arm.ts';
+import type { KeptArms } from './kept-arms.ts';
 import { armNotReady, mayNotChoose, noSuchArm } from './refusals.ts';
 import { findKey, headerOf } from './sticky-key.ts';
 import { outputsValid } from './valid-outputs.ts';
@@ -40,6 +41,8 @@ export interface ExperimentTools {
 interface LiveArm {
   readonly assignment: Assignment;
   readonly weight: number;
+  /** By which it draws lots for keys, where there are more than two. */
+  readonly seed: number;
   readonly counts: ArmCounts;
   /** What its answers say of it. */
   readonly parameters: Parameters;
@@ -50,6 +53,8 @@ interface ExperimentParts {
   readonly counts: (label: string, version: string) => ArmCounts;
   readonly tools: ExperimentTools;
   readonly watcher: AnswerWatcher | undefined;
+  /** Of the same rollout; undefined where nothing is reported for its answers. */
+  readonly kept: KeptArms | undefined;
 }
 
 /** One model's split in one thread: gives each request its arm, and counts what became of it. */
@@ -60,16 +65,20 @@ export class Experiment {
   readonly #seed: number;
   readonly #tools: ExperimentTools;
   readonly #watcher: AnswerWatcher | undefined;
+  readonly #kept: KeptArms | undefined;
 
-  constructor(model: string, split: TrafficSplit, { counts, tools, watcher }: ExperimentParts) {
+  constructor(model: string, split: TrafficSplit, { counts, tools, watcher, kept }: ExperimentParts) {
     this.model = model;
     this.split = split;
     this.#tools = tools;
     this.#watcher = watcher;
-    this.#seed = seedOf(split.salt);
+    this.#kept = kept;
+    const seed = seedOf(split.salt);
+    this.#seed = seed;
     this.#arms = split.arms.map(({ label, version, weight }) => ({
       assignment: { experiment: split.experiment, arm: label, version },
       weight,
+      seed: seedOfArm(label, seed),
       counts: counts(label, version),
       parameters: new Map([
         ['tensorgate_experiment', split.experiment],
@@ -94,6 +103,8 @@ export class Experiment {
     const arm = this.#arms[this.#choose(request, call)];
     const target = arm && this.#tools.ready(this.model, arm.assignment.version);
     if (arm === undefined || target === undefined) return this.#fallBack(arm, request, call, answer);
+    if (this.#kept !== undefined && request.id !== '')
+      this.#kept.keep(call.principal.name, request.id, arm.assignment.arm);
     return this.#answer(arm, target, { request, call, answer });
   }
 
@@ -101,11 +112,22 @@ export class Experiment {
     return this.#arms.map(({ assignment, counts }) => counts.read(this.model, assignment));
   }
 
+  /** The label of the arm that a sticky key has now. */
+  armOf(key: string): string {
+    return this.#arms[this.#choiceOf(key)]?.assignment.arm ?? '';
+  }
+
   #choose(request: InferRequest, call: CallContext): number {
     const key = findKey(this.split.stickyKeys, request, call);
-    const bucket =
-      key === undefined ? Math.floor(this.#tools.random() * wholeWeight) : bucketOfKey(key, this.#seed);
-    return armOfBucket(this.#arms, bucket);
+    if (key !== undefined) return this.#choiceOf(key);
+    return armOfBucket(this.#arms, Math.floor(this.#tools.random() * wholeWeight));
+  }
+
+  /** Two arms share a line, on which only its one end moves; more draw lots. */
+  #choiceOf(key: string): number {
+    return this.#arms.length > 2
+      ? armOfKey(this.#arms, key)
+      : armOfBucket(this.#arms, bucketOfKey(key, this.#seed));
   }
 
   /** Not counted: testers send what others do not. */

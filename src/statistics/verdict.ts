@@ -36,6 +36,8 @@ export interface Comparison {
   readonly days?: number | undefined;
   /** The difference in the first and in the second half of the time, where it is known. */
   readonly halves?: readonly [first: number, second: number] | undefined;
+  /** What a sequential test decided by its own boundaries, which the p-value of one look does not know; undefined compares with alpha. */
+  readonly decided?: 'better' | 'worse' | 'open' | undefined;
 }
 
 export type Decision = 'better' | 'worse' | 'not-worse' | 'undecided' | 'invalid';
@@ -65,6 +67,8 @@ export function judge(comparison: Comparison): Verdict {
 
 function decide(comparison: Comparison): Decision {
   if (hasMismatch(comparison)) return 'invalid';
+  const { decided } = comparison;
+  if (decided !== undefined) return decided === 'open' ? 'undecided' : decided;
   const { interval, better, margin, pValue, alpha } = comparison;
   // How much worse the candidate is, at least and at most.
   const [least, most] = better === 'lower' ? interval : [-interval[1], -interval[0]];
@@ -130,7 +134,7 @@ function advise(decision: Decision, { candidate, baseline, plannedCount }: Compa
 function findCautions(comparison: Comparison): readonly string[] {
   const { policy, looks, pValue, alpha, plannedCount, candidate, baseline, days, halves } = comparison;
   const cautions: string[] = [];
-  const { expectedShare } = comparison;
+  const { expectedShare, decided } = comparison;
   if (expectedShare !== undefined && hasMismatch(comparison)) {
     const { share, pValue: chance } = checkSampleRatio(candidate.count, baseline.count, expectedShare);
     cautions.push(
@@ -143,7 +147,8 @@ function findCautions(comparison: Comparison): readonly string[] {
       `Peeking: looked at ${looks} times with a test that allows one look; its false alarms are more frequent than alpha.`,
     );
   }
-  if (pValue > alpha && plannedCount !== undefined && candidate.count < plannedCount) {
+  const undecided = decided === undefined ? pValue > alpha : decided === 'open';
+  if (undecided && plannedCount !== undefined && candidate.count < plannedCount) {
     cautions.push(
       `Underpowered: ${candidate.count} of ${Math.ceil(plannedCount)} planned observations; that no difference is seen does not mean that there is none.`,
     );

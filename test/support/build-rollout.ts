@@ -19,6 +19,13 @@ export function buildReport(overrides: Partial<RolloutReport> = {}): RolloutRepo
     candidate_requests: 10,
     stable_requests: 90,
     guards: [],
+    arms: [
+      { label: 'stable', version: '1', percent: 75, observations: 0, mean: 0, dropped: false },
+      { label: 'canary', version: '2', percent: 25, observations: 0, mean: 0, dropped: false },
+    ],
+    goal: '',
+    design: null,
+    bandit: null,
     verdict: [],
     history: [],
     ...overrides,
@@ -41,6 +48,7 @@ export function buildArm(overrides: Partial<ArmReading> = {}): ArmReading {
     differed: 0,
     dropped: 0,
     durations: [],
+    metrics: {},
     ...overrides,
   };
 }

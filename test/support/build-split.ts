@@ -9,6 +9,7 @@ export function buildSplit(weight: number, overrides: Partial<TrafficSplit> = {}
     arms: armsOf(weight),
     checksOutputs: true,
     ranges: [],
+    metrics: [],
     shadow: undefined,
     ...overrides,
   };

@@ -1,7 +1,9 @@
 import { silentLogger } from '../../src/inference/logger.ts';
+import type { MetricCounts, MetricReport, MetricSums } from '../../src/inference/arm-metrics.ts';
 import type { ArmReading, SplitTraffic, TrafficSplits } from '../../src/inference/traffic-split.ts';
 import { RolloutController } from '../../src/rollouts/controller.ts';
 import type { RolloutStore } from '../../src/rollouts/rollout-store.ts';
+import { addSums, noValues } from '../../src/statistics/value-sums.ts';
 import { logBucketCount, logBucketOf } from '../../src/util/log-buckets.ts';
 import type { FakeClock } from './fake-clock.ts';
 
@@ -12,6 +14,8 @@ export interface PuppetArm {
   broken?: number;
   compared?: number;
   differed?: number;
+  /** Values of 0 to 1. */
+  metrics?: Readonly<Record<string, MetricSums>>;
   durationMs?: number;
 }
 
@@ -28,6 +32,13 @@ export class PuppetTraffic implements SplitTraffic {
 
   async readArms(): Promise<ReadonlyMap<string, readonly ArmReading[]>> {
     return new Map([['main', [...this.#counts.values()]]]);
+  }
+
+  readonly reports: MetricReport[] = [];
+
+  async report(report: MetricReport): Promise<MetricCounts> {
+    this.reports.push(report);
+    return { used: report.entries.length, unknown: 0, repeated: 0, unused: 0 };
   }
 
   /** Percent of the users that the second arm, or the version that is alone, has. */
@@ -55,8 +66,18 @@ export class PuppetTraffic implements SplitTraffic {
       compared: (before?.compared ?? 0) + (others.compared ?? 0),
       differed: (before?.differed ?? 0) + (others.differed ?? 0),
       dropped: 0,
+      metrics: added(before?.metrics ?? {}, others.metrics ?? {}),
     });
   }
+}
+
+function added(
+  before: Readonly<Record<string, MetricSums>>,
+  more: Readonly<Record<string, MetricSums>>,
+): Record<string, MetricSums> {
+  const sums: Record<string, MetricSums> = { ...before };
+  for (const [name, one] of Object.entries(more)) sums[name] = addSums(sums[name] ?? noValues, one);
+  return sums;
 }
 
 /** A controller over a puppet's traffic. */
@@ -74,6 +95,7 @@ export function puppetController(
     models: {
       ready: (_model, version) => traffic.readyVersions.has(version),
       mismatch: () => traffic.mismatch,
+      labels: () => undefined,
     },
   });
 }

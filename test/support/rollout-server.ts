@@ -81,9 +81,9 @@ export class RolloutServer implements AsyncDisposable {
   }
 
   /** @param user the parameter that the plans of these tests divide by. */
-  async infer(user: string, x: readonly [number, number], version = ''): Promise<Answered> {
+  async infer(user: string, x: readonly [number, number], version = '', id = ''): Promise<Answered> {
     const inputs = [{ name: 'x', shape: [1, 2], data: Float32Array.from(x) }];
-    const answer = await this.#client.infer({ model: 'scores', version, inputs, parameters: { user } });
+    const answer = await this.#client.infer({ model: 'scores', version, id, inputs, parameters: { user } });
     const data = answer.outputs[0]?.data;
     const score = data instanceof Float32Array ? (data[0] ?? Number.NaN) : Number.NaN;
     return { version: answer.version, arm: answer.parameters['tensorgate_arm'], score };

@@ -81,6 +81,19 @@ export const rolloutMetrics: readonly Metric[] = [
     "The candidate's part of the requests that name no version, 0 to 1.",
     ({ percent }) => percent / 100,
   ),
+  {
+    kind: 'gauge',
+    name: 'tensorgate_rollout_arm_ratio',
+    help: "A version's part of the requests that name no version, 0 to 1.",
+    labels: ['model', 'version', 'rollout', 'arm'],
+    read: ({ rollouts }) =>
+      rollouts.flatMap(({ model, name: rollout, arms }) =>
+        arms.map(({ label: arm, version, percent }) => ({
+          labels: { model, version, rollout, arm },
+          value: percent / 100,
+        })),
+      ),
+  },
   ofRollouts(
     'tensorgate_rollout_running',
     '1 while a rollout is under way: not over, and not paused.',

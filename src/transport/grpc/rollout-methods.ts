@@ -1,4 +1,5 @@
 import { ServingError } from '../../errors.ts';
+import { entryOf, mostMetricEntries, type MetricReport } from '../../inference/arm-metrics.ts';
 import { rolloutActions, type ChangeReason, type RolloutAdmin } from '../../inference/rollout-admin.ts';
 import { printable } from '../../util/printable.ts';
 import type { GrpcCall, GrpcMethod } from './method.ts';
@@ -28,20 +29,32 @@ export function createRolloutMethods(rollouts: RolloutAdmin): GrpcMethod[] {
       if (action === undefined) throw noSuchAction(asked);
       return { rollout: await rollouts.change(word(request['model']), action, reasonOf(request, call)) };
     }),
-    unary('ReportMetric', (request) => ({ used: reportMetric(rollouts, request) })),
+    unary('ReportMetric', async (request, call) => {
+      const { used, ...others } = await rollouts.reportMetric(reportOf(request, call));
+      return { used: used > 0, counted: used, ...others };
+    }),
   ];
 }
 
-function reportMetric(rollouts: RolloutAdmin, request: Message): boolean {
-  const sum = Number(request['sum']);
-  const count = Number(request['count']);
-  if (!(count >= 1 && count <= 1e9 && sum >= 0 && sum <= count)) {
-    throw new ServingError('invalid_argument', 'sum must be that of count values of 0 to 1', {
-      reason: 'ROLLOUT_METRIC',
-    });
-  }
+function reportOf(request: Message, call: GrpcCall): MetricReport {
   const [model, metric, arm] = [word(request['model']), word(request['metric']), word(request['arm'])];
-  return rollouts.observeMetric(model, metric, arm, { sum, count });
+  const values: readonly Message[] = Array.isArray(request['values']) ? request['values'] : [];
+  const entries = values.slice(0, mostMetricEntries + 1).map((value) =>
+    entryOf(
+      {
+        requestId: word(value['request_id']),
+        principal: word(value['principal']),
+        user: word(value['user']),
+        value: value['value'],
+      },
+      call.context.principal.name,
+    ),
+  );
+  if (arm === '') return { model, metric, entries };
+  const [count, sum, squares] = [request['count'], request['sum'], request['squares']].map(Number);
+  const known = squares === undefined || squares === 0 ? undefined : squares;
+  const added = { by: 'arm', arm, count: count ?? 0, sum: sum ?? 0, squares: known } as const;
+  return { model, metric, entries: [added, ...entries] };
 }
 
 /** What a caller writes ends up in logs and terminals. */

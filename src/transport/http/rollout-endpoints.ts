@@ -5,7 +5,9 @@ import { rolloutActions, type ChangeReason, type RolloutAdmin } from '../../infe
 import { printable } from '../../util/printable.ts';
 import type { Dialect } from './dialect.ts';
 import type { Endpoint, Handler, HttpCall } from './http-call.ts';
+import { readMetricReport } from './read-metric-report.ts';
 import { jsonReply } from './reply.ts';
+import { bodyObject } from './repository.ts';
 import { errorReply } from './status.ts';
 
 const root = '/admin/v1/rollouts';
@@ -35,6 +37,17 @@ export function createRolloutEndpoints(rollouts: RolloutAdmin): Omit<Dialect, 'd
           return jsonReply(rollout === undefined ? {} : { rollout });
         }),
       ]),
+      [
+        `${root}/{model}/metrics`,
+        endpoint(undefined, async (call) => {
+          const report = readMetricReport(
+            call.path.model,
+            bodyObject(call.body),
+            call.context.principal.name,
+          );
+          return jsonReply(await rollouts.reportMetric(report));
+        }),
+      ],
     ]),
   };
 }

@@ -14,6 +14,7 @@ function finding(refuted: boolean): GuardFinding {
   const counts = { candidate: { count: 100, sum: 9 }, baseline: { count: 900, sum: 9 } };
   return {
     name: 'errors',
+    label: 'canary',
     guard: { kind: 'errors', margin: 0.002 },
     refuted,
     finding: { refuted, pValue: refuted ? 0.001 : 1, eValue: 1, difference: 0.08, ...counts },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noDelta } from '../../../src/rollouts/arm-delta.ts';
 import { Guards } from '../../../src/rollouts/guards.ts';
+import { sumsOfSuccesses } from '../../../src/statistics/value-sums.ts';
 import { readPlan } from '../../../src/rollouts/read-plan.ts';
 import { goodVersion, simulateRollout, type SimulatedVersion } from '../../support/simulated-rollout.ts';
 
@@ -92,10 +93,11 @@ test('a business metric that is lower is harm where higher is better, and not th
     });
     const guards = new Guards(metric);
     for (let tick = 0; tick < 100; tick++) {
-      guards.observeMetric('conversion', 'baseline', 20, 100);
-      assert.equal(guards.observeMetric('conversion', 'candidate', 5, 50), true);
+      guards.observe(
+        { ...noDelta, metrics: { conversion: sumsOfSuccesses(20, 100), other: sumsOfSuccesses(0, 9) } },
+        { ...noDelta, metrics: { conversion: sumsOfSuccesses(5, 50) } },
+      );
     }
-    assert.equal(guards.observeMetric('other', 'candidate', 5, 50), false);
     const found = guards.findings().find(({ name }) => name === 'metric conversion');
     assert.equal(found?.refuted, harm);
   }

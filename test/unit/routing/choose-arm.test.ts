@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { armOfBucket, bucketOfKey, seedOf } from '../../../src/routing/choose-arm.ts';
+import { armOfBucket, armOfKey, bucketOfKey, seedOf, seedOfArm } from '../../../src/routing/choose-arm.ts';
 
 const users = Array.from({ length: 20_000 }, (_, index) => `user-${index}`);
 
@@ -50,4 +50,38 @@ test('each of several arms has its own buckets, and the first has the rest', () 
 test('a key is hashed by its first 256 characters, however long a client makes it', () => {
   const long = 'x'.repeat(256);
   assert.equal(bucketOfKey(`${long}a`, 3), bucketOfKey(`${long}b`.repeat(1000), 3));
+});
+
+const labels = ['v1', 'v2', 'v3', 'v4'];
+const keys = Array.from({ length: 20_000 }, (_, user) => `user-${user}`);
+
+function drawnArms(weights: readonly number[]) {
+  return weights.map((weight, arm) => ({ weight, seed: seedOfArm(labels[arm] ?? '', seedOf('salt')) }));
+}
+
+test('of many arms each has its part of the keys, and one without any has none', () => {
+  const weights = [5000, 3000, 2000, 0];
+  const arms = drawnArms(weights);
+  const counts = weights.map(() => 0);
+  for (const key of keys) counts[armOfKey(arms, key)]! += 1;
+  for (const [arm, weight] of weights.entries()) {
+    assert.ok(Math.abs(counts[arm]! / keys.length - weight / 10_000) < 0.015, counts.join(' '));
+  }
+  assert.equal(counts[3], 0);
+});
+
+test('when weights of many arms move, keys go only to arms that have grown in proportion to theirs', () => {
+  const before = drawnArms([4000, 3000, 2000, 1000]);
+  const after = drawnArms([3000, 4500, 1500, 1000]);
+  let moved = 0;
+  for (const key of keys) {
+    const from = armOfKey(before, key);
+    const to = armOfKey(after, key);
+    if (from === to) continue;
+    moved += 1;
+    const grew = (arm: number): number => after[arm]!.weight / before[arm]!.weight;
+    assert.ok(grew(to) > grew(from), `${from} to ${to}`);
+  }
+  // What had to move is 15 %.
+  assert.ok(moved / keys.length > 0.14 && moved / keys.length < 0.19, String(moved));
 });

@@ -57,9 +57,9 @@ class Setup {
       this.done.push([action, model, reason]);
       return action === 'forget' ? undefined : report;
     },
-    observeMetric: (model, metric, arm, values) => {
-      this.done.push([metric, model, arm, values]);
-      return true;
+    reportMetric: async (metrics) => {
+      this.done.push(metrics);
+      return { used: 1, unknown: 2, repeated: 3, unused: 4 };
     },
   };
 
@@ -99,17 +99,42 @@ test('an action that there is not is refused', async () => {
   await assert.rejects(refused, { code: 'invalid_argument', reason: 'ROLLOUT_ACTION' });
 });
 
-test('a metric is taken in, unless its sum cannot be one of values from 0 to 1', async () => {
+test('values of requests, of users and of an arm are taken in, and the answer says what became of them', async () => {
   const setup = new Setup();
-  const metric = { model: 'iris', metric: 'bought', arm: 'canary' };
-  assert.deepEqual(await setup.call('ReportMetric', { ...metric, sum: 1.5, count: 2 }), { used: true });
+  const metric = { model: 'iris', metric: 'bought' };
+  const answer = { used: true, counted: 1, unknown: 2, repeated: 3, unused: 4 };
+  const values = [
+    { request_id: 'r1', value: 1 },
+    { request_id: 'r2', principal: 'bob', value: 0 },
+    { user: 'u1', value: 0.5 },
+  ];
+  assert.deepEqual(await setup.call('ReportMetric', { ...metric, values }), answer);
+  assert.deepEqual(
+    await setup.call('ReportMetric', { ...metric, arm: 'canary', sum: 1.5, count: 2, squares: 1.25 }),
+    answer,
+  );
+  assert.deepEqual(setup.done, [
+    {
+      ...metric,
+      entries: [
+        { by: 'request', principal: 'ann', id: 'r1', value: 1 },
+        { by: 'request', principal: 'bob', id: 'r2', value: 0 },
+        { by: 'user', user: 'u1', value: 0.5 },
+      ],
+    },
+    { ...metric, entries: [{ by: 'arm', arm: 'canary', count: 2, sum: 1.5, squares: 1.25 }] },
+  ]);
+});
+
+test("values that are nobody's, or no numbers, are refused", async () => {
+  const setup = new Setup();
   for (const wrong of [
-    { sum: 3, count: 2 },
-    { sum: -1, count: 2 },
-    { sum: Number.NaN, count: 2 },
-    { sum: 0 },
+    { value: 1 },
+    { request_id: 'r', user: 'u', value: 1 },
+    { user: 'u', value: Number.NaN },
   ]) {
-    await assert.rejects(setup.call('ReportMetric', { ...metric, ...wrong }), { reason: 'ROLLOUT_METRIC' });
+    const refused = setup.call('ReportMetric', { model: 'iris', metric: 'bought', values: [wrong] });
+    await assert.rejects(refused, { reason: 'ROLLOUT_METRIC' });
   }
-  assert.equal(setup.done.length, 1);
+  assert.equal(setup.done.length, 0);
 });

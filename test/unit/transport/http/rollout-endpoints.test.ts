@@ -23,7 +23,10 @@ function setUp() {
       done.push([model, action, reason]);
       return action === 'forget' ? undefined : report;
     },
-    observeMetric: () => false,
+    reportMetric: async (metrics) => {
+      done.push(metrics);
+      return { used: 1, unknown: 2, repeated: 3, unused: 4 };
+    },
   };
   const { endpoints } = createRolloutEndpoints(admin);
   const ask = async (
@@ -45,6 +48,53 @@ function setUp() {
     return JSON.parse(Buffer.concat(reply.pieces).toString());
   };
   return { done, ask };
+}
+
+test('values of a metric are taken in', async () => {
+  const { done, ask } = setUp();
+  const values = [
+    { request_id: 'r1', value: 1 },
+    { user: 'u1', value: 2 },
+  ];
+  const body = JSON.stringify({ metric: 'bought', values });
+  assert.deepEqual(await ask('/{model}/metrics', 'post', { body }), {
+    used: 1,
+    unknown: 2,
+    repeated: 3,
+    unused: 4,
+  });
+  const added = JSON.stringify({ metric: 'bought', arm: 'a', count: 3, sum: 2 });
+  await ask('/{model}/metrics', 'post', { body: added });
+  assert.deepEqual(done, [
+    {
+      model: 'm',
+      metric: 'bought',
+      entries: [
+        { by: 'request', principal: 'ann', id: 'r1', value: 1 },
+        { by: 'user', user: 'u1', value: 2 },
+      ],
+    },
+    {
+      model: 'm',
+      metric: 'bought',
+      entries: [{ by: 'arm', arm: 'a', count: 3, sum: 2, squares: undefined }],
+    },
+  ]);
+});
+
+for (const body of [
+  '{"values":[]}',
+  '{"metric":"m"}',
+  '{"metric":"m","values":[1]}',
+  '{"metric":"m","values":[{"user":"u","value":"1"}]}',
+  '{"metric":"m","values":[{"value":1}]}',
+  '{"metric":"m","arm":"a","count":"3","sum":2}',
+]) {
+  test(`no values of a metric: ${body}`, async () => {
+    const { done, ask } = setUp();
+    await assert.rejects(ask('/{model}/metrics', 'post', { body }), { code: 'invalid_argument' });
+    assert.equal(done.length, 0);
+  });
 }
 
 test('rollouts are listed, shown, started and changed as over gRPC', async () => {

@@ -1,0 +1,170 @@
+import type { Logger } from '../inference/logger.ts';
+import type { SplitTraffic, TrafficSplit } from '../inference/traffic-split.ts';
+import type { Clock } from '../util/clock.ts';
+import { LiveRollout } from './live-rollout.ts';
+import type { RolloutStore } from './rollout-store.ts';
+import { isAhead, splitOf, weightsOf } from './split-of.ts';
+import { changed, isOver, type HistoryEntry, type Phase, type RolloutState } from './state.ts';
+
+export interface LedgerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly traffic: Pick<SplitTraffic, 'split'>;
+  readonly store: RolloutStore;
+}
+
+/** Three looks of the replica that looks last. */
+const growDelayMs = 1000;
+
+/** All rollouts, as they are kept and as requests follow them. Whoever calls sees to it that calls do not overlap. */
+export class Ledger implements Disposable {
+  readonly #options: LedgerOptions;
+  readonly #live = new Map<string, LiveRollout>();
+  /** Until replicas give a candidate more at the same moment. */
+  #growth: Disposable | undefined = undefined;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  all(): readonly LiveRollout[] {
+    return [...this.#live.values()];
+  }
+
+  get(model: string): LiveRollout | undefined {
+    return this.#live.get(model);
+  }
+
+  /** Takes over what is in the store. @throws ServingError when it cannot be read. */
+  async load(): Promise<void> {
+    await this.#takeOver(await this.#options.store.load());
+  }
+
+  /** Takes over what was changed elsewhere. */
+  async follow(): Promise<void> {
+    const elsewhere = await this.#options.store.changes();
+    if (elsewhere !== undefined) await this.#takeOver(elsewhere);
+  }
+
+  /** @returns false when somebody else has begun another one meanwhile. */
+  async begin(state: RolloutState): Promise<boolean> {
+    const { model } = state.plan;
+    const earlier = this.#live.get(model)?.state.revision ?? -1;
+    if (!(await this.#options.store.save({ ...state, revision: earlier + 1 }, earlier))) return false;
+    this.#live.set(model, new LiveRollout({ ...state, revision: earlier + 1 }));
+    await this.#publish();
+    return true;
+  }
+
+  async remove(model: string): Promise<void> {
+    await this.#options.store.remove(model);
+    this.#live.delete(model);
+    await this.#publish();
+  }
+
+  /**
+   * Changes a rollout, for all replicas at once where a candidate gets more. Requests leave a candidate before that is kept: a harmful
+   * version must not wait for a disk.
+   *
+   * @param entry for the history; undefined for what happens all the time.
+   * @returns false when it was changed elsewhere meanwhile.
+   * @throws ServingError when it cannot be kept; then nothing has changed, but that a candidate was left.
+   */
+  async change(
+    live: LiveRollout,
+    change: Partial<RolloutState>,
+    entry: HistoryEntry | undefined,
+  ): Promise<boolean> {
+    const { store, clock, logger } = this.#options;
+    const before = live.state;
+    const now = clock.epochMs();
+    const next = changed({ ...live.kept(), until: undefined }, change, entry);
+    const had = weightsOf(before, now);
+    const delayed = store.shared && grows(had, next, now);
+    live.state = delayed ? { ...next, until: { epochMs: now + growDelayMs, weights: had } } : next;
+    live.dirty = false;
+    const isLeaving = change.phase !== undefined && isHarmful(change.phase);
+    if (isLeaving) await this.#publish();
+    try {
+      if (!(await store.save(live.state, before.revision))) {
+        await this.load();
+        return false;
+      }
+    } catch (error) {
+      if (isLeaving) live.unkept = before.revision;
+      else live.state = before;
+      throw error;
+    } finally {
+      await this.#publish();
+    }
+    if (entry === undefined) return true;
+    const { model, name } = live.state.plan;
+    const level = change.phase === 'rolled_back' ? 'warn' : 'info';
+    logger[level]({ model, rollout: name, who: entry.who, why: entry.why }, `rollout ${entry.what}`);
+    return true;
+  }
+
+  /** Keeps what could not be kept when it happened. */
+  async keepLate(live: LiveRollout): Promise<void> {
+    if (live.unkept === undefined) return;
+    if (await this.#options.store.save(live.state, live.unkept)) live.unkept = undefined;
+  }
+
+  /** Keeps evidence that no change came with. */
+  async keep(): Promise<void> {
+    for (const live of this.#live.values()) {
+      if (!live.dirty || isOver(live.state.phase)) continue;
+      const { revision } = live.state;
+      const kept = { ...live.kept(), revision: revision + 1 };
+      if (!(await this.#options.store.save(kept, revision))) continue;
+      live.state = kept;
+      live.dirty = false;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#growth?.[Symbol.dispose]();
+  }
+
+  /** What is newer elsewhere replaces what is here. */
+  async #takeOver(states: readonly RolloutState[]): Promise<void> {
+    const models = new Set(states.map(({ plan }) => plan.model));
+    for (const model of this.#live.keys()) if (!models.has(model)) this.#live.delete(model);
+    for (const state of states) {
+      const own = this.#live.get(state.plan.model)?.state;
+      if (own === undefined || own.revision !== state.revision || own.plan.name !== state.plan.name) {
+        this.#live.set(state.plan.model, new LiveRollout(state));
+      }
+    }
+    await this.#publish();
+  }
+
+  #publish(): Promise<void> {
+    const { clock, traffic } = this.#options;
+    const now = clock.epochMs();
+    const splits = new Map<string, TrafficSplit>();
+    let next = Infinity;
+    for (const { state } of this.#live.values()) {
+      splits.set(state.plan.model, splitOf(state, now));
+      const at = state.until?.epochMs ?? 0;
+      if (isAhead(at, now)) next = Math.min(next, at);
+    }
+    this.#growth?.[Symbol.dispose]();
+    this.#growth = next === Infinity ? undefined : clock.after(next - now, () => void this.#publish());
+    return traffic.split(splits);
+  }
+}
+
+/** Others learn of it in time, and nobody's arm depends on whom he asks. Leaving a candidate is never put off. */
+function grows(had: readonly number[], next: RolloutState, now: number): boolean {
+  if (isHarmful(next.phase)) return false;
+  return weightsOf(next, now).some((weight, arm) => arm > 0 && weight > (had[arm] ?? 0));
+}
+
+function isHarmful(phase: Phase): boolean {
+  return phase === 'rolled_back' || phase === 'aborted';
+}
