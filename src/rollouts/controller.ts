@@ -216,14 +216,15 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
 
   async #advance(live: LiveRollout, deltas: readonly RolloutDelta[], elapsedMs: number): Promise<void> {
     const { models, clock } = this.#options;
-    for (const delta of deltas) live.digest(delta);
+    const epochMs = clock.epochMs();
+    for (const delta of deltas) live.digest(delta, epochMs);
     const { plan, phase } = live.state;
     const ready = plan.arms.map(({ version }) => models.ready(plan.model, version));
-    if (ready.includes(true, 1)) live.pass(elapsedMs);
+    if (ready.includes(true, 1)) live.pass(elapsedMs, epochMs);
     const mismatch = phase === 'waiting' ? this.#mismatch(plan) : '';
     if (mismatch !== '') return this.#apply(live, { kind: 'roll_back', why: mismatch });
     await this.#apply(live, live.decide(ready));
-    const reweighed = live.reweighed(ready, clock.epochMs());
+    const reweighed = live.reweighed(ready, epochMs);
     if (reweighed !== undefined) await this.#ledger.change(live, { bandit: reweighed.bandit }, undefined);
   }
 

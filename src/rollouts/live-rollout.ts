@@ -6,6 +6,7 @@ import { decide, decideBandit, type Decision } from './decide.ts';
 import { rewardsOf } from './goal.ts';
 import { Guards, type GuardFinding } from './guards.ts';
 import { reportOf } from './report.ts';
+import { isAhead } from './split-of.ts';
 import { isWatched, type RolloutState } from './state.ts';
 
 /** A rollout and the tests that watch it. Decides nothing by itself, and touches nothing outside. */
@@ -47,8 +48,8 @@ export class LiveRollout {
     return reportOf({ state: this.state, findings: this.findings(), hold: this.hold, epochMs });
   }
 
-  /** Takes in what was counted; only what is seen while it is on counts. */
-  digest({ experiment, arms }: RolloutDelta): void {
+  /** Takes in what was counted; only what is seen while it is on counts, and for a step what is seen at its share. */
+  digest({ experiment, arms }: RolloutDelta, epochMs: number): void {
     const { state } = this;
     const { plan } = state;
     if (!isWatched(state.phase) || experiment !== plan.name || arms.length !== plan.arms.length) return;
@@ -63,8 +64,8 @@ export class LiveRollout {
     const { goal, design } = plan;
     this.state = {
       ...state,
-      stepCandidate: state.stepCandidate + requests,
-      stepStable: state.stepStable + stable.requests,
+      stepCandidate: state.stepCandidate + (this.#isAt(epochMs) ? requests : 0),
+      stepStable: state.stepStable + (this.#isAt(epochMs) ? stable.requests : 0),
       candidateRequests: state.candidateRequests + requests,
       stableRequests: state.stableRequests + stable.requests,
       trial:
@@ -82,10 +83,10 @@ export class LiveRollout {
     }
   }
 
-  /** Time that has gone by while the candidate could serve. */
-  pass(elapsedMs: number): void {
+  /** Time that has gone by while the candidate could serve, with the share that it should have. */
+  pass(elapsedMs: number, epochMs: number): void {
     const { state } = this;
-    if (state.phase !== 'running') return;
+    if (state.phase !== 'running' || !this.#isAt(epochMs)) return;
     const stepMs = state.stepMs + elapsedMs;
     const { plan, trial, bandit } = state;
     const minMs = plan.steps[state.step]?.minMs ?? 0;
@@ -105,6 +106,12 @@ export class LiveRollout {
     const findings = this.findings();
     if (this.state.bandit !== undefined) return decideBandit(this.state, { findings, ready, broken });
     return decide(this.state, { findings, candidateReady: ready[1] === true, broken: broken[1] ?? 0 });
+  }
+
+  /** Whether requests are divided as the state says, and not until a moment that replicas agreed on as they were before. */
+  #isAt(epochMs: number): boolean {
+    const { until } = this.state;
+    return until === undefined || !isAhead(until.epochMs, epochMs);
   }
 
   /** A bandit's state with new weights; undefined while those that it has hold. */

@@ -10,11 +10,16 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 const unguarded = { errors: false, invalid: false, latency: false };
 const limitMs = 60_000;
 
-/** What is reported before it has begun is nobody's. */
-async function begun(server: RolloutServer): Promise<void> {
+/** Until a request of this connection, and so of its thread, is one of the rollout. */
+async function begun(server: RolloutServer, metric: string): Promise<void> {
   const signal = AbortSignal.timeout(limitMs);
-  while ((await server.rollouts.get('scores'))['phase'] === 'waiting') {
+  for (let count = 0; ; count++) {
     signal.throwIfAborted();
+    const request_id = `probe${count}`;
+    await server.infer('probe', [1, 1], '', request_id);
+    const values = [{ request_id, value: 1 }];
+    const { counted } = await server.rollouts.reportMetric({ model: 'scores', metric, values });
+    if (counted === 1) return;
     await wait(20);
   }
 }
@@ -22,7 +27,7 @@ async function begun(server: RolloutServer): Promise<void> {
 /** Users ask, and those whom version 5 answered buy something; until `over` says that it is enough. */
 async function serve(server: RolloutServer, over: (rollout: WireMessage) => boolean): Promise<WireMessage> {
   const signal = AbortSignal.timeout(limitMs);
-  await begun(server);
+  await begun(server, 'bought');
   for (let count = 0; ; count += 32) {
     signal.throwIfAborted();
     const values = await Promise.all(
@@ -90,7 +95,7 @@ test(
     await t.test('values come over REST and from a file, and what is wrong is refused', async () => {
       using folder = new TemporaryFolder();
       await server.start({ candidate: 5, guards: { metric: { name: 'rating', range: [1, 5] } } });
-      await begun(server);
+      await begun(server, 'rating');
       await server.infer('ann', [1, 1], '', 'q1');
       const file = folder.write('ratings.csv', 'id,value\nq1,5\nq1,5\nnever,1\n');
       const report = (...more: readonly string[]) => server.command('report', 'scores', ...more);

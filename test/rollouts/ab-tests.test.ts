@@ -35,8 +35,8 @@ function decisions(looks: number | 'always', candidateRate: number) {
         for (let request = 0; request < 50; request++) sum += Number(random() < rate);
         return { ...noDelta, requests: 50, metrics: { bought: { count: 50, sum, squares: sum } } };
       });
-      live.digest({ model: 'm', experiment: plan.name, arms });
-      live.pass(300);
+      live.digest({ model: 'm', experiment: plan.name, arms }, 0);
+      live.pass(300, 0);
       const { kind } = live.decide([true, true]);
       const { trial } = live.state;
       if (kind !== 'hold') return { kind, outcome: trial?.look?.outcome, count: trial?.candidate.count ?? 0 };

@@ -59,8 +59,8 @@ export function simulateBandit(simulation: BanditSimulation): BanditOutcome {
       const isSuccess = plan.metrics.length === 0;
       return { ...noDelta, requests: count, ...(isSuccess ? { failures: count - sum } : { metrics }) };
     });
-    live.digest({ model: plan.model, experiment: plan.name, arms });
-    live.pass(60_000);
+    live.digest({ model: plan.model, experiment: plan.name, arms }, 0);
+    live.pass(60_000, 0);
   }
   return { live, shares, earned, requests };
 }

@@ -98,7 +98,7 @@ test('an arm that a guard finds harmful is dropped, and the last one ends the ba
     durations: durations[index] ?? [],
     metrics: {},
   }));
-  for (let look = 0; look < 5; look++) live.digest({ model: 'm', experiment: plan.name, arms: parts });
+  for (let look = 0; look < 5; look++) live.digest({ model: 'm', experiment: plan.name, arms: parts }, 0);
   const decision = live.decide([true, true, true]);
   assert.equal(decision.kind, 'drop');
   assert.match(decision.why, /^errors: 5\d % of \d+ v2 requests against 0 % of \d+ v1/);
@@ -107,7 +107,7 @@ test('an arm that a guard finds harmful is dropped, and the last one ends the ba
   live.state = { ...live.state, bandit: { ...bandit, dropped: ['v2'] } };
   assert.equal(live.reweighed([true, true, true], 0)?.bandit?.weights[1], 0);
   const broke = parts.map((arm, index) => ({ ...arm, broken: index === 2 ? 1 : 0 }));
-  live.digest({ model: 'm', experiment: plan.name, arms: broke });
+  live.digest({ model: 'm', experiment: plan.name, arms: broke }, 0);
   assert.equal(live.decide([true, true, true]).kind, 'roll_back');
 });
 
@@ -116,7 +116,7 @@ test('a night without rewards makes nobody forget', () => {
   const day = simulateBandit({ ...usual, plan });
   const before = day.live.state.bandit?.rewards;
   for (let minute = 0; minute < 100; minute++) {
-    day.live.pass(60_000);
+    day.live.pass(60_000, 0);
     const state = day.live.reweighed([true, true, true], 0);
     if (state !== undefined) day.live.state = state;
   }
