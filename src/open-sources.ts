@@ -1,5 +1,7 @@
 import type { Options } from './config/options.ts';
 import type { Logger } from './inference/logger.ts';
+import type { ModelCatalog } from './inference/catalog.ts';
+import type { RolloutAdmin } from './inference/rollout-admin.ts';
 import { isRemoteRepository } from './inference/remote-repository.ts';
 import type { SourceReport } from './sources/source-sync.ts';
 import type { Clock } from './util/clock.ts';
@@ -7,8 +9,9 @@ import type { Clock } from './util/clock.ts';
 export interface SourceParts {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Real paths of folders that are still read. */
-  readonly inUse: () => ReadonlySet<string>;
+  /** Of the same server, asked once it has started. */
+  readonly registry: () => { readonly catalog: ModelCatalog; foldersInUse(): ReadonlySet<string> };
+  readonly rollouts: () => RolloutAdmin;
 }
 
 /** Where a server's models come from. */
@@ -31,20 +34,36 @@ export async function openSources({ models, sources }: Options, parts: SourcePar
       [Symbol.dispose]() {},
     };
   }
-  const { openModelSources } = await import('./sources/model-sources.ts');
+  const [{ openModelSources }, { VersionChanges }] = await Promise.all([
+    import('./sources/model-sources.ts'),
+    import('./sources/version-changes.ts'),
+  ]);
+  const { clock, logger, registry, rollouts } = parts;
+  const changes = new VersionChanges({
+    rollout: sources.rollout,
+    ready: (model, version) => registry().catalog.modelReady(model, version),
+    rollouts,
+    logger,
+  });
   const opened = await openModelSources({
-    ...parts,
+    clock,
+    logger,
+    inUse: () => registry().foldersInUse(),
     repositories,
     cacheFolder: sources.cacheFolder,
     limitBytes: sources.maxBytes,
     intervalMs: sources.pollSecs * 1000,
     redirectHosts: sources.redirectHosts,
     tokenFile: sources.tokenFile,
-    approve: () => Promise.resolve(true),
+    tries: sources.rollout === undefined ? undefined : changes,
+    approve: (change) => changes.approve(change),
   });
   return {
     repositories: opened.folders,
-    refresh: (why) => opened.refresh(why),
+    async refresh(why) {
+      await opened.refresh(why);
+      changes.started();
+    },
     reports: () => opened.reports(),
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };

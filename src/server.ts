@@ -97,9 +97,8 @@ export async function createServer(
   });
   const host = await createHost({ options, clock, logger, authenticator, budget, wrap: tools.wrap });
   undo.use(host);
-  const sources = undo.use(
-    await openSources(options, { clock, logger, inUse: () => registry.foldersInUse() }),
-  );
+  const late = { registry: () => registry, rollouts: () => rollouts.admin };
+  const sources = undo.use(await openSources(options, { clock, logger, ...late }));
   const registry: ModelRegistry = createRegistry(options, { host, sources, clock, logger });
   undo.defer(() => registry.stop());
   const serving = await host.serve(registry);

@@ -32,6 +32,12 @@ export const sources = z
           'How often mode poll looks at a remote model repository, a fifth more or less by chance; after failures more rarely.',
       },
     ),
+    rollout: optionalText({
+      flag: 'source-rollout',
+      value: 'strategy|file',
+      about:
+        'Start a rollout for a new version of a model that models:/ names: canary, blue-green, shadow or ab, or a YAML file with the fields of a plan but model, stable and candidate. See model-sources.md.',
+    }),
     redirectHosts: list({
       flag: 'source-redirect-host',
       value: 'host',

@@ -30,6 +30,7 @@ export async function pullModels({ uri, folder, ...tools }: PullOptions): Promis
     repositories: [uri],
     cacheFolder,
     intervalMs: 0,
+    tries: undefined,
     inUse: () => new Set(),
     approve: () => Promise.resolve(true),
   });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { VersionWish } from './mlflow-origin.ts';
 import { printable } from '../util/printable.ts';
 import { sourceMisconfigured } from './refusals.ts';
 
@@ -18,6 +19,7 @@ export type SourcePlace =
       readonly container: string;
       readonly prefix: string;
     }
+  | { readonly kind: 'mlflow'; readonly name: string; readonly wish: VersionWish }
   | { readonly kind: 'http'; readonly url: string };
 
 export interface SourceUri {
@@ -32,6 +34,8 @@ export interface SourceUri {
 
 /** @throws ServingError SOURCE_CONFIGURATION; its text repeats the place only once it is known to hold no secret. */
 export function parseSourceUri(text: string): SourceUri {
+  const registered = /^models:\/+(.*)$/s.exec(text);
+  if (registered !== null) return registeredModel(text, registered[1] ?? '');
   const [scheme = ''] = text.split('://');
   if (/^[^/]*:\/\/(?:https?:\/\/)?[^/]*@/.test(text)) {
     throw sourceMisconfigured(
@@ -46,8 +50,7 @@ export function parseSourceUri(text: string): SourceUri {
   const place = placeOf(scheme, text);
   const last = text.replace(/\/+$/, '').split('/').at(-1) ?? '';
   const name = last.replace(/\.(?:json|onnx)$/, '');
-  const key = `${name.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 40)}-${hashOf(text)}`;
-  return { place, shown: text, name, key: key.replace(/^\.+/, '_') };
+  return { place, shown: text, name, key: keyOf(name, text) };
 }
 
 function hashOf(text: string): string {
@@ -73,6 +76,25 @@ function placeOf(scheme: string, text: string): SourcePlace {
   }
   if (!URL.canParse(text) || first === '') throw wrong(text, 'https://host/path');
   return { kind: 'http', url: new URL(text).href };
+}
+
+/** As MLflow writes it: models:/name@alias, models:/name/3, models:/name/Stage, models:/name/latest. */
+function registeredModel(text: string, rest: string): SourceUri {
+  const [, name = '', by = '', which = ''] =
+    /^([^/@?#:%]{1,200})([@/])([^/@?#:%]{1,200})\/?$/.exec(rest) ?? [];
+  if (name === '')
+    throw wrong(text, 'models:/name@alias, models:/name/version, models:/name/stage or models:/name/latest');
+  let wish: VersionWish = { kind: 'stage', stage: which };
+  if (by === '@') wish = { kind: 'alias', alias: which };
+  else if (/^[1-9]\d{0,17}$/.test(which)) wish = { kind: 'version', version: which };
+  else if (which === 'latest') wish = { kind: 'latest' };
+  const place: SourcePlace = { kind: 'mlflow', name, wish };
+  return { place, shown: text, name, key: keyOf(name, text) };
+}
+
+function keyOf(name: string, text: string): string {
+  const key = `${name.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 40)}-${hashOf(text)}`;
+  return key.replace(/^\.+/, '_');
 }
 
 /** Triton's form for stores that are not Amazon's: s3://host:port/bucket/prefix, and s3://https://host:port/bucket/prefix. */

@@ -15,7 +15,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { findSourceTool } from '../support/tools.ts';
 
 const timeout = 120_000;
-const tools = { redirectHosts: [], tokenFile: undefined, clock: systemClock };
+const tools = { redirectHosts: [], tries: undefined, tokenFile: undefined, clock: systemClock };
 const weights = Buffer.alloc(3_000_000, 'weights');
 
 /** What a store is asked to hold, and to change. */

@@ -17,6 +17,7 @@ import { TemporaryFolder } from '../../support/temporary-folder.ts';
 const common = {
   limitBytes: 10_000,
   redirectHosts: [],
+  tries: undefined,
   tokenFile: undefined,
   clock: systemClock,
   logger: silentLogger,

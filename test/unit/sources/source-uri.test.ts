@@ -15,6 +15,10 @@ const places: readonly (readonly [string, object])[] = [
   ['gs://bucket/a', { kind: 'gcs', bucket: 'bucket', prefix: 'a' }],
   ['as://account/box/a', { kind: 'azure', account: 'account', container: 'box', prefix: 'a' }],
   ['az://box/a/b', { kind: 'azure', account: undefined, container: 'box', prefix: 'a/b' }],
+  ['models:/iris@champion', { kind: 'mlflow', name: 'iris', wish: { kind: 'alias', alias: 'champion' } }],
+  ['models:/iris/3', { kind: 'mlflow', name: 'iris', wish: { kind: 'version', version: '3' } }],
+  ['models:/iris/Production', { kind: 'mlflow', name: 'iris', wish: { kind: 'stage', stage: 'Production' } }],
+  ['models:/iris/latest', { kind: 'mlflow', name: 'iris', wish: { kind: 'latest' } }],
   ['https://host/models/', { kind: 'http', url: 'https://host/models/' }],
 ];
 for (const [text, place] of places) {
@@ -28,7 +32,18 @@ for (const text of ['./models', '/models', 'models', 'model.onnx', 'c:\\models']
   test(`${text} is a path of this machine`, () => assert.equal(isRemoteRepository(text), false));
 }
 
-for (const text of ['s3://', 's3:///x', 'gs:///x', 'as://account', 'az://', 'https://', 'http:///x']) {
+for (const text of [
+  's3://',
+  's3:///x',
+  'gs:///x',
+  'as://account',
+  'az://',
+  'https://',
+  'http:///x',
+  'models:/iris',
+  'models:/a/b/c',
+  'models:/@x',
+]) {
   test(`${text} is no place`, () => {
     assert.equal(refusalOf(() => parseSourceUri(text)).reason, 'SOURCE_CONFIGURATION');
   });
