@@ -58,6 +58,8 @@ export async function listenHttp(
     authenticate: context.authenticate,
     clock: context.clock,
     corsOrigins: http.corsOrigins,
+    onLimit: (peer, limit) =>
+      context.logger.warn({ peer, limit }, 'HTTP/1.1 connection ended: its peer exceeded a limit'),
     createDialects: ({ maxBodyBytes }) => {
       const dialects = createDialects({
         ...served,

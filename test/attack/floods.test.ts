@@ -91,6 +91,11 @@ describe('a flood of', () => {
       assert.equal(result.closed, true, `still open after ${result.sentBytes} bytes`);
       assert.ok(result.goAwayCode === enhanceYourCalm || result.goAwayCode === undefined);
       assert.ok(victim.server.counters.limitHits[limit] > 0, `limit ${limit} was not hit`);
+      const warned = victim.logger.lines.filter(({ level }) => level === 'warn');
+      assert.deepEqual(
+        warned.map((line) => line['limit']),
+        [limit],
+      );
       await victim.untilAnswered(20);
       assert.ok(victim.slowestMs < 10_000, `a good call took ${victim.slowestMs} ms`);
       assert.ok(victim.grownBytes < 16 * mebibyte, `memory grew by ${victim.grownBytes}`);

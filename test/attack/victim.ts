@@ -7,6 +7,7 @@ import type { H2Limits } from '../../src/transport/h2/limits.ts';
 import { startH2GrpcServer, type H2GrpcServer } from '../../src/transport/grpc/h2-server.ts';
 import type { GrpcMethod } from '../../src/transport/grpc/method.ts';
 import { message } from '../support/h2-frames.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { loopbackOptions } from '../interop/server-options.ts';
 
 export const echoPath = '/test/Echo';
@@ -34,6 +35,7 @@ function reachableBytes(): number {
 /** A server under attack, and a good client on a connection of its own that never stops calling it. */
 export class Victim implements AsyncDisposable {
   readonly server: H2GrpcServer;
+  readonly logger: RecordingLogger;
   readonly #session: ClientHttp2Session;
   readonly #calling: Promise<void>;
   readonly #startBytes: number;
@@ -42,8 +44,9 @@ export class Victim implements AsyncDisposable {
   answered = 0;
   slowestMs = 0;
 
-  private constructor(server: H2GrpcServer) {
+  private constructor(server: H2GrpcServer, logger: RecordingLogger) {
     this.server = server;
+    this.logger = logger;
     this.#session = connect(`http://${server.address}`);
     this.#session.on('error', () => {});
     this.#startBytes = reachableBytes();
@@ -51,7 +54,8 @@ export class Victim implements AsyncDisposable {
   }
 
   static async start(limits: Partial<H2Limits> = {}): Promise<Victim> {
-    return new Victim(await startH2GrpcServer({ ...loopbackOptions, methods, limits }));
+    const logger = new RecordingLogger();
+    return new Victim(await startH2GrpcServer({ ...loopbackOptions, logger, methods, limits }), logger);
   }
 
   get grownBytes(): number {

@@ -136,9 +136,13 @@ export async function startH2GrpcServer(options: H2GrpcServerOptions): Promise<H
     limits: limitsOf(options, options.limits ?? {}),
     clock,
     onFailure(peer: string, error: unknown) {
-      if (error instanceof ConnectionError)
+      if (!(error instanceof ConnectionError)) {
+        logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
+      } else if (error.limit === undefined) {
         logger.debug({ peer, error }, 'HTTP/2 connection ended over an error of its peer');
-      else logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
+      } else {
+        logger.warn({ peer, limit: error.limit }, 'HTTP/2 connection ended: its peer exceeded a limit');
+      }
     },
   };
   const starting =

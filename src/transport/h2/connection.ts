@@ -213,11 +213,20 @@ export class Connection<R> implements ReceiverHost, SenderHost {
         );
         break;
       case 'destroy':
-        if (action.limit !== undefined) this.counters.limitHits[action.limit]++;
+        if (action.limit !== undefined) this.#noteLimit(action.limit);
         this.destroy();
         break;
     }
     if (!this.#gone && this.#phase !== 'closing') this.#checkStreams(now);
+  }
+
+  /** Of a connection that is gone without a word. */
+  #noteLimit(limit: LimitName): void {
+    this.counters.limitHits[limit]++;
+    this.#shared.onFailure(
+      this.peer,
+      new ConnectionError(errorCode.enhanceYourCalm, `timeout: ${limit}`, limit),
+    );
   }
 
   #listen(): void {

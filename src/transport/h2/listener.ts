@@ -11,10 +11,12 @@ import type { Clock } from '../../util/clock.ts';
 import { polled } from '../../util/polled.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { Connection, type ConnectionShared } from './connection.ts';
+import { ConnectionError } from './connection-error.ts';
 import { lingerMs } from './connection-life.ts';
 import { createCounters, type H2Counters } from './counters.ts';
 import type { H2Limits } from './limits.ts';
 import { OutputBuffers } from './output.ts';
+import { errorCode } from './protocol.ts';
 import type { StreamAcceptor } from './receiver.ts';
 import { sniffProtocol } from './sniff.ts';
 
@@ -230,8 +232,7 @@ export class H2Listener<R> {
   #sniff(socket: Socket, onOther: (socket: Socket, first: Buffer) => void): void {
     const { clock, limits } = this.#options;
     if (this.#undecided.size >= limits.maxConnections) {
-      this.counters.limitHits.connections++;
-      socket.destroy();
+      this.#refuse(socket);
       return;
     }
     this.#undecided.add(socket);
@@ -249,11 +250,20 @@ export class H2Listener<R> {
     });
   }
 
+  #refuse(socket: Socket): void {
+    const { listen, onFailure } = this.#options;
+    this.counters.limitHits.connections++;
+    onFailure(
+      peerOf(socket, listen),
+      new ConnectionError(errorCode.enhanceYourCalm, 'too many connections', 'connections'),
+    );
+    socket.destroy();
+  }
+
   /** @param first what was read of the socket already. */
   #accept(socket: Socket, first: Buffer = noBytes): void {
     if (this.#connections.size >= this.#options.limits.maxConnections) {
-      this.counters.limitHits.connections++;
-      socket.destroy();
+      this.#refuse(socket);
       return;
     }
     this.counters.connectionsOpened++;

@@ -36,9 +36,13 @@ export async function listenHttp(front: HttpFront, options: HttpListenOptions): 
     acceptor: { readRequest: front.readRequest, open: (stream, opener) => opener(stream) },
     onOther: front.take,
     onFailure(peer, error) {
-      if (error instanceof ConnectionError)
+      if (!(error instanceof ConnectionError)) {
+        logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
+      } else if (error.limit === undefined) {
         logger.debug({ peer, error }, 'HTTP/2 connection ended over an error of its peer');
-      else logger.error({ peer, error }, 'HTTP/2 connection ended over an unexpected error');
+      } else {
+        logger.warn({ peer, limit: error.limit }, 'HTTP/2 connection ended: its peer exceeded a limit');
+      }
     },
   });
   tls?.onReload((context) => listener.setSecureContext(context));

@@ -73,6 +73,8 @@ export interface HttpServerOptions {
   readonly corsOrigins: readonly string[];
   /** Bounds other than the defaults. */
   readonly limits?: Partial<HttpLimits>;
+  /** Told whose connection of HTTP/1.1 was ended, and what it had exceeded. */
+  readonly onLimit?: (peer: string, limit: string) => void;
 }
 
 /** A running listener. */

@@ -61,7 +61,10 @@ export function createDialectServer(options: FrontTools, dialect: Omit<Dialect, 
   });
 }
 
-export type FrontTools = Pick<HttpServerOptions, 'authenticate' | 'corsOrigins' | 'clock' | 'limits'>;
+export type FrontTools = Pick<
+  HttpServerOptions,
+  'authenticate' | 'corsOrigins' | 'clock' | 'limits' | 'onLimit'
+>;
 
 interface FrontParts {
   readonly limits: HttpLimits;
@@ -84,9 +87,12 @@ function createFront(options: FrontTools, { limits, dialects, endpoints }: Front
     draining: false,
     closed: false,
   };
-  const connections = new Http1Connections(limits, (request, response, body) => {
-    void new Exchange(request, response, services, body).run();
-  });
+  const connections = new Http1Connections(
+    limits,
+    (request, response, body) => void new Exchange(request, response, services, body).run(),
+    ({ remoteAddress = 'unix', remotePort }, limit) =>
+      options.onLimit?.(remotePort === undefined ? remoteAddress : `${remoteAddress}:${remotePort}`, limit),
+  );
   let drained: Promise<void> | undefined;
   return {
     take: (socket, first) => connections.take(socket, first),

@@ -17,17 +17,22 @@ export type ServeHttp1 = (
   body: 'sent' | 'awaits leave',
 ) => void;
 
+/** Told of what a connection exceeded that is ended for it. */
+type OnLimit = (socket: Socket, limit: 'connections' | 'pipelined') => void;
+
 /** Connections that speak HTTP/1.1. Others accept them: Node's server is used without a port of its own. */
 export class Http1Connections {
   readonly #server: Server;
   readonly #limits: HttpLimits;
   readonly #serve: ServeHttp1;
+  readonly #onLimit: OnLimit;
   /** How many requests of each connection wait for their replies. */
   readonly #waiting = new Map<Socket, number>();
   #onEmpty: (() => void) | undefined = undefined;
 
-  constructor(limits: HttpLimits, serve: ServeHttp1) {
+  constructor(limits: HttpLimits, serve: ServeHttp1, onLimit: OnLimit) {
     this.#limits = limits;
+    this.#onLimit = onLimit;
     this.#serve = serve;
     this.#server = createServer(serverOptions(limits));
     this.#server.on('request', (request, response) => this.#open(request, response, 'sent'));
@@ -39,6 +44,7 @@ export class Http1Connections {
   /** @param first what was read of the socket, which is paused then; empty when nothing was. */
   take(socket: Socket, first: Buffer): void {
     if (this.#waiting.size >= this.#limits.maxConnections) {
+      this.#onLimit(socket, 'connections');
       socket.destroy();
       return;
     }
@@ -73,6 +79,7 @@ export class Http1Connections {
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     if (waiting > this.#limits.maxPipelined) {
       // It sends more than it reads.
+      this.#onLimit(socket, 'pipelined');
       socket.destroy();
       return;
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ConnectionError } from '../../../../src/transport/h2/connection-error.ts';
 import { okHeaders, someTrailers, TestConnection } from '../../../support/h2-connection.ts';
 import type { FloodName, H2Limits, LimitName } from '../../../../src/transport/h2/limits.ts';
 import { defaultLimits } from '../../../../src/transport/h2/limits.ts';
@@ -339,5 +340,7 @@ describe('time limits', () => {
     test.pass(50);
     assert.equal(test.isGone, true);
     assert.equal(test.counters.limitHits.keepalive, 1);
+    const [told] = test.failures;
+    assert.equal(told instanceof ConnectionError ? told.limit : told, 'keepalive');
   });
 });
