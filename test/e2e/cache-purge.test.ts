@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { run } from '../../src/cli/run.ts';
 import { FakeTerminal } from '../support/fake-terminal.ts';
-import { freePort, redisProgram, RedisServer } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { redisProgram, RedisServer } from '../support/redis-server.ts';
 import { found, patient, rounds, startCached, startConnected, untilKept } from '../support/shared-cache.ts';
 
 const timeout = 240_000;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
 import { part } from '../../src/client/fields.ts';
 import type { WireMessage } from '../../src/client/connection.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '../support/free-port.ts';
 import { HeldModels } from '../support/held-model.ts';
 import { Load } from './support/load.ts';
 
@@ -89,10 +90,7 @@ test(
   'a collector of spans that is away costs no request, and gets spans again once it is there',
   { timeout: 240_000 },
   async () => {
-    const place = createServer();
-    await once(place.listen(0, '127.0.0.1'), 'listening');
-    const { port } = place.address() as AddressInfo;
-    await new Promise((resolve) => void place.close(resolve));
+    const port = await freePort();
     await using traced = await Traced.start(port);
     await traced.breaker(2);
     let exports = 0;

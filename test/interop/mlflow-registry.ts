@@ -9,7 +9,7 @@ import { createClient } from '../../src/client/client.ts';
 import { createRolloutClient } from '../../src/client/rollout-client.ts';
 import { fixtureModel } from '../support/build-batch.ts';
 import { ForeignServer } from '../support/foreign-server.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 import { findVirtualProgram } from '../support/tools.ts';

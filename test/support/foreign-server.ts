@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { freePort } from './redis-server.ts';
+import { freePort } from './free-port.ts';
 
 /** A program that serves on a port of 127.0.0.1, ended with everything that it started when disposed. */
 export class ForeignServer implements AsyncDisposable {

@@ -1,4 +1,5 @@
-import { eventually, freePort, RedisServer } from './redis-server.ts';
+import { freePort } from './free-port.ts';
+import { eventually, RedisServer } from './redis-server.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 
 const slotCount = 16_384;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
 import { findProgram } from './tools.ts';
 
 /** Whether there is a redis-server on this machine; `skip` is for node:test's option. */
@@ -21,17 +21,6 @@ export interface RedisServerOptions {
     readonly password?: string;
     readonly tls?: ConnectionOptions;
   };
-}
-
-/** A port of 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  // A listening TCP server has an address of this form.
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 /** A Redis in a process of its own that keeps nothing on disk, on a port that stays its own through restarts. */

@@ -6,7 +6,7 @@ import type { WireMessage } from '../../src/client/connection.ts';
 import { run } from '../../src/cli/run.ts';
 import { fixtureModel } from './build-batch.ts';
 import { FakeTerminal } from './fake-terminal.ts';
-import { freePort } from './redis-server.ts';
+import { freePort } from './free-port.ts';
 import { RepositoryFolder } from './repository-folder.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 
