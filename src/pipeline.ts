@@ -58,7 +58,12 @@ export function createPipeline(stages: Stages): Infer {
   return async (request, call) => {
     try {
       if (experiments.size > 0 && request.version === '') {
-        const answered = experiments.get(request.model)?.serve(request, call, answer);
+        const experiment = experiments.get(request.model);
+        // Who takes part asks for the model as well as everybody else: it is loaded, and not unloaded for another.
+        if (experiment !== undefined && routeOnDemand !== undefined) {
+          await routeOnDemand(request.model, '', call);
+        }
+        const answered = experiment?.serve(request, call, answer);
         if (answered !== undefined) return await answered;
       }
       const target =

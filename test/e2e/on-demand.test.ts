@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import { fixtureModel } from '../support/build-batch.ts';
@@ -61,5 +62,30 @@ describe('more models than there is room for', { timeout: 240_000 }, () => {
       assert.equal((await fetch(url, { method: 'POST', body })).status, 200);
     }
     await assert.rejects(client.infer({ model: 'unheard', inputs: [x] }), { code: 'not_found' });
+  });
+
+  test('a model with a rollout is loaded for its users, and is not idle while they ask', async () => {
+    using tried = new RepositoryFolder();
+    for (const path of ['tried/1', 'tried/2', 'a/1', 'b/1']) {
+      tried.put(`models/${path}/model.onnx`, readFileSync(fixtureModel('mlp16')));
+    }
+    tried.put('models/tried/config.pbtxt', 'version_policy { all { } }');
+    tried.put('rollouts.yaml', 'rollouts: [{ model: tried, stable: 1, candidate: 2 }]');
+    const place = (name: string): string => join(tried.path, name);
+    await using server = await startServer({
+      repository: place('models'),
+      args: [
+        ...['--model-control-mode', 'on-demand', '--max-loaded-models', '2'],
+        ...['--rollouts', place('rollouts.yaml'), '--rollout-state', place('state.json')],
+      ],
+    });
+    using client = createClient({ address: server.grpcAddress });
+    for (const model of ['tried', 'a', 'tried', 'b']) {
+      const { parameters } = await client.infer({ model, inputs: [x] });
+      const experiment = model === 'tried' ? 'tried-1-to-2' : undefined;
+      assert.equal(parameters['tensorgate_experiment'], experiment);
+    }
+    const ready = (await client.index()).filter(({ state }) => state === 'READY');
+    assert.deepEqual(new Set(ready.map(({ name }) => name)), new Set(['b', 'tried']));
   });
 });
