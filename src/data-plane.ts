@@ -8,6 +8,7 @@ import { createEnsembles, type Submit } from './ensembles/create-ensembles.ts';
 import type { TargetHolds } from './ensembles/target-holds.ts';
 import { listenGrpc, type ListenContext } from './grpc-listeners.ts';
 import { listenHttp, type HttpFront } from './http-listener.ts';
+import type { ReportMetric } from './inference/arm-metrics.ts';
 import type { ModelCatalog, ModelControl } from './inference/catalog.ts';
 import type { ModelQuality } from './inference/monitoring.ts';
 import type { ExporterReading } from './inference/exporter-breaker.ts';
@@ -42,6 +43,8 @@ export interface DataPlaneParts extends ListenContext {
   readonly router: Router;
   readonly experiments: Stages['experiments'];
   readonly quality: ModelQuality;
+  /** Tells rollouts what answers were worth. */
+  readonly reportMetric: ReportMetric;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
   readonly settings: ServerSettings;
@@ -242,7 +245,7 @@ async function openPredictions(parts: DataPlaneParts): Promise<Predictions | und
 
 /** What every front serves. */
 function publicFront(
-  { options, quality, catalog, control, settings, sharedMemory }: DataPlaneParts,
+  { options, quality, reportMetric, catalog, control, settings, sharedMemory }: DataPlaneParts,
   infer: Infer,
   ports: ListenPorts,
 ): HttpFront {
@@ -252,6 +255,7 @@ function publicFront(
     control: options.models.controlMode === 'explicit' ? control : undefined,
     settings,
     quality,
+    reportMetric,
     sharedMemory,
     grpc: () => grpcPlace(options, ports),
     serverName: options.server.id,
@@ -324,7 +328,7 @@ function publicMethods(
   ];
   return [
     ...inference.map(around),
-    ...(front.quality === undefined ? [] : createQualityMethods(front.quality)),
+    ...(front.quality === undefined ? [] : createQualityMethods(front.quality, front.reportMetric)),
     ...health.methods,
     ...createReflectionMethods([
       inferenceService(),

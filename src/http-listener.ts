@@ -17,6 +17,7 @@ export type HttpFront = Pick<
   | 'control'
   | 'settings'
   | 'quality'
+  | 'reportMetric'
   | 'sharedMemory'
   | 'serverName'
   | 'serverVersion'

@@ -171,6 +171,7 @@ export function createMainThreadHost(context: HostContext): ServingHost {
         router,
         experiments,
         quality: monitors,
+        reportMetric: (report) => trafficOf(experiments).report(report),
         catalog,
         control,
         settings,

@@ -79,6 +79,9 @@ function wrongValue(problem: string): ServingError {
   return new ServingError('invalid_argument', `metric: ${problem}`, { reason: 'ROLLOUT_METRIC' });
 }
 
+/** Counts the entries of a report, whichever thread answered their requests. @throws invalid_argument for values out of range. */
+export type ReportMetric = (report: MetricReport) => Promise<MetricCounts>;
+
 /** Entries in one report: some milliseconds, in which nobody else is served. */
 export const mostMetricEntries = 10_000;
 

@@ -1,4 +1,4 @@
-import type { MetricCounts, MetricReport, MetricRule, MetricSums } from './arm-metrics.ts';
+import type { MetricRule, MetricSums, ReportMetric } from './arm-metrics.ts';
 
 /** Of an arm: one in ten thousand of the users or requests. */
 export const wholeWeight = 10_000;
@@ -106,6 +106,6 @@ export interface SplitTraffic {
   split(splits: TrafficSplits): Promise<void>;
   /** One list for each thread, by the thread's name. Counts of a thread only grow while it lives. */
   readArms(): Promise<ReadonlyMap<string, readonly ArmReading[]>>;
-  /** Counts what is reported for answers among the metrics of their arms. @throws invalid_argument for values out of range. */
-  report(report: MetricReport): Promise<MetricCounts>;
+  /** Among the metrics of their arms. */
+  readonly report: ReportMetric;
 }

@@ -139,6 +139,7 @@ class IoThreads implements ServingHost, Serving {
       unregisterRegion: ({ caller, name }) => this.#memory?.unregister(caller, name),
       log: ({ level, fields, message }) => context.logger[level](fields, message),
       ...this.#quality.handlers,
+      reportMetric: (report) => this.traffic.report(report),
     };
     for (let index = 0; index < context.options.server.ioThreads; index++) {
       this.#links.push(this.#start(index));

@@ -6,7 +6,7 @@ import type { EnsemblePlan } from '../inference/ensemble.ts';
 import type { Batch, BatchResult, SessionMetadata, SessionPlan } from '../inference/executor.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
 import type { ModuleDeclaration } from '../inference/processing.ts';
-import type { MetricOutcome, MetricReport } from '../inference/arm-metrics.ts';
+import type { MetricCounts, MetricOutcome, MetricReport } from '../inference/arm-metrics.ts';
 import type { Principal } from '../inference/principal.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
@@ -91,6 +91,8 @@ export interface MainCalls {
   unregisterRegion(asked: { readonly caller: string; readonly name: string }): void;
   log(line: LogLine): void;
   feedback(asked: { readonly feedback: Feedback; readonly caller: Principal }): FeedbackCounts;
+  /** Of requests that any thread answered. */
+  reportMetric(asked: MetricReport): MetricCounts;
   qualityReport(asked: WatchedModel): object;
   qualityProfile(asked: WatchedModel): object;
   qualityPage(asked: WatchedModel): string;

@@ -170,6 +170,7 @@ export class ServingThread {
       control: this.#modelControl(),
       settings: this.#serverSettings(),
       quality: this.#modelQuality(),
+      reportMetric: (report) => this.#main.ask('reportMetric', report),
       sharedMemory: this.#memory,
       batcher: this.#batcher,
       holds: this.#holds,

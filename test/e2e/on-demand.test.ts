@@ -75,8 +75,11 @@ describe('more models than there is room for', { timeout: 240_000 }, () => {
     await using server = await startServer({
       repository: place('models'),
       args: [
-        ...['--model-control-mode', 'on-demand', '--max-loaded-models', '2'],
-        ...['--rollouts', place('rollouts.yaml'), '--rollout-state', place('state.json')],
+        '--model-control-mode',
+        'on-demand',
+        '--max-loaded-models=2',
+        `--rollouts=${place('rollouts.yaml')}`,
+        `--rollout-state=${place('state.json')}`,
       ],
     });
     using client = createClient({ address: server.grpcAddress });

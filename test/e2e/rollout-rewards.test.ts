@@ -119,6 +119,25 @@ test(
       ]);
       assert.equal((await post('{"metric":"rating","values":[{"user":"ann","value":"4"}]}'))[0], 400);
       assert.equal((await post('{"metric":"rating","values":{}}'))[0], 400);
+
+      // Who asked may tell as well, with the scope of inference, of his own requests.
+      const tell = async (body: string): Promise<unknown> => {
+        const url = `http://${server.server.httpAddress}/v2/models/scores/feedback`;
+        return (await fetch(url, { method: 'POST', body })).json();
+      };
+      await server.infer('bob', [1, 1], '', 'q2');
+      const requests = [
+        { id: 'q2', metrics: { rating: 2, other: 1 } },
+        { id: 'never', metrics: { rating: 2 } },
+      ];
+      assert.deepEqual(await tell(JSON.stringify({ requests })), {
+        metrics: { used: 1, unknown: 1, repeated: 0, unused: 1 },
+      });
+      assert.match(
+        JSON.stringify(await tell('{"id":"q2","metrics":{"rating":"2"}}')),
+        /value must be a number/,
+      );
+      assert.match(JSON.stringify(await tell('{"id":"q2","metrics":7}')), /an object of numbers/);
     });
 
     await t.test('how many requests a test needs is told without a server', async () => {

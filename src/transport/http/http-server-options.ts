@@ -1,4 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
+import type { ReportMetric } from '../../inference/arm-metrics.ts';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
 import type { ModelQuality } from '../../inference/monitoring.ts';
@@ -56,6 +57,8 @@ export interface HttpServerOptions {
   readonly settings: ServerSettings;
   /** undefined where models are not monitored; left out likewise. */
   readonly quality?: ModelQuality | undefined;
+  /** Tells rollouts what answers were worth; left out where there are none. */
+  readonly reportMetric?: ReportMetric | undefined;
   /** undefined refuses the shared-memory endpoints. */
   readonly sharedMemory: SharedMemory | undefined;
   /** Finds who calls; throws unauthenticated. `header` gives the value of a lower-case name. */

@@ -142,7 +142,7 @@ function createEndpoints(options: HttpServerOptions, limits: HttpLimits, drainin
     ...createRepositoryEndpoints(catalog, control),
     ...createSettingsEndpoints(settings, catalog),
     ...createSharedMemoryEndpoints(options.sharedMemory),
-    ...createQualityEndpoints(options.quality, catalog),
+    ...createQualityEndpoints(options, catalog),
   ]);
   if (around === undefined) return endpoints;
   return new Map(Array.from(endpoints, ([path, endpoint]) => [path, around(`/v2/${path}`, endpoint)]));

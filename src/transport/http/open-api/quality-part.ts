@@ -41,15 +41,16 @@ function feedback(key: string): OperationSpec {
   return {
     id: `${key}_feedback`,
     tag,
-    summary: 'Labels of requests that were answered',
+    summary: 'Labels of requests that were answered, and what their answers were worth',
     body: { ...json(reference('feedback'), 'One request, or many'), required: true },
-    replies: { 200: json({ type: 'object' }, 'What became of the labels') },
+    replies: { 200: json({ type: 'object' }, 'What became of the labels and metrics') },
     fails: 'runs',
   };
 }
 
 const label: Schema = { type: ['string', 'number', 'boolean'] };
-const labelled = { id: text, label, labels: { type: 'array', items: label } };
+const metrics: Schema = { type: 'object', additionalProperties: { type: 'number' } };
+const labelled = { id: text, label, labels: { type: 'array', items: label }, metrics };
 
 const schemas: Readonly<Record<string, Schema>> = {
   feedback: objectOf(
