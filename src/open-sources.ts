@@ -4,6 +4,7 @@ import type { ModelCatalog } from './inference/catalog.ts';
 import type { RolloutAdmin } from './inference/rollout-admin.ts';
 import { isRemoteRepository } from './inference/remote-repository.ts';
 import type { SourceReport } from './sources/source-sync.ts';
+import type { SignedModel } from './sources/verify-model.ts';
 import type { Clock } from './util/clock.ts';
 
 export interface SourceParts {
@@ -21,16 +22,20 @@ export interface Sources extends Disposable {
   /** Brings what is remote up to date. @throws ServingError at start, when a source cannot be read and was never fetched. */
   readonly refresh: (why: 'start' | 'load' | 'poll') => Promise<void>;
   readonly reports: () => readonly SourceReport[];
+  /** Undefined where models need not be signed. */
+  readonly verify: ((model: SignedModel) => Promise<void>) | undefined;
 }
 
 /** Loads the code for remote sources where there are any. @throws ServingError SOURCE_CONFIGURATION */
 export async function openSources({ models, sources }: Options, parts: SourceParts): Promise<Sources> {
   const { repositories } = models;
+  const verify = await verifierOf(sources);
   if (!repositories.some((repository) => isRemoteRepository(repository))) {
     return {
       repositories,
       refresh: () => Promise.resolve(),
       reports: () => [],
+      verify,
       [Symbol.dispose]() {},
     };
   }
@@ -65,6 +70,21 @@ export async function openSources({ models, sources }: Options, parts: SourcePar
       changes.started();
     },
     reports: () => opened.reports(),
+    verify,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
+}
+
+async function verifierOf({
+  requireSigned,
+  signingKeys: keyFiles,
+  signingAuthorities: authorityFiles,
+}: Options['sources']): Promise<Sources['verify']> {
+  if (!requireSigned) return undefined;
+  const [{ TrustedSigners }, { verifyModel }] = await Promise.all([
+    import('./sources/trusted-signers.ts'),
+    import('./sources/verify-model.ts'),
+  ]);
+  const signers = new TrustedSigners({ keyFiles, authorityFiles });
+  return (model) => verifyModel(model, signers);
 }

@@ -214,6 +214,7 @@ function createRegistry(
     ...models,
     repositories: sources.repositories,
     refresh: sources.refresh,
+    verify: sources.verify,
     configName: models.configName,
     allowProcessing: security.allowProcessing,
     ...host.hosting,

@@ -6,7 +6,7 @@ import type { Options } from './options.ts';
  * @param from where a value was given, for people.
  */
 export function checkRepositories(
-  { models, server, http }: Options,
+  { models, server, http, sources }: Options,
   from: (path: string) => string,
 ): readonly string[] {
   const problems: string[] = [];
@@ -36,6 +36,16 @@ export function checkRepositories(
     problems.push(
       `models.load needs models.controlMode explicit or on-demand, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
     );
+  }
+  const signers = sources.signingKeys.length + sources.signingAuthorities.length;
+  if (sources.requireSigned !== signers > 0) {
+    const name = sources.requireSigned
+      ? 'requireSigned'
+      : sources.signingKeys.length > 0
+        ? 'signingKeys'
+        : 'signingAuthorities';
+    const needed = sources.requireSigned ? 'signingKeys or signingAuthorities' : 'requireSigned';
+    problems.push(`sources.${name} needs sources.${needed}${from(`sources.${name}`)}`);
   }
   return problems;
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { integer, list, optionalText } from './setting.ts';
+import { integer, list, optionalText, toggle } from './setting.ts';
 
 const gibibyte = 1024 ** 3;
 
-/** The options of model repositories that are fetched from elsewhere. */
+/** The options of model repositories that are fetched from elsewhere, and of signatures of models. */
 export const sources = z
   .strictObject({
     cacheFolder: optionalText({
@@ -43,6 +43,22 @@ export const sources = z
       value: 'host',
       about:
         'Host that an HTTP model repository may redirect to although its address is not public. May be repeated.',
+    }),
+    requireSigned: toggle(false, {
+      flag: 'require-signed-models',
+      about:
+        'Serve only models whose every file is signed (OpenSSF model signing) by a key or an authority that is named. See model-sources.md.',
+    }),
+    signingKeys: list({
+      flag: 'model-signing-key',
+      value: 'file',
+      about: 'PEM public key of a signer of models, with --require-signed-models. May be repeated.',
+    }),
+    signingAuthorities: list({
+      flag: 'model-signing-ca',
+      value: 'file',
+      about:
+        "PEM certificates that signers' certificates must chain to, with --require-signed-models. May be repeated.",
     }),
     tokenFile: optionalText({
       flag: 'source-token-file',

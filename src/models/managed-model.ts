@@ -20,6 +20,8 @@ export interface ManagedModelTools extends LoadTools {
    * server stops.
    */
   readonly oneAtATime: <T>(run: () => Promise<T>) => Promise<T>;
+  /** Checks all files of a model before anything of them is used. @throws ServingError for one that is not to be served. */
+  readonly verify?: ((source: ModelSource) => Promise<void>) | undefined;
   /** States have changed: routing and readers must see it. */
   readonly changed: () => void;
 }
@@ -118,6 +120,7 @@ export class ManagedModel implements ModelState {
     this.#problem = '';
     let tried = false;
     try {
+      await this.#tools.verify?.(source);
       const config = readConfig(wanted);
       const chosen = chooseVersions(config.version_policy, [...source.versions.keys()]);
       if (chosen.length === 0) throw refused('no version to serve was found');

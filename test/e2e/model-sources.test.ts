@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import { fixtureModel } from '../support/build-batch.ts';
 import { FileServer } from '../support/file-server.ts';
+import { RepositoryFolder } from '../support/repository-folder.ts';
+import { makeSigner, signModel } from '../support/sign-model.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -65,5 +68,36 @@ test(
     await using files = await FileServer.start();
     using cache = new TemporaryFolder();
     await assert.rejects(start(`${files.url}/nothing`, cache.path), /does not have the index \(404\)/);
+  },
+);
+
+test(
+  'with --require-signed-models what is not signed is not served, and the version that serves stays',
+  { timeout },
+  async () => {
+    using repository = new RepositoryFolder();
+    using keys = new TemporaryFolder();
+    const signer = makeSigner();
+    const key = keys.write('key.pem', signer.publicPem);
+    for (const name of ['signed', 'unsigned']) repository.put(`${name}/1/model.onnx`, model);
+    signModel(join(repository.path, 'signed'), signer);
+    const poll = ['--model-control-mode', 'poll', '--repository-poll-secs', '1'];
+    await using server = await startServer({
+      repository: repository.path,
+      args: ['--require-signed-models', '--model-signing-key', key, ...poll],
+    });
+    using client = createClient({ address: server.grpcAddress });
+    const states = async (): Promise<string[]> =>
+      (await client.index()).map(({ name, version, state, reason }) =>
+        [name, version, state, reason].join(' ').trim(),
+      );
+    assert.deepEqual(await states(), [
+      'signed 1 READY',
+      'unsigned  UNAVAILABLE it is not signed: there is no model.sig',
+    ]);
+    repository.put('signed/2/model.onnx', model);
+    await until(async () => (await states())[0] === "signed 1 READY '2/model.onnx' is not signed");
+    signModel(join(repository.path, 'signed'), signer);
+    await until(async () => (await versions(server)).join() === '2');
   },
 );
