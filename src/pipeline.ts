@@ -35,13 +35,15 @@ export interface Stages {
 export function createPipeline(stages: Stages): Infer {
   const { router, experiments, sharedMemory, admission, batcher, onFailure } = stages;
   const { routeOnDemand } = router;
-  const submit = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> =>
-    target.monitor === undefined
-      ? batcher.submit(target, request, call)
-      : batcher.submit(target, request, call).then((response) => {
-          target.monitor?.watch(request, response, call);
-          return response;
-        });
+  const submit = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> => {
+    const { monitor } = target;
+    const look = monitor?.choose(request, call.receivedAt);
+    if (monitor === undefined || look === undefined) return batcher.submit(target, request, call);
+    return batcher.submit(target, request, call).then((response) => {
+      monitor.watch(look, request, response, call);
+      return response;
+    });
+  };
   const answer = (target: Target, request: InferRequest, call: CallContext): Promise<InferResponse> => {
     const shared = request.shared && requireSharedMemory(sharedMemory).hold(request.shared, call);
     const admitted = admission.admit(target, request, call, shared);

@@ -41,10 +41,19 @@ export interface MonitoringPlan {
   readonly drift: DriftPlan | undefined;
 }
 
+/** What is to be looked at of one request. */
+export interface Look {
+  readonly rows: number;
+  /** Of tensors that are watched as vectors. */
+  readonly vectorRows: number;
+}
+
 /** Watches one version of a model. */
 export interface Monitor {
+  /** Whether to look at a request when it is answered; undefined for most. @param nowMs when it came, of the monitor's clock. */
+  choose(request: InferRequest, nowMs: number): Look | undefined;
   /** Looks at an answer after it was written; at most notes the request until then. */
-  watch(request: InferRequest, response: InferResponse, call: CallContext): void;
+  watch(look: Look, request: InferRequest, response: InferResponse, call: CallContext): void;
 }
 
 /** The true value of a prediction: a class by its name or index, or a number. */

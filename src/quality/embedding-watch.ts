@@ -117,7 +117,7 @@ export class EmbeddingWatch {
 
   /** @param vector of the tensor's width. @param nowMs of epoch. */
   add(vector: Float32Array, nowMs: number): void {
-    if (!vector.every((value) => Number.isFinite(value))) {
+    if (!allFinite(vector)) {
       this.#unfitting++;
       return;
     }
@@ -235,6 +235,11 @@ function worth(
 ): number {
   const single = 1 - mean.reduce((sum, value) => sum + value * value, 0);
   return variance > 0 ? Math.min(rows, Math.round(single / variance)) : rows;
+}
+
+function allFinite(vector: Float32Array): boolean {
+  for (let i = 0; i < vector.length; i++) if (!Number.isFinite(vector[i])) return false;
+  return true;
 }
 
 /** Far more digits than chance leaves. */

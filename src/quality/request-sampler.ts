@@ -1,6 +1,6 @@
 import type { CallContext } from '../inference/call-context.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
-import type { Monitor, MonitoringPlan } from '../inference/monitoring.ts';
+import type { Look, Monitor, MonitoringPlan } from '../inference/monitoring.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Tensor } from '../inference/tensor.ts';
@@ -46,6 +46,9 @@ const noVectors: readonly Float32Array[] = [];
 /** Elements of vectors that are read in a second: mapping them takes a five-hundredth of it. */
 const elementsPerSecond = 16_000;
 
+/** Of short vectors, whose elements are the lesser part of the work. */
+const vectorsPerSecond = 50;
+
 /** Reads what is watched of requests and their answers, once these were written, and of no more rows than a second has room for. */
 export class RequestSampler implements Monitor {
   readonly #options: RequestSamplerOptions;
@@ -58,6 +61,8 @@ export class RequestSampler implements Monitor {
   readonly #vectors: readonly VectorTensor[];
   readonly #vectorRows: RateBucket;
   readonly #keeps: boolean;
+  /** When there is something to look at again: until then a request costs one comparison. */
+  #roomAt: number;
 
   constructor(spec: ModelSpec, plan: MonitoringPlan, options: RequestSamplerOptions) {
     this.#options = options;
@@ -68,36 +73,38 @@ export class RequestSampler implements Monitor {
     this.#columns = inputs;
     this.#width = names.length;
     this.#hasTexts = inputs.some(({ texts }) => texts);
+    const now = options.clock.now();
     const rowsPerSecond = plan.drift?.rowsPerSecond ?? 0;
     this.#vectors = vectorsOf(spec, plan.drift);
     const elements = this.#vectors.reduce((sum, { width }) => sum + width, 0);
-    this.#rows = new RateBucket(options.clock, names.length === 0 ? 0 : rowsPerSecond * options.share);
+    this.#rows = new RateBucket(now, names.length === 0 ? 0 : rowsPerSecond * options.share);
     this.#vectorRows = new RateBucket(
-      options.clock,
-      elements === 0 ? 0 : Math.min(rowsPerSecond, elementsPerSecond / elements) * options.share,
+      now,
+      elements === 0
+        ? 0
+        : Math.min(rowsPerSecond, vectorsPerSecond, elementsPerSecond / elements) * options.share,
     );
     this.#keeps = plan.feedback !== undefined;
+    this.#roomAt = this.#keeps ? -Infinity : Math.min(this.#rows.roomAt, this.#vectorRows.roomAt);
   }
 
-  watch(request: InferRequest, response: InferResponse, call: CallContext): void {
+  choose(request: InferRequest, nowMs: number): Look | undefined {
+    if (nowMs < this.#roomAt) return undefined;
+    const all = this.#rowsOf(request);
+    const rows = this.#rows.take(all, nowMs);
+    const vectorRows = this.#vectorRows.take(all, nowMs);
+    this.#roomAt = this.#keeps ? -Infinity : Math.min(this.#rows.roomAt, this.#vectorRows.roomAt);
+    return rows > 0 || vectorRows > 0 || this.#keeps ? { rows, vectorRows } : undefined;
+  }
+
+  watch(look: Look, request: InferRequest, response: InferResponse, call: CallContext): void {
     if (response.outputs.length === 0) return;
-    const rows = this.#rows.take(this.#rowsOf(request));
-    const vectorRows = this.#vectorRows.take(this.#vectorRowsOf(request, response));
-    if (rows === 0 && vectorRows === 0 && !this.#keeps) return;
     const principal = call.principal.name;
-    call.onFinished(() => this.#look(request, response, { principal, rows, vectorRows }));
+    call.onFinished(() => this.#look(request, response, principal, look));
   }
 
   /** A request's data is whatever its client sent: what goes wrong here must not reach anybody. */
-  #look(
-    request: InferRequest,
-    response: InferResponse,
-    {
-      principal,
-      rows,
-      vectorRows,
-    }: { readonly principal: string; readonly rows: number; readonly vectorRows: number },
-  ): void {
+  #look(request: InferRequest, response: InferResponse, principal: string, { rows, vectorRows }: Look): void {
     try {
       const predictions = this.#read(response, Math.max(rows, mostRowsKept + 1));
       const { id } = request;
@@ -133,13 +140,6 @@ export class RequestSampler implements Monitor {
     return values;
   }
 
-  #vectorRowsOf(request: InferRequest, response: InferResponse): number {
-    const [first] = this.#vectors;
-    if (first === undefined) return 0;
-    const shape = tensorOf(first, request, response)?.shape ?? [0];
-    return shape.reduce((product, size) => product * size, 1) / first.width;
-  }
-
   /** The first rows of each, as far as it has them. */
   #vectorsOf(request: InferRequest, response: InferResponse, rows: number): readonly Float32Array[] {
     return this.#vectors.map((vector) => {
@@ -155,7 +155,7 @@ export class RequestSampler implements Monitor {
 
   #rowsOf({ inputs }: InferRequest): number {
     const name = this.#columns[0]?.name;
-    const shape = inputs.find((input) => input.name === name)?.shape;
+    const shape = (name === undefined ? inputs[0] : inputs.find((input) => input.name === name))?.shape;
     if (shape === undefined) return 0;
     return this.#hasRows(shape) ? (shape[0] ?? 0) : 1;
   }

@@ -2,7 +2,7 @@ import { ServingError } from '../errors.ts';
 import type { CallContext } from '../inference/call-context.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { ModelSpec } from '../inference/model-spec.ts';
-import type { DriftPlan, Monitor, MonitoringPlan } from '../inference/monitoring.ts';
+import type { DriftPlan, Look, Monitor, MonitoringPlan } from '../inference/monitoring.ts';
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Clock } from '../util/clock.ts';
@@ -143,8 +143,12 @@ export class VersionMonitor implements Monitor {
     });
   }
 
-  watch(request: InferRequest, response: InferResponse, call: CallContext): void {
-    this.#sampler.watch(request, response, call);
+  choose(request: InferRequest, nowMs: number): Look | undefined {
+    return this.#sampler.choose(request, nowMs);
+  }
+
+  watch(look: Look, request: InferRequest, response: InferResponse, call: CallContext): void {
+    this.#sampler.watch(look, request, response, call);
   }
 
   /** Of any thread. */

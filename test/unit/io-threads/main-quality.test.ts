@@ -1,45 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CallContext } from '../../../src/inference/call-context.ts';
-import type { ModelFeatures } from '../../../src/inference/features.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
-import type { Monitor, MonitoringPlan } from '../../../src/inference/monitoring.ts';
+import type { MonitoringPlan } from '../../../src/inference/monitoring.ts';
 import { anonymous } from '../../../src/inference/principal.ts';
-import { noParameters } from '../../../src/inference/request.ts';
 import type { Target } from '../../../src/inference/target.ts';
 import { MainQuality } from '../../../src/io-threads/main-quality.ts';
 import { ThreadMonitors } from '../../../src/io-threads/thread-monitors.ts';
 import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
-import { buildSpec, buildTarget, buildTensorSpec } from '../../support/build-target.ts';
+import { buildTarget } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { watchedSpec, watchRequest } from '../../support/watched-requests.ts';
 
 const monitoring: MonitoringPlan = {
   feedback: { keepRequests: 100, keepMs: 10_000, windowLabels: 100, baseline: undefined, alertBelow: 0.95 },
   drift: { profile: undefined, firstRows: 1000, rowsPerSecond: 10, windowMs: 0, windowRows: 500 },
 };
-const features: ModelFeatures = {
-  description: '',
-  features: [],
-  nonFinite: 'refuse',
-  outputs: { prediction: '', probabilities: 'p', logits: '' },
-  classes: ['no', 'yes'],
-  monitoring,
-};
-const spec = buildSpec({ outputs: [buildTensorSpec('p', { dims: [2] })], features });
-
-const bytes = (values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
-
-/** One request of one row that was answered and written. */
-function ask(monitor: Monitor | undefined, id: string, scores: Uint8Array = bytes([0.2, 0.8])): void {
-  const call = new CallContext(0, Infinity);
-  const shared = { model: 'm', version: '1', id, parameters: noParameters };
-  monitor?.watch(
-    { ...shared, inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: bytes([1, 2]) }], outputs: [] },
-    { ...shared, outputs: [{ name: 'p', datatype: 'FP32', shape: [1, 2], data: scores }] },
-    call,
-  );
-  call.finish();
-}
+const spec = watchedSpec(monitoring);
 
 /** Two threads as the main thread meets them: what they say crosses as a copy. */
 async function twoThreads() {
@@ -59,9 +35,9 @@ async function twoThreads() {
 }
 
 test('a label finds its request, whichever thread answered it a moment ago', async () => {
-  const { quality, own } = await twoThreads();
-  ask(own[0], 'a');
-  ask(own[1], 'b');
+  const { clock, quality, own } = await twoThreads();
+  watchRequest(own[0], { id: 'a', nowMs: clock.now() });
+  watchRequest(own[1], { id: 'b', nowMs: clock.now() });
   const labels = ['a', 'b', 'c'].map((id) => ({ id, labels: ['yes'] }));
   const told = { model: 'm', version: '', principal: '', labels };
   const counts = await quality.handlers.feedback({ feedback: told, caller: anonymous });
@@ -72,7 +48,8 @@ test('a label finds its request, whichever thread answered it a moment ago', asy
 test('threads divide the rows that a second has room for, and all are counted together', async () => {
   const { clock, quality, own } = await twoThreads();
   clock.advance(1000);
-  for (let i = 0; i < 20; i++) for (const monitor of own) ask(monitor, '');
+  for (let i = 0; i < 20; i++)
+    for (const monitor of own) watchRequest(monitor, { id: '', nowMs: clock.now() });
   await quality.visit();
   assert.equal(quality.reports()[0]?.inputs?.reference?.rows, 10);
   await quality[Symbol.asyncDispose]();
@@ -80,8 +57,8 @@ test('threads divide the rows that a second has room for, and all are counted to
 
 test('the main thread visits by itself, and what could not be read is counted', async () => {
   const { clock, quality, own } = await twoThreads();
-  ask(own[0], 'a', new Uint8Array(3));
-  ask(own[1], 'b');
+  watchRequest(own[0], { id: 'a', scoreBytes: 3, nowMs: clock.now() });
+  watchRequest(own[1], { id: 'b', nowMs: clock.now() });
   assert.equal(quality.reports()[0]?.feedback?.kept, 0);
   clock.advance(250);
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
@@ -91,16 +68,16 @@ test('the main thread visits by itself, and what could not be read is counted', 
 });
 
 test('more than a visit has room for is not kept, but counted', async () => {
-  const { quality, own } = await twoThreads();
-  for (let i = 0; i < 20_005; i++) ask(own[0], '');
+  const { clock, quality, own } = await twoThreads();
+  for (let i = 0; i < 20_005; i++) watchRequest(own[0], { id: '', nowMs: clock.now() });
   await quality.visit();
   assert.equal(quality.reports()[0]?.dropped, 5);
   await quality[Symbol.asyncDispose]();
 });
 
 test("what was seen of a model that is gone is nobody's", async () => {
-  const { quality, own, served } = await twoThreads();
-  ask(own[0], 'a');
+  const { clock, quality, own, served } = await twoThreads();
+  watchRequest(own[0], { id: 'a', nowMs: clock.now() });
   served.clear();
   await quality.visit();
   assert.deepEqual(quality.reports(), []);

@@ -10,6 +10,7 @@ import { buildSpec, buildTensorSpec } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { seededNormal } from '../../support/seeded-random.ts';
+import { lookAt } from '../../support/watched-requests.ts';
 
 const width = 16;
 const drift: DriftPlan = {
@@ -45,13 +46,17 @@ function watched(plan: Partial<DriftPlan> = {}, of = spec): Watched {
     events,
     feed(rows, shift) {
       for (let row = 0; row < rows; row++) {
-        clock.advance(10);
+        clock.advance(20);
         const call = new CallContext(0, Infinity);
         const vector = Float32Array.from({ length: width }, (_, i) => normal() + (i === 3 ? shift : 0));
-        monitor.watch(
-          { ...shared, inputs: [floats('x', new Float32Array(2))], outputs: [] },
-          { ...shared, outputs: [floats('vector', vector)] },
-          call,
+        lookAt(
+          monitor,
+          {
+            request: { ...shared, inputs: [floats('x', new Float32Array(2))], outputs: [] },
+            response: { ...shared, outputs: [floats('vector', vector)] },
+            call,
+          },
+          clock.now(),
         );
         call.finish();
       }
@@ -115,7 +120,7 @@ test('what is saved in the middle of a window goes on as if nothing had been', (
   for (let i = 0; i < 1450 * width; i++) normal();
   for (let row = 0; row < 150; row++) {
     const values = Float32Array.from({ length: width }, (_, i) => normal() + (i === 3 ? 0.2 : 0));
-    after.monitor.embeddings[0]?.add(values, 1_700_000_000_000 + (1451 + row) * 10);
+    after.monitor.embeddings[0]?.add(values, 1_700_000_000_000 + (1451 + row) * 20);
   }
   const [expected, actual] = [whole, after].map(({ monitor }) => monitor.embeddings[0]?.last);
   assert.equal(actual?.pValue, expected?.pValue);
@@ -140,15 +145,10 @@ test('no more vectors are looked at than mapping them is worth', () => {
     const call = new CallContext(0, Infinity);
     const shared = { model: 'm', version: '1', id: '', parameters: noParameters };
     const data = new Uint8Array(4096 * 4);
-    monitor.watch(
-      {
-        ...shared,
-        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: new Uint8Array(8) }],
-        outputs: [],
-      },
-      { ...shared, outputs: [{ name: 'vector', datatype: 'FP32', shape: [1, 4096], data }] },
-      call,
-    );
+    const x = { name: 'x', datatype: 'FP32', shape: [1, 2], data: new Uint8Array(8) } as const;
+    const output = { name: 'vector', datatype: 'FP32', shape: [1, 4096], data } as const;
+    const request = { ...shared, inputs: [x], outputs: [] };
+    lookAt(monitor, { request, response: { ...shared, outputs: [output] }, call }, clock.now());
     call.finish();
   }
   assert.equal(monitor.embeddings[0]?.reference.rows, 3);

@@ -77,7 +77,7 @@ async function live(
     const yes = 0.5 + (normal() % 0.4);
     if (i < from) continue;
     clock.advance(1);
-    watchRequest(monitor, { id: `r${i}`, row, yes });
+    watchRequest(monitor, { id: `r${i}`, row, yes, nowMs: clock.now() });
     if (i % 7 === 0) await label(`r${i}`, i % 3 === 0 ? 'no' : 'yes');
   }
 }

@@ -15,6 +15,7 @@ import { profileFormat } from '../../../src/quality/profile-format.ts';
 import { VersionMonitor, type MonitorEvent } from '../../../src/quality/version-monitor.ts';
 import { buildSpec, buildTarget, buildTensorSpec } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { lookAt } from '../../support/watched-requests.ts';
 
 const feedback: FeedbackPlan = {
   keepRequests: 100,
@@ -70,7 +71,11 @@ function watched(plan: Partial<MonitoringPlan>, of: ModelSpec = spec): Watched {
     const call = new CallContext(clock.now(), Infinity);
     const shared = { model: 'm', version: '1', id, parameters: noParameters };
     const request = { ...shared, inputs: [floats('x', [rows.length, 2], rows.flat())], outputs: [] };
-    monitor.watch(request, { ...shared, outputs: [floats('p', [rows.length, 2], scores)] }, call);
+    lookAt(
+      monitor,
+      { request: request, response: { ...shared, outputs: [floats('p', [rows.length, 2], scores)] }, call },
+      clock.now(),
+    );
     return call;
   };
   return { monitor, clock, events, ask };
@@ -129,7 +134,8 @@ test('what cannot be read is counted and reaches nobody', () => {
   clock.advance(1000);
   const cut = { name: 'p', datatype: 'FP32', shape: [4, 2], data: new Uint8Array(3) } as const;
   const inputs = [floats('x', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8])];
-  monitor.watch({ ...shared, inputs, outputs: [] }, { ...shared, outputs: [cut] }, call);
+  const request = { ...shared, inputs, outputs: [] };
+  lookAt(monitor, { request, response: { ...shared, outputs: [cut] }, call }, clock.now());
   call.finish();
   assert.equal(monitor.failures, 1);
 });
@@ -188,7 +194,7 @@ const predictions: readonly (readonly [
 
 for (const [title, of, output, expected] of predictions) {
   test(title, () => {
-    const { monitor } = watched(
+    const { monitor, clock } = watched(
       { feedback },
       buildSpec({
         ...spec,
@@ -198,10 +204,14 @@ for (const [title, of, output, expected] of predictions) {
     );
     const call = new CallContext(0, Infinity);
     const shared = { model: 'm', version: '1', id: 'a', parameters: noParameters };
-    monitor.watch(
-      { ...shared, inputs: [floats('x', [1, 2], [1, 2])], outputs: [] },
-      { ...shared, outputs: [output] },
-      call,
+    lookAt(
+      monitor,
+      {
+        request: { ...shared, inputs: [floats('x', [1, 2], [1, 2])], outputs: [] },
+        response: { ...shared, outputs: [output] },
+        call,
+      },
+      clock.now(),
     );
     call.finish();
     const label = 'confidence' in expected ? 'nothing' : 2;
@@ -226,10 +236,14 @@ test('only who asked may label, or an administrator who says for whom', async ()
   });
   const call = new CallContext(0, Infinity, principal('ann', 'infer'));
   const shared = { model: 'm', version: '1', id: 'a', parameters: noParameters };
-  monitor.watch(
-    { ...shared, inputs: [floats('x', [1, 2], [1, 2])], outputs: [] },
-    { ...shared, outputs: [floats('p', [1, 2], [0, 1])] },
-    call,
+  lookAt(
+    monitor,
+    {
+      request: { ...shared, inputs: [floats('x', [1, 2], [1, 2])], outputs: [] },
+      response: { ...shared, outputs: [floats('p', [1, 2], [0, 1])] },
+      call,
+    },
+    clock.now(),
   );
   call.finish();
   const labels = [{ id: 'a', labels: ['yes'] }];
