@@ -65,10 +65,11 @@ class Download {
   }
 
   #begin(): void {
-    const { digest } = this.#file;
+    const { digest, sizeBytes = 0 } = this.#file;
     this.#sha256 = createHash('sha256');
-    this.#other =
-      digest === undefined || digest.algorithm === 'sha256' ? undefined : createHash(digest.algorithm);
+    this.#other = undefined;
+    if (digest?.algorithm === 'md5') this.#other = createHash('md5');
+    if (digest?.algorithm === 'git-blob') this.#other = createHash('sha1').update(`blob ${sizeBytes}\0`);
     this.#bytes = 0;
   }
 

@@ -19,6 +19,7 @@ export async function openOrigin(place: SourcePlace, tools: OriginTools): Promis
   if (place.kind === 's3') return (await import('./s3-origin.ts')).openS3(place);
   if (place.kind === 'gcs') return (await import('./gcs-origin.ts')).openGcs(place);
   if (place.kind === 'mlflow') return openMlflow(place, tools);
+  if (place.kind === 'hugging-face') return openHub(place, tools);
   if (place.kind === 'azure') return (await import('./azure-origin.ts')).openAzure(place);
   const { HttpOrigin } = await import('./http-origin.ts');
   const authorization = (origin: string) => authorizationFor(tokenFile, origin);
@@ -44,4 +45,21 @@ async function openMlflow({ name, wish }: Registered, tools: OriginTools): Promi
     return openOrigin(parseSourceUri(uri).place, tools);
   };
   return new MlflowOrigin({ api, name, wish, tries, openStore });
+}
+
+type Hub = Extract<SourcePlace, { readonly kind: 'hugging-face' }>;
+
+async function openHub({ repository, revision, file }: Hub, tools: OriginTools): Promise<ModelOrigin> {
+  const { HuggingFaceOrigin, huggingFaceEndpoint, huggingFaceToken } =
+    await import('./hugging-face-origin.ts');
+  const { redirectHosts, clock } = tools;
+  return new HuggingFaceOrigin({
+    endpoint: huggingFaceEndpoint(process.env),
+    token: () => huggingFaceToken(process.env),
+    repository,
+    revision,
+    file,
+    rules: { redirectHosts },
+    clock,
+  });
 }

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 
 /** A digest that the source itself tells of a file. */
 export interface ExpectedDigest {
-  readonly algorithm: 'sha256' | 'sha1' | 'md5';
+  /** git-blob: as git names content, the SHA-1 of its size and itself. */
+  readonly algorithm: 'sha256' | 'md5' | 'git-blob';
   readonly hex: string;
 }
 

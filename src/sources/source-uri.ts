@@ -20,6 +20,13 @@ export type SourcePlace =
       readonly prefix: string;
     }
   | { readonly kind: 'mlflow'; readonly name: string; readonly wish: VersionWish }
+  | {
+      readonly kind: 'hugging-face';
+      /** `organisation/repository`. */
+      readonly repository: string;
+      readonly revision: string;
+      readonly file: string | undefined;
+    }
   | { readonly kind: 'http'; readonly url: string };
 
 export interface SourceUri {
@@ -37,6 +44,7 @@ export function parseSourceUri(text: string): SourceUri {
   const registered = /^models:\/+(.*)$/s.exec(text);
   if (registered !== null) return registeredModel(text, registered[1] ?? '');
   const [scheme = ''] = text.split('://');
+  if (scheme === 'hf') return hubRepository(text);
   if (/^[^/]*:\/\/(?:https?:\/\/)?[^/]*@/.test(text)) {
     throw sourceMisconfigured(
       `a model repository of ${scheme}:// has credentials in its address; they come from the environment or from files only`,
@@ -76,6 +84,20 @@ function placeOf(scheme: string, text: string): SourcePlace {
   }
   if (!URL.canParse(text) || first === '') throw wrong(text, 'https://host/path');
   return { kind: 'http', url: new URL(text).href };
+}
+
+/** hf://organisation/name, with @revision or :revision, and with the path of an ONNX file. */
+function hubRepository(text: string): SourceUri {
+  const form = /^hf:\/\/([\w.-]+)\/([\w.-]+)(?:[@:]([\w.-]+))?(?:\/([\w./ -]+\.onnx))?\/?$/;
+  const [, organisation = '', name = '', revision = 'main', file] = form.exec(text) ?? [];
+  if ([organisation, name, revision].some((part) => /^\.*$/.test(part)) || file?.includes('..') === true) {
+    throw wrong(
+      text,
+      'hf://organisation/name, hf://organisation/name@revision, or one of these with /path/of/model.onnx',
+    );
+  }
+  const place: SourcePlace = { kind: 'hugging-face', repository: `${organisation}/${name}`, revision, file };
+  return { place, shown: text, name, key: keyOf(name, text) };
 }
 
 /** As MLflow writes it: models:/name@alias, models:/name/3, models:/name/Stage, models:/name/latest. */

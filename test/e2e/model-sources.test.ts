@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
+import { run } from '../../src/cli/run.ts';
 import { createClient } from '../../src/client/client.ts';
 import { fixtureModel } from '../support/build-batch.ts';
 import { FileServer } from '../support/file-server.ts';
+import { FakeTerminal } from '../support/fake-terminal.ts';
 import { RepositoryFolder } from '../support/repository-folder.ts';
 import { makeSigner, signModel } from '../support/sign-model.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
@@ -101,3 +104,26 @@ test(
     await until(async () => (await versions(server)).join() === '2');
   },
 );
+
+test('tensorgate pull leaves a model of a hub in a folder', { timeout }, async () => {
+  await using hub = await FileServer.start();
+  using folder = new TemporaryFolder();
+  const sha = '0'.repeat(40);
+  const entry = { type: 'file', path: 'onnx/model.onnx', size: model.length, oid: sha };
+  const lfs = { oid: createHash('sha256').update(model).digest('hex'), size: model.length };
+  hub.files.set('/api/models/org/echo/revision/main', Buffer.from(JSON.stringify({ sha })));
+  hub.files.set(
+    `/api/models/org/echo/tree/${sha}?recursive=true`,
+    Buffer.from(JSON.stringify([{ ...entry, lfs }])),
+  );
+  hub.files.set(`/org/echo/resolve/${sha}/onnx/model.onnx`, model);
+  process.env['HF_ENDPOINT'] = hub.url;
+  try {
+    const terminal = new FakeTerminal();
+    assert.equal(await run(['pull', 'hf://org/echo', folder.path], terminal), 0);
+    assert.equal(terminal.out, 'echo\n');
+    assert.deepEqual(readFileSync(join(folder.path, 'echo/1/model.onnx')), model);
+  } finally {
+    delete process.env['HF_ENDPOINT'];
+  }
+});

@@ -14,6 +14,7 @@ import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
 const text = 'the bytes of a model';
 const sha256 = createHash('sha256').update(text).digest('hex');
+const blob = createHash('sha1').update(`blob ${text.length}\0${text}`).digest('hex');
 const md5 = createHash('md5').update(text).digest('hex');
 
 function tools(more: Partial<FetchTools> = {}): FetchTools {
@@ -53,13 +54,14 @@ for (const digest of [
   undefined,
   { algorithm: 'sha256', hex: sha256.toUpperCase() },
   { algorithm: 'md5', hex: md5 },
+  { algorithm: 'git-blob', hex: blob },
 ] as const) {
   test(`takes a file whose ${digest?.algorithm ?? 'size'} is right`, async () => {
     assert.equal(await fetched(remoteFile('f', text, digest === undefined ? {} : { digest })), text);
   });
 }
 
-for (const algorithm of ['sha256', 'sha1', 'md5'] as const) {
+for (const algorithm of ['sha256', 'git-blob', 'md5'] as const) {
   test(`refuses a file with another ${algorithm}`, async () => {
     const { reason, message } = await refusal(remoteFile('f', text, { digest: { algorithm, hex: '00' } }));
     assert.equal(reason, 'SOURCE_REFUSED');

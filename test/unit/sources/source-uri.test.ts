@@ -19,6 +19,12 @@ const places: readonly (readonly [string, object])[] = [
   ['models:/iris/3', { kind: 'mlflow', name: 'iris', wish: { kind: 'version', version: '3' } }],
   ['models:/iris/Production', { kind: 'mlflow', name: 'iris', wish: { kind: 'stage', stage: 'Production' } }],
   ['models:/iris/latest', { kind: 'mlflow', name: 'iris', wish: { kind: 'latest' } }],
+  ['hf://org/name', { kind: 'hugging-face', repository: 'org/name', revision: 'main', file: undefined }],
+  ['hf://org/name:v1', { kind: 'hugging-face', repository: 'org/name', revision: 'v1', file: undefined }],
+  [
+    'hf://org/name@v1/onnx/model_fp16.onnx',
+    { kind: 'hugging-face', repository: 'org/name', revision: 'v1', file: 'onnx/model_fp16.onnx' },
+  ],
   ['https://host/models/', { kind: 'http', url: 'https://host/models/' }],
 ];
 for (const [text, place] of places) {
@@ -41,6 +47,13 @@ for (const text of [
   'https://',
   'http:///x',
   'models:/iris',
+  'hf://org',
+  'hf://org/..',
+  'hf://../name',
+  'hf://org/name@..',
+  'hf://org/name/../x.onnx',
+  'hf://org/name/onnx',
+
   'models:/a/b/c',
   'models:/@x',
 ]) {
