@@ -101,7 +101,7 @@ function planned(
   const [first, second] = [momentsOfSums(candidate), momentsOfSums(stable)];
   const difference = first.mean - second.mean;
   const error = Math.sqrt(first.variance() / first.count + second.variance() / second.count);
-  const boundary = boundariesOf(looks, alpha)[number - 1] ?? Infinity;
+  const boundary = obrienFleming(looks, alpha)[number - 1] ?? Infinity;
   const z = difference === 0 ? 0 : difference / error;
   return {
     number,
@@ -116,19 +116,4 @@ function planned(
 function outcomeOf(difference: number, isShown: boolean): TrialLook['outcome'] {
   if (!isShown) return 'open';
   return difference > 0 ? 'better' : 'worse';
-}
-
-const boundaries = new Map<string, readonly number[]>();
-
-/** They take some milliseconds to compute. There are as many as there are designs of running tests. */
-function boundariesOf(looks: number, alpha: number): readonly number[] {
-  const key = `${looks} ${alpha}`;
-  let found = boundaries.get(key);
-  if (found === undefined) {
-    found = obrienFleming(looks, alpha);
-    // Plans come from outside.
-    if (boundaries.size > 100) boundaries.clear();
-    boundaries.set(key, found);
-  }
-  return found;
 }

@@ -183,6 +183,16 @@ function withShares(shares: Shares, now: Shares[number]): Shares {
     : all.filter((_, index) => index % 2 === 0 || index === all.length - 1);
 }
 
+/** An arm gets nothing any more; what it had, the stable version gets until weights are computed again. */
+export function dropArm(state: BanditState, arms: RolloutPlan['arms'], label: string): BanditState {
+  const dropped = arms.findIndex((arm) => arm.label === label);
+  const weights = state.weights.map((own, arm) => {
+    if (arm === dropped) return 0;
+    return arm === 0 ? own + (state.weights[dropped] ?? 0) : own;
+  });
+  return { ...state, weights, dropped: [...state.dropped, label] };
+}
+
 /** The index of the arm that has most of the traffic: the best by what is known. The first of equals. */
 export function leaderOf({ weights }: BanditState): number {
   return weights.indexOf(Math.max(...weights));

@@ -8,7 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import { printable } from '../util/printable.ts';
 import type { RolloutDelta } from './arm-delta.ts';
 import { ArmWatch } from './arm-watch.ts';
-import { leaderOf } from './bandit.ts';
+import { dropArm, leaderOf } from './bandit.ts';
 import type { Decision } from './decide.ts';
 import { Ledger } from './ledger.ts';
 import type { LiveRollout } from './live-rollout.ts';
@@ -275,8 +275,8 @@ function changeOf(state: RolloutState, decision: Exclude<Decision, { kind: 'hold
     return { phase: strategy === 'canary' || strategy === 'blue-green' ? 'promoted' : 'finished' };
   }
   if (decision.kind === 'drop') {
-    const { bandit } = state;
-    return { bandit: bandit && { ...bandit, dropped: [...bandit.dropped, decision.label] } };
+    const { bandit, plan } = state;
+    return { bandit: bandit && dropArm(bandit, plan.arms, decision.label) };
   }
   return { phase: 'running', step: decision.kind === 'advance' ? decision.step : 0, ...newStep };
 }

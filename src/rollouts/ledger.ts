@@ -84,10 +84,10 @@ export class Ledger implements Disposable {
     const now = clock.epochMs();
     const next = changed({ ...live.kept(), until: undefined }, change, entry);
     const had = weightsOf(before, now);
-    const delayed = store.shared && grows(had, next, now);
+    const isLeaving = leaves(before, next);
+    const delayed = store.shared && !isLeaving && moves(had, next, now);
     live.state = delayed ? { ...next, until: { epochMs: now + growDelayMs, weights: had } } : next;
     live.dirty = false;
-    const isLeaving = change.phase !== undefined && isHarmful(change.phase);
     if (isLeaving) await this.#publish();
     try {
       if (!(await store.save(live.state, before.revision))) {
@@ -159,10 +159,17 @@ export class Ledger implements Disposable {
   }
 }
 
-/** Others learn of it in time, and nobody's arm depends on whom he asks. Leaving a candidate is never put off. */
-function grows(had: readonly number[], next: RolloutState, now: number): boolean {
-  if (isHarmful(next.phase)) return false;
-  return weightsOf(next, now).some((weight, arm) => arm > 0 && weight > (had[arm] ?? 0));
+/** Whether users come to another version: others learn of it in time, and nobody's arm depends on whom he asks. */
+function moves(had: readonly number[], next: RolloutState, now: number): boolean {
+  // Shares of a bandit move in all directions, the stable version's too.
+  const first = next.bandit === undefined ? 1 : 0;
+  return weightsOf(next, now).some((weight, arm) => arm >= first && weight > (had[arm] ?? 0));
+}
+
+/** Whether requests leave a version that is harmful, or that somebody does not want. */
+function leaves(before: RolloutState, next: RolloutState): boolean {
+  if (isHarmful(next.phase)) return true;
+  return (next.bandit?.dropped.length ?? 0) > (before.bandit?.dropped.length ?? 0);
 }
 
 function isHarmful(phase: Phase): boolean {

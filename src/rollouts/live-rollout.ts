@@ -69,7 +69,7 @@ export class LiveRollout {
       candidateRequests: state.candidateRequests + requests,
       stableRequests: state.stableRequests + stable.requests,
       trial:
-        trial === undefined || goal === undefined || design === undefined
+        trial === undefined || goal === undefined || design === undefined || !this.#isAt(epochMs)
           ? trial
           : observeTrial(trial, { goal, design }, stable, candidates[0] ?? noDelta),
       bandit: bandit && {

@@ -47,7 +47,10 @@ const margin = (initial: number) =>
 
 const better = z.enum(['higher', 'lower']).default('higher');
 
-const metricName = name.refine((text) => text !== successMetric, 'is measured by the server itself');
+/** What every object has is no name of a metric: sums are kept by name. */
+const anyMetric = name.refine((text) => !(text in {}), 'is a reserved word');
+
+const metricName = anyMetric.refine((text) => text !== successMetric, 'is measured by the server itself');
 
 /** Of a metric's values. */
 const range = z
@@ -55,7 +58,11 @@ const range = z
   .refine(([min, max]) => min < max, 'must be [least, greatest]');
 
 const goal = z
-  .strictObject({ metric: name.default(successMetric), better: better.optional(), range: range.optional() })
+  .strictObject({
+    metric: anyMetric.default(successMetric),
+    better: better.optional(),
+    range: range.optional(),
+  })
   .optional();
 
 const design = z

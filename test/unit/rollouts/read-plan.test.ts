@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { guardName } from '../../../src/rollouts/plan.ts';
+import { ServingError } from '../../../src/errors.ts';
 import { readPlan, readPlanText } from '../../../src/rollouts/read-plan.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { refusalOf } from '../../support/refusal.ts';
 
 const least = { model: 'm', stable: 1, candidate: 2 };
@@ -85,3 +87,77 @@ test('a text that is no YAML, or expands without end, or is very long is refused
     assert.equal(refusalOf(() => readPlanText(text)).code, 'invalid_argument');
   }
 });
+
+const fields = [
+  'strategy',
+  'stable',
+  'candidate',
+  'candidates',
+  'key',
+  'steps',
+  'percent',
+  'guards',
+  'goal',
+  'design',
+];
+const odd = [
+  null,
+  [],
+  {},
+  '',
+  'x',
+  -1,
+  0,
+  1e308,
+  '1',
+  [1, 2],
+  { metric: 'constructor' },
+  { metric: { name: 'm', range: [0, 5] } },
+];
+const words = [
+  'canary',
+  'blue-green',
+  'shadow',
+  'ab',
+  'bandit',
+  true,
+  { effect: 1e-300, sd: 1 },
+  { floor: 100 },
+  { looks: 20 },
+];
+
+test('whatever a plan holds, it is read or refused by name', () => {
+  const random = seededRandom(9);
+  const pick = (from: readonly unknown[]): unknown => from[Math.floor(random() * from.length)];
+  let read = 0;
+  for (let run = 0; run < 1500; run++) {
+    const plan: Record<string, unknown> = {
+      model: 'm',
+      stable: 1,
+      candidate: 2,
+      strategy: pick(words.slice(0, 5)),
+    };
+    for (let change = 0; change <= run % 2; change++)
+      plan[String(pick([...fields, 'bandit']))] = pick([...odd, ...words]);
+    try {
+      const { arms } = readPlanText(JSON.stringify(plan));
+      assert.ok(arms.length >= 2);
+      read += 1;
+    } catch (error) {
+      assert.ok(error instanceof ServingError && error.reason === 'ROLLOUT_PLAN', String(error));
+    }
+  }
+  assert.ok(read > 20, String(read));
+});
+
+for (const [title, text] of [
+  ['very deep', '['.repeat(60_000)],
+  ['deep in flow', `model: ${'{a: '.repeat(10_000)}`],
+  ['full of aliases', 'a: &a [x]\nb: [*a, *a, *a]\n'],
+  ['no object', '7'],
+  ['too long', 'a'.repeat(70_000)],
+] as const) {
+  test(`a text that is ${title} is no plan`, () => {
+    assert.throws(() => readPlanText(text), { reason: 'ROLLOUT_PLAN' });
+  });
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RolloutController } from '../../../src/rollouts/controller.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { MemoryStore } from '../../support/memory-store.ts';
 import { puppetController, PuppetTraffic } from '../../support/puppet-rollouts.ts';
 import { SharedStore } from '../../support/shared-store.ts';
 
@@ -86,4 +87,110 @@ test('another replica goes on from what was kept when the one that decides is go
   await clock.advanceSettling(2000);
   assert.equal(other.traffic.weightOf('canary'), 10_000);
   await other.controller[Symbol.asyncDispose]();
+});
+
+test('a step counts what is seen at its share, and not while replicas wait for it together', async () => {
+  const all = await replicas();
+  const { clock, one, other } = all;
+  await one.controller.start(plan.replace('[10, 100]', '[10, 50, 100]'), ann);
+  await clock.advanceSettling(2000);
+  const serve = (): void => {
+    one.traffic.add('stable', { requests: 900 });
+    one.traffic.add('canary', { requests: 100 });
+  };
+  serve();
+  await clock.advanceSettling(300);
+  assert.equal(one.controller.report('m').step, 2);
+  // Enough for the step, but at the share of the one before.
+  serve();
+  await clock.advanceSettling(600);
+  assert.deepEqual([one.controller.report('m').step, ...weights(all)], [2, 1000, 1000]);
+  await clock.advanceSettling(1000);
+  assert.deepEqual([one.controller.report('m').step, ...weights(all)], [2, 5000, 5000]);
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+});
+
+const bandit = JSON.stringify({
+  model: 'm',
+  strategy: 'bandit',
+  stable: 1,
+  candidates: [2, 3],
+  goal: { metric: 'bought' },
+  bandit: { minutes: 0.05 },
+  guards: { latency: false },
+});
+
+test('replicas of a bandit have the same shares at each moment, by what all have seen', async () => {
+  const all = await replicas();
+  const { clock, one, other } = all;
+  for (const { traffic } of [one, other]) traffic.readyVersions.add('3');
+  await one.controller.start(bandit, ann);
+  const seen = new Set<string>();
+  const shares = ({ traffic }: Replica): string =>
+    JSON.stringify(traffic.splits.get('m')?.arms.map(({ label, weight }) => [label, weight]));
+  for (let moment = 0; moment < 3000; moment++) {
+    // Each replica sees buyers of another version.
+    const bought = (sum: number) => ({ requests: 5, metrics: { bought: { count: 5, sum, squares: sum } } });
+    one.traffic.add('v2', bought(4), 'm-1-to-2-3');
+    other.traffic.add('v3', bought(1), 'm-1-to-2-3');
+    await clock.advanceSettling(5);
+    if (moment < 400) continue;
+    assert.equal(shares(one), shares(other));
+    seen.add(shares(one));
+  }
+  assert.ok(seen.size > 2, [...seen].join());
+  const [, best] = other.controller.report('m').arms;
+  assert.ok((best?.percent ?? 0) > 60, JSON.stringify(other.controller.report('m').arms));
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+});
+
+test('an arm of a bandit that breaks is left at once, although that cannot be kept', async () => {
+  const clock = new FakeClock();
+  const traffic = new PuppetTraffic();
+  traffic.readyVersions.add('3');
+  const store = new MemoryStore();
+  const controller = puppetController(traffic, store, clock);
+  await controller.restore();
+  await controller.start(bandit, ann);
+  await clock.advanceSettling(600);
+  assert.ok((traffic.weightOf('v2') ?? 0) > 0);
+  store.failing = true;
+  traffic.add('v2', { broken: 1 }, 'm-1-to-2-3');
+  await clock.advanceSettling(300);
+  assert.equal(traffic.weightOf('v2'), 0);
+  store.failing = false;
+  await clock.advanceSettling(4000);
+  assert.equal(traffic.weightOf('v2'), 0);
+  assert.ok((traffic.weightOf('v3') ?? 0) > 0);
+  const { history, arms } = controller.report('m');
+  assert.match(history.at(-1)?.why ?? '', /version 2 failed so often that its breaker opened/);
+  assert.equal(arms[1]?.dropped, true);
+  assert.match(store.kept.get('m') ?? '', /"dropped":\["v2"\]/);
+  await controller[Symbol.asyncDispose]();
+});
+
+class EarlyClock extends FakeClock {
+  override epochMs(): number {
+    return super.epochMs() - 3_600_000;
+  }
+}
+
+test('a clock that was set back an hour holds no step back', async () => {
+  const all = await replicas();
+  const { clock, store, one, other } = all;
+  await one.controller.start(plan, ann);
+  await clock.advanceSettling(2000);
+  one.traffic.add('stable', { requests: 900 });
+  one.traffic.add('canary', { requests: 100 });
+  await clock.advanceSettling(300);
+  assert.deepEqual(weights(all), [1000, 1000]);
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+  const traffic = new PuppetTraffic();
+  const controller = puppetController(traffic, store.replica(0), new EarlyClock());
+  await controller.restore();
+  assert.equal(traffic.weightOf('canary'), 10_000);
+  await controller[Symbol.asyncDispose]();
 });
