@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { CallError, GrpcConnection } from '../support/grpc-connection.ts';
 import { HeldModels, poison, valuesOf, type HeldRequest } from '../support/held-model.ts';
 
 const rejects50 = 'timeout_action: REJECT default_timeout_microseconds: 50000';
@@ -40,21 +42,19 @@ for (const transport of ['h2', 'grpc-js']) {
     });
     after(() => models[Symbol.asyncDispose]());
 
-    /** Sends requests while the model is held, each once the one before waits; tells in which order they were answered. They take
+    /** Sends requests one after the other while the model is held; tells in which order they were answered. They take
      * milliseconds each, so that it is also the order in which they ran. */
     async function orderBehindHold(
       model: string,
       requests: readonly HeldRequest[],
     ): Promise<readonly number[]> {
-      // Shorter than what a level is worth in waiting.
-      const held = await models.hold(model, 25_000);
+      const held = await models.hold(model);
       const order: number[] = [];
-      const answers: Promise<unknown>[] = [];
-      for (const request of requests) {
-        answers.push(models.infer(model, request).then((answer) => order.push(...valuesOf(answer))));
-        await models.waiting(model, answers.length);
-      }
-      await Promise.all([held.answer, ...answers]);
+      const answers = requests.map(async (request) => {
+        order.push(...valuesOf(await models.infer(model, request)));
+      });
+      await models.waiting(model, answers.length);
+      await Promise.all([held.release(), ...answers]);
       return order;
     }
 
@@ -62,7 +62,7 @@ for (const transport of ['h2', 'grpc-js']) {
       const held = await models.hold('shared');
       const answers = [1, 2, 3, 4, 5].map((value) => models.infer('shared', { values: [value] }));
       await models.waiting('shared', 5);
-      await held.answer;
+      await held.release();
       assert.deepEqual((await Promise.all(answers)).map(valuesOf), [[1], [2], [3], [4], [5]]);
       assert.deepEqual(await models.batches('shared'), ['1x1', '5x1']);
       assert.equal(
@@ -105,7 +105,7 @@ for (const transport of ['h2', 'grpc-js']) {
         code: 'unavailable',
         message: 'Request timeout expired',
       });
-      await held.answer;
+      await held.release();
       assert.equal(await models.executedRows('rejecting'), 1);
     });
 
@@ -115,7 +115,7 @@ for (const transport of ['h2', 'grpc-js']) {
       await assert.rejects(models.infer('per_level', { values: [2], parameters: { priority: 2 } }), {
         message: 'Request timeout expired',
       });
-      await held.answer;
+      await held.release();
       assert.deepEqual(valuesOf(await patient), [1]);
       assert.equal(await models.executedRows('per_level'), 2);
     });
@@ -138,7 +138,7 @@ for (const transport of ['h2', 'grpc-js']) {
         code: 'unavailable',
         message: 'Exceeds maximum queue size',
       });
-      await held.answer;
+      await held.release();
       assert.deepEqual([valuesOf(await first), valuesOf(await second)], [[1], [2]]);
     });
 
@@ -149,7 +149,7 @@ for (const transport of ['h2', 'grpc-js']) {
           message: 'Request timeout expired',
         });
       }
-      await held.answer;
+      await held.release();
       assert.equal(await models.executedRows('strict'), 1);
     });
 
@@ -159,7 +159,7 @@ for (const transport of ['h2', 'grpc-js']) {
         code: 'unavailable',
         message: 'Request timeout expired',
       });
-      await held.answer;
+      await held.release();
       assert.equal(await models.executedRows('timed'), 1);
     });
 
@@ -169,7 +169,7 @@ for (const transport of ['h2', 'grpc-js']) {
         code: 'deadline_exceeded',
       });
       await models.until('hurried', 'tensorgate_queue_requests', 0);
-      await held.answer;
+      await held.release();
       assert.equal(await models.executedRows('hurried'), 1);
     });
 
@@ -181,7 +181,7 @@ for (const transport of ['h2', 'grpc-js']) {
       leave.abort();
       await assert.rejects(answer, { code: 'cancelled' });
       await models.until('abandoned', 'tensorgate_queue_requests', 0);
-      await held.answer;
+      await held.release();
       assert.equal(await models.executedRows('abandoned'), 1);
       const [counters] = await models.client.statistics('abandoned');
       assert.equal(counters?.fail.count, 1);
@@ -191,13 +191,22 @@ for (const transport of ['h2', 'grpc-js']) {
       // As often as it takes the server to believe that runs cost more than those of its rehearsal.
       for (let run = 0; run < 35; run++) await models.infer('overloaded', { values: [10_000] });
       const held = await models.hold('overloaded');
-      await assert.rejects(models.infer('overloaded', { values: [1], timeoutMs: 50 }), (error: unknown) => {
-        assert.ok(typeof error === 'object' && error !== null && 'code' in error && 'retryAfterMs' in error);
-        assert.equal(error.code, 'resource_exhausted');
-        assert.ok(Number(error.retryAfterMs) >= 1);
-        return true;
-      });
-      await held.answer;
+      // A client that leaves the deadline to the server: its own clock may be faster than the answer.
+      using connection = await GrpcConnection.open(models.server.grpcPort);
+      const request = {
+        model_name: 'overloaded',
+        inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 1] }],
+        raw_input_contents: [Buffer.alloc(8, 0)],
+      };
+      await assert.rejects(
+        connection.call('ModelInfer', request, { 'grpc-timeout': '50m' }),
+        (error: unknown) => {
+          assert.ok(error instanceof CallError, String(error));
+          assert.equal(error.status, status.RESOURCE_EXHAUSTED, error.message);
+          return error.retryAfterMs >= 1;
+        },
+      );
+      await held.release();
       assert.equal(await models.executedRows('overloaded'), 36);
     });
 
@@ -208,10 +217,10 @@ for (const transport of ['h2', 'grpc-js']) {
       ] as const) {
         const answered: string[] = [];
         const held = await models.hold(model);
-        await Promise.all([
-          held.answer.then(() => answered.push('long')),
-          models.infer(model, { values: [1] }).then(() => answered.push('short')),
-        ]);
+        const short = models.infer(model, { values: [1] }).then(() => answered.push('short'));
+        while ((await models.executedRows(model)) === 0);
+        if (model === 'disordered') await short;
+        await Promise.all([held.release().then(() => answered.push('long')), short]);
         assert.deepEqual(answered, order, model);
       }
     });
@@ -221,8 +230,9 @@ for (const transport of ['h2', 'grpc-js']) {
       const values = [1, 2, poison, 4, 5];
       const answers = values.map((value) => models.infer('poisoned', { values: [value] }));
       await models.waiting('poisoned', values.length);
-      const outcomes = await Promise.allSettled(answers);
-      await held.answer;
+      const settled = Promise.allSettled(answers);
+      await held.release();
+      const outcomes = await settled;
       assert.deepEqual(
         outcomes.map((outcome) => (outcome.status === 'fulfilled' ? valuesOf(outcome.value) : 'failed')),
         [[1], [2], 'failed', [4], [5]],
@@ -247,7 +257,7 @@ for (const transport of ['h2', 'grpc-js']) {
       const held = await models.hold('alone');
       const answers = [1, 2, 3].map((value) => models.infer('alone', { values: [value] }));
       await models.waiting('alone', 3);
-      await Promise.all([held.answer, ...answers]);
+      await Promise.all([held.release(), ...answers]);
       assert.deepEqual(await models.batches('alone'), ['1x4']);
     });
 

@@ -62,7 +62,7 @@ test(
 
 test('the first of many that gives up does not take the others along', { timeout }, async () => {
   await using models = await HeldModels.start({ cached });
-  const { answer: held } = await models.hold('cached');
+  const held = await models.hold('cached');
   const leaving = new AbortController();
   const first = models.infer('cached', { values: [7], signal: leaving.signal });
   await models.until('cached', 'tensorgate_queue_requests', 1);
@@ -70,8 +70,8 @@ test('the first of many that gives up does not take the others along', { timeout
   while ((await models.reading('cached', 'tensorgate_cache_requests_total', 'outcome="joined"')) < 1);
   leaving.abort();
   await assert.rejects(first);
+  await held.release();
   assert.deepEqual(valuesOf(await second), [7]);
-  await held;
 });
 
 for (const [what, args] of [

@@ -20,10 +20,13 @@ function serviceDefinition(): ServiceDefinition {
 /** A call that ended with another status than OK. */
 export class CallError extends Error {
   readonly status: number;
+  /** When to try again; 0 when the server did not say. */
+  readonly retryAfterMs: number;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, retryAfterMs: number) {
     super(`${status}: ${message}`);
     this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -72,16 +75,18 @@ export class GrpcConnection implements Disposable {
     const chunks: Buffer[] = [];
     let status = 14;
     let text = 'no status';
+    let retryAfterMs = 0;
     const readStatus = (headers: Readonly<Record<string, string | undefined>>): void => {
       if (headers['grpc-status'] === undefined) return;
       status = Number(headers['grpc-status']);
       text = decodeURIComponent(headers['grpc-message'] ?? '');
+      retryAfterMs = Number(headers['grpc-retry-pushback-ms'] ?? 0);
     };
     stream.on('response', readStatus).on('trailers', readStatus);
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
     stream.end(framed(method.requestSerialize(request)));
     await once(stream, 'end', { signal: AbortSignal.timeout(60_000) });
-    if (status !== 0) throw new CallError(status, text);
+    if (status !== 0) throw new CallError(status, text, retryAfterMs);
     return { ...method.responseDeserialize(Buffer.concat(chunks).subarray(5)) };
   }
 

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createClient, type Client } from '../../src/client/client.ts';
 import type { CallOptions, ClientParameter, InferAnswer } from '../../src/client/types.ts';
 import { fixtureModel } from './build-batch.ts';
+import { heldValues } from './held-session.ts';
 import { RepositoryFolder } from './repository-folder.ts';
 import { startServer, type RunningServer } from './start-server.ts';
+import { TemporaryFolder } from './temporary-folder.ts';
 
-/** Rounds of a run that outlasts whatever a test does meanwhile: some 10 us each. */
-const longRounds = 60_000;
+const preload = join(import.meta.dirname, 'hold-sessions.ts');
 
 /** A value for which the run fails. */
 export const poison = -5;
@@ -23,9 +25,13 @@ export class HeldModels implements AsyncDisposable {
   readonly client: Client;
   readonly server: RunningServer;
   readonly #folder: RepositoryFolder;
+  /** A file for each run that is not held any more; without the folder none is. */
+  readonly #holds: TemporaryFolder;
+  #lastHeld = heldValues.first - 1;
 
-  private constructor(folder: RepositoryFolder, server: RunningServer) {
+  private constructor(folder: RepositoryFolder, holds: TemporaryFolder, server: RunningServer) {
     this.#folder = folder;
+    this.#holds = holds;
     this.server = server;
     this.client = createClient({ address: server.grpcAddress });
   }
@@ -37,6 +43,7 @@ export class HeldModels implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
   ): Promise<HeldModels> {
     const folder = new RepositoryFolder();
+    const holds = new TemporaryFolder();
     try {
       for (const [name, config] of Object.entries(configs)) {
         const fixture = name.includes('.') ? name.split('.', 1).join() : 'hold';
@@ -46,11 +53,12 @@ export class HeldModels implements AsyncDisposable {
       const server = await startServer({
         repository: folder.path,
         args: ['--placement', 'thread', '--metrics-interval-ms', '1', ...args],
-        env,
+        env: { NODE_OPTIONS: `--import=${preload}`, HOLDS: holds.path, ...env },
       });
-      return new HeldModels(folder, server);
+      return new HeldModels(folder, holds, server);
     } catch (error) {
       folder[Symbol.dispose]();
+      holds[Symbol.dispose]();
       throw error;
     }
   }
@@ -61,21 +69,24 @@ export class HeldModels implements AsyncDisposable {
     return this.client.infer({ model, inputs, parameters }, options);
   }
 
-  /** Occupies an instance of the model; resolves once it runs. The answer comes when the run has ended. */
-  async hold(model: string, rounds = longRounds): Promise<{ readonly answer: Promise<InferAnswer> }> {
+  /** Occupies an instance of the model until `release`, which resolves with the answer; resolves once it runs. */
+  async hold(model: string): Promise<{ release(): Promise<InferAnswer> }> {
     const running = await this.reading(model, 'tensorgate_running_batches');
-    const answer = this.infer(model, { values: [rounds] });
+    const value = ++this.#lastHeld;
+    assert.ok(value <= heldValues.last, 'more runs are held than there are values for it');
+    const answer = this.infer(model, { values: [value] });
     await this.until(model, 'tensorgate_running_batches', running + 1);
-    return { answer };
+    return {
+      release: () => {
+        this.#holds.write(String(value), '');
+        return answer;
+      },
+    };
   }
 
   /** Resolves once so many requests wait for the model. */
   async waiting(model: string, requests: number): Promise<void> {
     await this.until(model, 'tensorgate_queue_requests', requests);
-    assert.ok(
-      (await this.reading(model, 'tensorgate_running_batches')) > 0,
-      'the model is not held any more',
-    );
   }
 
   /** Resolves once a metric of the model has a value; rejects after a minute. */
@@ -115,6 +126,7 @@ export class HeldModels implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.client[Symbol.dispose]();
+    this.#holds[Symbol.dispose]();
     try {
       await this.server[Symbol.asyncDispose]();
     } finally {

@@ -107,7 +107,9 @@ describe('states of models and the server over HTTP', () => {
     assert.equal((await connection.reply()).status, 100);
     const stopped = serving.server.stop();
     connection.send(busyBody);
-    await assert.rejects(busy(serving));
+    // Until the port is closed it is told so.
+    const late = await busy(serving).catch(() => undefined);
+    assert.ok(late === undefined || late.status === 503, late?.text ?? '');
     const { status, headers } = await connection.reply();
     assert.deepEqual([status, headers.get('connection')], [200, 'close']);
     await stopped;
