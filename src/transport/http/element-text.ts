@@ -136,13 +136,19 @@ function writeFloats(target: Buffer, start: number, floats: Float32Array): numbe
 function appendTexts(pieces: Uint8Array[], { name, data }: Tensor): void {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length === 0) return;
-  const texts: string[] = [];
+  // A list of millions would be looked through by the garbage collector again and again.
+  let texts: string[] = [];
   let position = 0;
   while (position < bytes.length) {
     const end = position + 4 + bytes.readUInt32LE(position);
-    if (!isUtf8(bytes.subarray(position + 4, end))) throw refuse.notText(name);
-    texts.push(JSON.stringify(bytes.toString('utf8', position + 4, end)));
+    const text = bytes.toString('utf8', position + 4, end);
+    // What is no UTF-8 becomes this character, which may also stand in a text.
+    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(position + 4, end))) throw refuse.notText(name);
+    texts.push(JSON.stringify(text));
     position = end;
+    if (texts.length < elementsPerPiece || position >= bytes.length) continue;
+    pieces.push(Buffer.from(texts.join(',')), separator);
+    texts = [];
   }
   pieces.push(Buffer.from(texts.join(',')));
 }

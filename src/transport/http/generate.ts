@@ -5,6 +5,7 @@ import type { InferResponse } from '../../inference/response.ts';
 import { elementCount, type Tensor } from '../../inference/tensor.ts';
 import { appendElements } from './element-text.ts';
 import type { PathNames } from './http-call.ts';
+import { maxParameters, maxTensors } from './infer-request.ts';
 import { readElements } from './json-elements.ts';
 import { char, JsonReader } from './json-reader.ts';
 import { refuse } from './refuse.ts';
@@ -51,8 +52,10 @@ function readFields(draft: Draft, level: 'outer' | 'parameters'): void {
   reader.beginObject();
   for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
     const input = body.inputs.find(({ name }) => name === key);
-    if (input !== undefined) draft.tensors.push(readTensor(draft, input));
-    else if (level === 'outer' && key === 'parameters' && reader.peek() === char.openBrace) {
+    if (input !== undefined) {
+      if (draft.tensors.length >= maxTensors) throw refuse.tooMany('inputs', maxTensors);
+      draft.tensors.push(readTensor(draft, input));
+    } else if (level === 'outer' && key === 'parameters' && reader.peek() === char.openBrace) {
       readFields(draft, 'parameters');
     } else if (level === 'outer' && key === 'id') {
       const id = reader.value();
@@ -68,6 +71,7 @@ function readParameter({ reader, parameters }: Draft, key: string): void {
     throw refuse.parameter(key, 'a bool, a number or a string, as no input has this name');
   }
   parameters.set(key, value);
+  if (parameters.size > maxParameters) throw refuse.tooMany('parameters', maxParameters);
 }
 
 function readTensor({ reader, body }: Draft, { name, datatype, shape }: TensorMetadata): Tensor {

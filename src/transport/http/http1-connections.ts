@@ -76,6 +76,8 @@ export class Http1Connections {
 
   #open(request: IncomingMessage, response: ServerResponse, body: 'sent' | 'awaits leave'): void {
     const { socket } = request;
+    // Of one that was ended Node goes on with what it has read.
+    if (socket.destroyed) return;
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     if (waiting > this.#limits.maxPipelined) {
       // It sends more than it reads.

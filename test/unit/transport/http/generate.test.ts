@@ -38,6 +38,18 @@ describe('decodeGenerateRequest', () => {
     { title: 'an id that is no text', shape: [1], text: '{"id":1}', says: /'id'/ },
     { title: 'an unknown object', shape: [1], text: '{"y":{}}', says: /parameter 'y'/ },
     { title: 'an array', shape: [1], text: '[]', says: /not an object/ },
+    {
+      title: 'more parameters than any model takes',
+      shape: [1],
+      text: `{${Array.from({ length: 257 }, (_, index) => `"k${index}":1`).join()}}`,
+      says: /more than 256 parameters/,
+    },
+    {
+      title: 'an input again and again',
+      shape: [1],
+      text: `{${Array.from({ length: 1025 }, () => '"x":1').join()}}`,
+      says: /more than 1024 inputs/,
+    },
   ];
   for (const { title, shape, text, says } of refused) {
     it(`refuses ${title}`, () => {
