@@ -106,6 +106,6 @@ test('SIGTERM ends idle connections at once and lets the answered ones go, with 
   await text(session.request({ ':path': '/v2/health/live' }));
   const began = performance.now();
   assert.equal(await server.stop(), 0, server.output());
-  assert.ok(performance.now() - began < 10_000);
+  assert.ok(performance.now() - began < 40_000);
   for (const agent of agents) agent.destroy();
 });

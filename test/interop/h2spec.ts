@@ -16,7 +16,7 @@ function pem(name: string): Buffer {
 }
 
 async function runSuite(port: number, more: readonly string[]): Promise<string> {
-  const args = ['-h', '127.0.0.1', '-p', String(port), '--timeout', '3', '--strict', ...more];
+  const args = ['-h', '127.0.0.1', '-p', String(port), '--timeout', '15', '--strict', ...more];
   const { stdout } = await run(h2spec.path, args, { timeout: 240_000 }).catch(
     (error: { stdout: string }) => error,
   );

@@ -54,7 +54,7 @@ async function readUnderLoad(server: { pid: number; grpcPort: number }, seconds:
   const text = output.join('');
   const answered = Number(/(\d+) succeeded/.exec(text)?.[1]);
   const dataBytes = Number(/\((\d+)\) data$/m.exec(text)?.[1]);
-  assert.ok(answered > 1000 * seconds, `only ${answered} answers in ${seconds} s`);
+  assert.ok(answered > 100 * seconds, `only ${answered} answers in ${seconds} s`);
   // Streams cut off at the end leave partial replies; errors would leave none at all.
   assert.ok(dataBytes >= answered * size, 'some answers were errors');
   return readings;
