@@ -8,7 +8,13 @@ import {
   type OriginListing,
   type RemoteFile,
 } from './origin.ts';
-import { sourceChanged, sourceMisconfigured, sourceRefused, sourceUnreachable } from './refusals.ts';
+import {
+  errorWord,
+  sourceChanged,
+  sourceMisconfigured,
+  sourceRefused,
+  sourceUnreachable,
+} from './refusals.ts';
 
 interface AzureOptions {
   /** undefined: the one of AZURE_STORAGE_ACCOUNT. */
@@ -130,5 +136,7 @@ function failure(error: unknown): Error {
   if (error instanceof Error && /CredentialUnavailableError|AggregateAuthenticationError/.test(error.name)) {
     return sourceRefused('there are no credentials for the store in the environment');
   }
-  return sourceUnreachable(`the store cannot be read${status === undefined ? '' : ` (${status})`}`, error);
+  return sourceUnreachable(
+    `the store cannot be read (${errorWord(error)}${status === undefined ? '' : `, ${status}`})`,
+  );
 }

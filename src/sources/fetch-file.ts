@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { ServingError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { printable } from '../util/printable.ts';
+import { orAborted } from './or-aborted.ts';
 import type { RemoteFile } from './origin.ts';
 import { pause } from './pause.ts';
 import { sourceRefused, sourceUnreachable } from './refusals.ts';
@@ -111,18 +112,13 @@ class Download {
     );
     const both = AbortSignal.any([signal, late.signal]);
     both.throwIfAborted();
-    const given = Promise.withResolvers<never>();
-    const giveUp = (): void => given.reject(both.reason);
-    both.addEventListener('abort', giveUp, { once: true });
     const opening = this.#file.open({ offset: this.#bytes, signal: both });
     try {
-      return await Promise.race([opening, given.promise]);
+      return await orAborted(opening, both);
     } catch (error) {
       // It may come all the same, and nobody reads it any more.
       opening.then((stream) => stream.destroy()).catch(() => undefined);
       throw error;
-    } finally {
-      both.removeEventListener('abort', giveUp);
     }
   }
 

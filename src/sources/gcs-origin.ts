@@ -8,7 +8,7 @@ import {
   type OriginListing,
   type RemoteFile,
 } from './origin.ts';
-import { sourceChanged, sourceRefused, sourceUnreachable } from './refusals.ts';
+import { errorWord, sourceChanged, sourceRefused, sourceUnreachable } from './refusals.ts';
 
 interface GcsOptions {
   readonly bucket: string;
@@ -139,5 +139,7 @@ function failure(error: unknown): Error {
   if (error instanceof Error && /default credentials/i.test(error.message)) {
     return sourceRefused('there are no credentials for the store in the environment');
   }
-  return sourceUnreachable(`the store cannot be read${status === undefined ? '' : ` (${status})`}`, error);
+  return sourceUnreachable(
+    `the store cannot be read (${errorWord(error)}${status === undefined ? '' : `, ${status}`})`,
+  );
 }

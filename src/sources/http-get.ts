@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../util/clock.ts';
 import { printable } from '../util/printable.ts';
 import { isPublicAddress } from './public-address.ts';
-import { sourceRefused, sourceUnreachable } from './refusals.ts';
+import { errorWord, sourceRefused, sourceUnreachable } from './refusals.ts';
 import { SteadyFlow } from './steady-flow.ts';
 
 export interface HttpGet {
@@ -98,8 +98,7 @@ async function send(
   sent.once('error', (error: NodeJS.ErrnoException) => {
     if (signal.aborted) answered.reject(signal.reason);
     else if (error.code === notPublic) answered.reject(innerAddress(url));
-    else
-      answered.reject(sourceUnreachable(`${url.origin} does not answer (${error.code ?? 'failed'})`, error));
+    else answered.reject(sourceUnreachable(`${url.origin} does not answer (${errorWord(error)})`));
   });
   sent.end(body);
   const reply = await answered.promise;

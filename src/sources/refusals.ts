@@ -14,8 +14,15 @@ export function sourceChanged(path: string): ServingError {
 }
 
 /** Nothing there answers as it should; it may later. */
-export function sourceUnreachable(problem: string, cause?: unknown): ServingError {
-  return new ServingError('unavailable', problem, { reason: 'SOURCE_UNREACHABLE', cause });
+export function sourceUnreachable(problem: string): ServingError {
+  return new ServingError('unavailable', problem, { reason: 'SOURCE_UNREACHABLE' });
+}
+
+/** What may be told of an error that a store's client threw: the rest of it may hold headers of requests, with credentials. */
+export function errorWord(error: unknown): string {
+  if (!(error instanceof Error)) return 'failed';
+  const code = 'code' in error ? error.code : undefined;
+  return printable(typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(code) ? code : error.name);
 }
 
 /** The place of the source, or what it needs here, is wrong: only the operator can help. */

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type * as S3 from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { printable } from '../util/printable.ts';
 import { optionalPackage } from './optional-package.ts';
 import {
   mostFiles,
@@ -10,7 +9,7 @@ import {
   type OriginListing,
   type RemoteFile,
 } from './origin.ts';
-import { sourceChanged, sourceRefused, sourceUnreachable } from './refusals.ts';
+import { errorWord, sourceChanged, sourceRefused, sourceUnreachable } from './refusals.ts';
 
 interface S3Options {
   /** undefined: as the environment says. */
@@ -99,14 +98,13 @@ function statusOf(error: unknown): number | undefined {
 /** By its kind and status: what the client says besides may hold headers of requests. */
 function failure(error: unknown): Error {
   const status = statusOf(error);
-  const kind = printable(error instanceof Error ? error.name : 'failed');
+  const kind = errorWord(error);
   if (status === 401 || status === 403)
     return sourceRefused(`the store does not let these credentials read (${kind}, ${status})`);
   if (status === 404) return sourceRefused(`the store does not have it (${kind}, 404)`);
   if (kind === 'CredentialsProviderError')
     return sourceRefused('there are no credentials for the store in the environment');
   return sourceUnreachable(
-    `the store cannot be read (${kind}${status === undefined ? '' : `, ${status}`})`,
-    error,
+    `the store cannot be read (${errorWord(error)}${status === undefined ? '' : `, ${status}`})`,
   );
 }

@@ -1,7 +1,9 @@
 import { ServingError } from '../errors.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
-import type { ModelOrigin, VersionChange } from './origin.ts';
+import { orAborted } from './or-aborted.ts';
+import type { ModelOrigin, OriginListing, VersionChange } from './origin.ts';
+import { errorWord, sourceUnreachable } from './refusals.ts';
 import type { SourceFolder } from './source-folder.ts';
 import { linksOf } from './source-folder.ts';
 import type { SourceUri } from './source-uri.ts';
@@ -37,6 +39,9 @@ export interface SourceReport {
 /** Of the interval, that looks are spread by: servers that were started together do not ask together for long. */
 const jitter = 0.2;
 
+/** Ten thousand files in pages of a thousand take seconds. */
+const listLimitMs = 120_000;
+
 /** After failures in a row the next look waits up to so many intervals. */
 const mostIntervals = 8;
 
@@ -71,8 +76,10 @@ export class SourceSync implements Disposable {
         await this.#fetch();
         this.#succeeded();
       } catch (error) {
-        this.#failed(error);
-        throw error;
+        const failure =
+          error instanceof ServingError ? error : sourceUnreachable(`it failed (${errorWord(error)})`);
+        this.#failed(failure);
+        throw failure;
       } finally {
         this.#plan();
       }
@@ -98,9 +105,9 @@ export class SourceSync implements Disposable {
   }
 
   async #fetch(): Promise<void> {
-    const { origin, folder, uri, clock, limitBytes, approve, inUse } = this.#options;
+    const { folder, uri, clock, limitBytes, approve, inUse } = this.#options;
     const { signal } = this.#stop;
-    const { files, memo = '', change } = await origin.list(signal, folder.memo() ?? '');
+    const { files, memo = '', change } = await this.#list(folder.memo() ?? '');
     const units = unitsOf(files, uri.name);
     const state = JSON.stringify([memo, [...linksOf(units)]]);
     if (state === this.#shown) return;
@@ -123,6 +130,16 @@ export class SourceSync implements Disposable {
     const bytes = this.#fetchedBytes - before;
     const models = units.filter(({ place }) => !place.includes('/')).length;
     if (isNew) this.#options.logger.info({ source: uri.shown, bytes, models }, 'models fetched');
+  }
+
+  /** A source that accepts connections and then says nothing is not waited for. */
+  async #list(memo: string): Promise<OriginListing> {
+    const { origin, clock } = this.#options;
+    const late = new AbortController();
+    const problem = `it was not listed in ${listLimitMs / 1000} s`;
+    using _timer = clock.after(listLimitMs, () => late.abort(sourceUnreachable(problem)));
+    const signal = AbortSignal.any([this.#stop.signal, late.signal]);
+    return await orAborted(origin.list(signal, memo), signal);
   }
 
   /** Says at the first byte, and every ten seconds, how far it has come. */
@@ -148,13 +165,11 @@ export class SourceSync implements Disposable {
   }
 
   /** Says the same only once. */
-  #failed(error: unknown): void {
+  #failed({ message: problem }: ServingError): void {
     if (this.#stop.signal.aborted) return;
     const { logger, uri } = this.#options;
     this.#failures++;
     this.#inARow++;
-    const { message, cause } = ServingError.from(error);
-    const problem = message === 'internal error' && cause instanceof Error ? cause.name : message;
     if (problem !== this.#said) {
       logger.warn({ source: uri.shown, problem }, 'the model source cannot be read; what serves stays');
     }

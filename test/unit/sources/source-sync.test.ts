@@ -111,8 +111,8 @@ test('what another program says in an error is not logged', async () => {
   using bench = new Bench();
   using sync = bench.sync();
   bench.origin.failure = new TypeError('Authorization: Bearer secret');
-  await assert.rejects(sync.look('now'));
-  assert.deepEqual(bench.warnings(), ['TypeError']);
+  await assert.rejects(sync.look('now'), (error: Error) => error.cause === undefined);
+  assert.deepEqual(bench.warnings(), ['it failed (TypeError)']);
 });
 
 test('a listing that is hostile leaves what is shown', async () => {
@@ -152,6 +152,15 @@ test('a version that is not approved is fetched and not shown', async () => {
   assert.deepEqual(changes, [change, change]);
   await sync.look('now');
   assert.deepEqual(bench.origin.memos, ['', 'at 1', 'at 1', 'at 2']);
+});
+
+test('a source that is never listed is given up', async () => {
+  using bench = new Bench();
+  using sync = bench.sync();
+  bench.origin.list = () => new Promise(() => undefined);
+  const looking = assert.rejects(sync.look('now'), { reason: 'SOURCE_UNREACHABLE' });
+  await bench.clock.advanceSettling(120_000);
+  await looking;
 });
 
 test('is stopped in the middle of a look', async () => {
