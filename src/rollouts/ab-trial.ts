@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { differenceSoFar } from '../statistics/difference-sequence.ts';
+import type { Moments } from '../statistics/moments.ts';
 import { obrienFleming } from '../statistics/planned-looks.ts';
 import { normalPValue } from '../statistics/alternative.ts';
 import { addSums, momentsOfSums, noValues } from '../statistics/value-sums.ts';
@@ -100,7 +101,7 @@ function planned(
 ): TrialLook {
   const [first, second] = [momentsOfSums(candidate), momentsOfSums(stable)];
   const difference = first.mean - second.mean;
-  const error = Math.sqrt(first.variance() / first.count + second.variance() / second.count);
+  const error = Math.sqrt(spreadOf(first) / first.count + spreadOf(second) / second.count);
   const boundary = obrienFleming(looks, alpha)[number - 1] ?? Infinity;
   const z = difference === 0 ? 0 : difference / error;
   return {
@@ -111,6 +112,14 @@ function planned(
     pValue: normalPValue(z, 'different'),
     outcome: outcomeOf(difference, Math.abs(z) >= boundary),
   };
+}
+
+/** Of values that are all alike, as if half of one were 0 and half of one 1: that nobody bought yet is not certainty. */
+function spreadOf(moments: Moments): number {
+  const variance = moments.variance();
+  if (variance > 0) return variance;
+  const mean = (moments.mean * moments.count + 0.5) / (moments.count + 1);
+  return mean * (1 - mean);
 }
 
 function outcomeOf(difference: number, isShown: boolean): TrialLook['outcome'] {

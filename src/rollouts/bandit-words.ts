@@ -8,6 +8,7 @@ export function banditWords({ plan, phase, winner }: RolloutState, bandit: Bandi
   const { goal, bandit: rules } = plan;
   if (goal === undefined || rules === undefined) throw new Error('bug: a bandit without a goal');
   const value = (reward: number): string => shown(valueOfReward(goal, reward));
+  const lost = (regret: number): string => shown(regret * (goal.max - goal.min));
   const lines = plan.arms.map(({ label, version }, arm) => {
     const total = bandit.totals[arm] ?? noValues;
     const recent = bandit.rewards[arm] ?? noValues;
@@ -20,7 +21,7 @@ export function banditWords({ plan, phase, winner }: RolloutState, bandit: Bandi
   return [
     `Tried: ${plan.arms.length} versions of ${plan.model} by ${rules.policy}, each with ${shown(rules.floor * 100)} % at least; rewarded by ${goal.metric}, ${goal.better} is better.`,
     ...lines,
-    `Found: ${leader?.label ?? ''} ${isClear(bandit) ? 'is ahead' : 'has most of the traffic, but is not clearly ahead'}. Lost against the best version of each time: ${shown(bandit.regret)} rewards by estimate; equal shares would have lost ${shown(bandit.equalRegret)}.`,
+    `Found: ${leader?.label ?? ''} ${isClear(bandit) ? 'is ahead' : 'has most of the traffic, but is not clearly ahead'}. Lost against the best version of each time, by estimate: ${lost(bandit.regret)} of ${goal.metric} in all; equal shares would have lost ${lost(bandit.equalRegret)}.`,
     adviceOf(phase, leader?.label ?? ''),
     `Mind: a bandit's means are not those of an unbiased test, for it tried more of what looked good and less of what looked bad; ask an A/B test for the size of a difference${cautionsOf(bandit)}.`,
   ];

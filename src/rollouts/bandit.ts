@@ -76,18 +76,18 @@ export interface BanditMoment {
   readonly atEpochMs: number;
 }
 
-/** Whether new weights are to be computed: it is time, or an arm has come or gone. */
+/**
+ * Whether new weights are to be computed: it is time, or an arm has come. One that has gone keeps its own until it is time, for the
+ * process that decides may only just have started: requests for it go to the stable version meanwhile.
+ */
 export function isDue(
   state: BanditState,
   { bandit }: { readonly bandit: BanditPlan },
   open: readonly boolean[],
 ): boolean {
   if (state.sinceMs >= bandit.intervalMs) return true;
-  if (!open.includes(true)) return false;
-  return open.some((isOpen, arm) => {
-    const has = (state.weights[arm] ?? 0) > 0;
-    return isOpen ? !has && (bandit.floor * wholeWeight >= 1 || state.updates === 0) : has;
-  });
+  if (bandit.floor * wholeWeight < 1 && state.updates > 0) return false;
+  return open.some((isOpen, arm) => isOpen && state.weights[arm] === 0);
 }
 
 interface BanditRules {

@@ -23,7 +23,7 @@ export function verdictOf(state: RolloutState, findings: readonly GuardFinding[]
   const guarded = findings.map(
     (finding) => `${finding.refuted ? 'Harm' : 'No harm shown'}: ${findingWords(finding, plan)}.`,
   );
-  if (bandit !== undefined) return [...banditWords(state, bandit), ...guarded];
+  if (bandit !== undefined) return [...banditWords(state, bandit), ...banditGuards(findings, guarded)];
   if (trial !== undefined) return [...trialWords(state, trial), ...guarded];
   const lines = [
     `Tested: version ${plan.candidate} (${plan.labels.candidate}) against version ${plan.stable} (${plan.labels.stable}) of ${plan.model}, ${candidateRequests} requests against ${stableRequests}, by ${findings.length} guards that share an error of ${percentOf(plan.alpha)}.`,
@@ -34,10 +34,18 @@ export function verdictOf(state: RolloutState, findings: readonly GuardFinding[]
   return caution === '' ? lines : [...lines, `Mind: ${caution}.`];
 }
 
+/** Of many versions only what was found. */
+function banditGuards(findings: readonly GuardFinding[], words: readonly string[]): readonly string[] {
+  const harms = words.filter((_, index) => findings[index]?.refuted);
+  const rest = words.length - harms.length;
+  return rest === 0 ? harms : [...harms, `No harm shown by ${rest} of ${words.length} guards.`];
+}
+
 /** A verdict of the trial counts once it is over; before, it says how far it is. */
 function trialWords(state: RolloutState, trial: TrialState): readonly string[] {
   const { phase, history } = state;
   const { tested, found, advice: toDo, cautions } = judgeTrial(state, trial);
+  if (phase === 'waiting') return [`Tested: ${tested}`, advice.waiting];
   const last = history.at(-1);
   const next =
     phase === 'finished'

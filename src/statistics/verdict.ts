@@ -155,7 +155,7 @@ function findCautions(comparison: Comparison): readonly string[] {
   }
   if (days !== undefined && days < 7) {
     cautions.push(
-      `Novelty: ${number(days)} days are less than a week; users react to what is new, and weekends are unlike other days.`,
+      `Novelty: ${duration(days)} are less than a week; users react to what is new, and weekends are unlike other days.`,
     );
   }
   if (halves !== undefined && halves[0] !== 0 && Math.abs(halves[1]) < Math.abs(halves[0]) / 2) {
@@ -164,6 +164,12 @@ function findCautions(comparison: Comparison): readonly string[] {
     );
   }
   return cautions;
+}
+
+function duration(days: number): string {
+  if (days >= 1) return `${Number(days.toPrecision(2))} days`;
+  const minutes = Math.round(days * 24 * 60);
+  return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
 }
 
 function number(value: number): string {

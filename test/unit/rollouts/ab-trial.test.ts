@@ -61,6 +61,12 @@ test('the last look ends it, whatever it finds', () => {
   assert.equal(trialOf(plan, 140, 100, 1000).look?.outcome, 'worse');
 });
 
+test('that nobody bought anything is not certainty', () => {
+  const { look } = trialOf(planOf(), 0, 0, 1000);
+  assert.ok(look !== undefined && look.low < -0.001 && look.high > 0.001, JSON.stringify(look));
+  assert.equal(trialOf(planOf(), 0, 60, 1000).look?.outcome, 'better');
+});
+
 test('what comes after the end does not count', () => {
   const plan = planOf();
   const { design } = plan;
@@ -103,7 +109,7 @@ test('a verdict says what was tested and found, what to do, and what could be wr
   assert.match(words, /z-test with 5 looks of O'Brien and Fleming, valid at the planned looks, alpha 0.05/);
   assert.match(words, /Found: .* \+0.125 \(95 % interval \+0.0\d+ to \+0.\d+/);
   assert.match(words, /To do: Promote version 2 \(b\)\. The stable version serves everybody until promote/);
-  assert.match(words, /Mind: Novelty: 0 days are less than a week/);
+  assert.match(words, /Mind: Novelty: 0 minutes are less than a week/);
   assert.match(words, /Mind: Stopped early/);
   assert.match(words, /Mind: Users: /);
 });

@@ -73,6 +73,15 @@ test('a version that is not ready has nothing, and gets its part when it comes',
   assert.ok((shares[2]?.[2] ?? 0) >= 10);
 });
 
+test('a process that has just started, whose models are still loading, leaves the shares as they are', () => {
+  const { live } = simulateBandit({ ...usual, plan: planOf() });
+  const state = live.reweighed([true, true, true], 0);
+  assert.ok(state !== undefined);
+  live.state = state;
+  assert.equal(live.reweighed([false, false, false], 0), undefined);
+  assert.equal(live.reweighed([true, true, false], 0), undefined);
+});
+
 test('without any candidate the stable version serves everybody', () => {
   const ready = (minute: number) => [true, minute < 1, minute < 1];
   const { shares } = simulateBandit({ ...usual, plan: planOf(), minutes: 3, ready });
