@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { freePort } from '../support/free-port.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -40,12 +40,19 @@ async function hasEnded(server: RolloutServer, wanted: 'promoted' | 'rolled_back
   return phase === wanted;
 }
 
-for (const args of [[], ['--io-threads', '2']]) {
-  test(
-    `a version that is as good comes to everybody, and nobody goes back and forth ${args.join(' ')}`,
-    { timeout },
-    async () => {
-      await using server = await RolloutServer.start(args);
+/** One rollout after the other on one server. */
+for (const threads of ['1', '2']) {
+  describe(`rollouts on ${threads} I/O thread(s)`, { timeout }, () => {
+    let port: number;
+    let server: RolloutServer;
+    before(async () => {
+      port = await freePort();
+      const restAddress = `127.0.0.1:${port}`;
+      server = await RolloutServer.start(['--io-threads', threads, '--admin-http-address', restAddress]);
+    });
+    after(() => server[Symbol.asyncDispose]());
+
+    test('a version that is as good comes to everybody, and nobody goes back and forth', async () => {
       await server.start({ ...quick, candidate: 5, steps: [10, 30, 60, 100] });
       const { arms, versions } = await ask(server, () => hasEnded(server, 'promoted'));
       for (const seen of arms.values())
@@ -65,14 +72,9 @@ for (const args of [[], ['--io-threads', '2']]) {
         metrics,
         /^tensorgate_arm_requests_total\{model="scores",version="5",.*arm="canary"\} [1-9]/m,
       );
-    },
-  );
+    });
 
-  test(
-    `a version that fails is rolled back, and no user sees a failure ${args.join(' ')}`,
-    { timeout },
-    async () => {
-      await using server = await RolloutServer.start(args);
+    test('a version that fails is rolled back, and no user sees a failure', async () => {
       await server.start({ ...quick, candidate: 4, steps: [20, 50, 100], samples: 5000 });
       // One request in ten is of the kind that the version fails at.
       await ask(
@@ -85,52 +87,70 @@ for (const args of [[], ['--io-threads', '2']]) {
       assert.match(status, /Harm: errors: [\d.]+ % of \d+ canary requests against 0 % of \d+ stable/);
       const { version } = await server.infer('u1', [2.5, 1]);
       assert.equal(version, '1');
-    },
-  );
+    });
+
+    test('a version with wrong numbers is rolled back, and the verdict says so', async () => {
+      await server.start({ ...quick, candidate: 6, steps: [20, 100] });
+      await ask(server, () => hasEnded(server, 'rolled_back'));
+      assert.match(await server.command('status', 'scores'), /Harm: invalid: 100 %/);
+    });
+
+    test('a shadow is compared, and its users never meet it', async () => {
+      await server.start({ ...quick, candidate: 2, strategy: 'shadow', samples: 100_000, compare: 'exact' });
+      const { versions } = await ask(server, () => hasEnded(server, 'rolled_back'));
+      assert.deepEqual([...versions.keys()], ['1']);
+      assert.match(
+        await server.command('status', 'scores'),
+        /Harm: disagreement: 100 % of \d+ shadow answers differ/,
+      );
+    });
+
+    test('over HTTP a tester chooses the arm, a version that is named is not rerouted, and what is wrong is said', async () => {
+      await server.start({ candidate: 5, steps: [1, 100] });
+      const infer = async (headers: Readonly<Record<string, string>>, path = 'scores'): Promise<unknown> => {
+        const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 1] }];
+        const url = `http://${server.server.httpAddress}/v2/models/${path}/infer`;
+        const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ inputs }) });
+        return response.json();
+      };
+      const chosen = await infer({ 'tensorgate-arm': 'canary' });
+      assert.partialDeepStrictEqual(chosen, {
+        model_version: '5',
+        parameters: { tensorgate_arm: 'canary', tensorgate_experiment: 'scores-1-to-5' },
+      });
+      assert.partialDeepStrictEqual(await infer({ 'tensorgate-arm': 'canary' }, 'scores/versions/3'), {
+        model_version: '3',
+      });
+      const refused = await infer({ 'tensorgate-arm': 'none' });
+      assert.match(JSON.stringify(refused), /no arm 'none' now; there are: stable, canary/);
+      await server.command('abort', 'scores');
+    });
+
+    test('rollouts are run over REST as well, to be reached from this machine only', async () => {
+      const ask = async (path: string, body?: string): Promise<[number, unknown]> => {
+        const url = `http://127.0.0.1:${port}/admin/v1/rollouts${path}`;
+        const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
+        return [response.status, await response.json()];
+      };
+      const plan = 'model: scores\nstable: 1\ncandidate: 5\n';
+      const [started, rollout] = await ask('?why=trial', plan);
+      assert.equal(started, 200);
+      assert.partialDeepStrictEqual(rollout, {
+        name: 'scores-1-to-5',
+        history: [{ what: 'started', why: 'trial' }],
+      });
+      assert.match(JSON.stringify(await ask('', plan)), /^\[400,.*has a rollout that is not over/);
+      assert.match(JSON.stringify(await ask('', 'model: scores')), /^\[400,.*stable: /);
+      assert.equal((await ask('/none'))[0], 404);
+      const [aborted, after] = await ask('/scores/abort', '');
+      assert.equal(aborted, 200);
+      assert.partialDeepStrictEqual(after, { rollout: { phase: 'aborted', percent: 0 } });
+      assert.equal((await server.infer('u', [1, 1])).version, '1');
+      assert.deepEqual(await ask('/scores/forget', ''), [200, {}]);
+      assert.equal((await server.infer('u', [1, 1])).version, '6');
+    });
+  });
 }
-
-test('a version with wrong numbers is rolled back, and the verdict says so', { timeout }, async () => {
-  await using server = await RolloutServer.start();
-  await server.start({ ...quick, candidate: 6, steps: [20, 100] });
-  await ask(server, () => hasEnded(server, 'rolled_back'));
-  assert.match(await server.command('status', 'scores'), /Harm: invalid: 100 %/);
-});
-
-test('a shadow is compared, and its users never meet it', { timeout }, async () => {
-  await using server = await RolloutServer.start();
-  await server.start({ ...quick, candidate: 2, strategy: 'shadow', samples: 100_000, compare: 'exact' });
-  const { versions } = await ask(server, () => hasEnded(server, 'rolled_back'));
-  assert.deepEqual([...versions.keys()], ['1']);
-  assert.match(
-    await server.command('status', 'scores'),
-    /Harm: disagreement: 100 % of \d+ shadow answers differ/,
-  );
-});
-
-test(
-  'over HTTP a tester chooses the arm, a version that is named is not rerouted, and what is wrong is said',
-  { timeout },
-  async () => {
-    await using server = await RolloutServer.start();
-    await server.start({ candidate: 5, steps: [1, 100] });
-    const infer = async (headers: Readonly<Record<string, string>>, path = 'scores'): Promise<unknown> => {
-      const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 1] }];
-      const url = `http://${server.server.httpAddress}/v2/models/${path}/infer`;
-      const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ inputs }) });
-      return response.json();
-    };
-    const chosen = await infer({ 'tensorgate-arm': 'canary' });
-    assert.partialDeepStrictEqual(chosen, {
-      model_version: '5',
-      parameters: { tensorgate_arm: 'canary', tensorgate_experiment: 'scores-1-to-5' },
-    });
-    assert.partialDeepStrictEqual(await infer({ 'tensorgate-arm': 'canary' }, 'scores/versions/3'), {
-      model_version: '3',
-    });
-    const refused = await infer({ 'tensorgate-arm': 'none' });
-    assert.match(JSON.stringify(refused), /no arm 'none' now; there are: stable, canary/);
-  },
-);
 
 test('a rollout is resumed by the next process where it was', { timeout }, async () => {
   await using server = await RolloutServer.start();
@@ -162,29 +182,3 @@ test(
     await assert.rejects(server.command('abort', 'none'), /has no rollout/);
   },
 );
-
-test('rollouts are run over REST as well, to be reached from this machine only', { timeout }, async () => {
-  const port = await freePort();
-  await using server = await RolloutServer.start(['--admin-http-address', `127.0.0.1:${port}`]);
-  const ask = async (path: string, body?: string): Promise<[number, unknown]> => {
-    const url = `http://127.0.0.1:${port}/admin/v1/rollouts${path}`;
-    const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
-    return [response.status, await response.json()];
-  };
-  const plan = 'model: scores\nstable: 1\ncandidate: 5\n';
-  const [started, rollout] = await ask('?why=trial', plan);
-  assert.equal(started, 200);
-  assert.partialDeepStrictEqual(rollout, {
-    name: 'scores-1-to-5',
-    history: [{ what: 'started', why: 'trial' }],
-  });
-  assert.match(JSON.stringify(await ask('', plan)), /^\[400,.*has a rollout that is not over/);
-  assert.match(JSON.stringify(await ask('', 'model: scores')), /^\[400,.*stable: /);
-  assert.equal((await ask('/none'))[0], 404);
-  const [aborted, after] = await ask('/scores/abort', '');
-  assert.equal(aborted, 200);
-  assert.partialDeepStrictEqual(after, { rollout: { phase: 'aborted', percent: 0 } });
-  assert.equal((await server.infer('u', [1, 1])).version, '1');
-  assert.deepEqual(await ask('/scores/forget', ''), [200, {}]);
-  assert.equal((await server.infer('u', [1, 1])).version, '6');
-});
