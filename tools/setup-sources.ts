@@ -1,9 +1,19 @@
 /**
- * Installs what `npm run test:sources` can use, into the git-ignored folder `.tools`: moto, fake-gcs-server, azurite and model-signing.
+ * Installs what `npm run test:sources` can use, into the git-ignored folder `.tools`: moto, fake-gcs-server, azurite,
+ * docker-registry and model-signing.
  * Does nothing where they are already there. What cannot be had on this machine is reported; its tests are skipped with a visible line.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const tools = join(import.meta.dirname, '..', '.tools');
@@ -47,7 +57,29 @@ const steps = [
       run('npm', ['install', ...flags, azurite], { cwd: join(tools, 'azurite') });
     },
   },
+  {
+    name: 'docker-registry',
+    place: join(tools, 'docker-registry', 'docker-registry'),
+    install: takeRegistry,
+  },
 ] as const;
+
+/** The program alone, out of Debian's package. */
+function takeRegistry(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'docker-registry-'));
+  try {
+    run('apt-get', ['download', '-q', 'docker-registry'], { cwd: folder });
+    const [file = ''] = readdirSync(folder);
+    run('dpkg', ['-x', join(folder, file), join(folder, 'unpacked')]);
+    mkdirSync(join(tools, 'docker-registry'), { recursive: true });
+    copyFileSync(
+      join(folder, 'unpacked', 'usr', 'bin', 'docker-registry'),
+      join(tools, 'docker-registry', 'docker-registry'),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 mkdirSync(bin, { recursive: true });
 for (const { name, place, install } of steps) {

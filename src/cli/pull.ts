@@ -9,8 +9,8 @@ import { printable } from './table.ts';
 
 const help = `Usage: tensorgate pull <uri> <folder> [flags]
 
-Fetches models from s3://, gs://, as://, az://, hf://, http(s):// or models:/, checks them and puts them into the folder
-as plain files, for init containers and for looking at them. Models of the same names are replaced, others stay.
+Fetches models from s3://, gs://, as://, az://, hf://, oci://, http(s):// or models:/, checks them and puts them into
+the folder as plain files, for init containers and for looking at them. Models of the same names are replaced, others stay.
 See docs/model-sources.md for the forms of addresses, and for credentials, which come from the environment.
 
   --max-bytes <bytes>        refuse more (100 GiB)

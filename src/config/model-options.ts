@@ -12,7 +12,7 @@ export const models = z
       aliases: ['model-store'],
       value: 'path|uri',
       about:
-        'Folder of models, a folder of .onnx files, or one .onnx file; or s3://, gs://, as://, az:// and http(s):// places of such, hf://organisation/name of the Hugging Face hub, or models:/name@alias of MLflow. May be repeated. See model-sources.md.',
+        'Folder of models, a folder of .onnx files, or one .onnx file; or s3://, gs://, as://, az:// and http(s):// places of such, hf://organisation/name of the Hugging Face hub, oci:// artifacts, or models:/name@alias of MLflow. May be repeated. See model-sources.md.',
       shownDefault: '/mnt/models when it exists',
     }),
     controlMode: choice('none', ['none', 'poll', 'explicit', 'on-demand'], {

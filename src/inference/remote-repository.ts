@@ -1,4 +1,4 @@
-const schemes = /^(?:(?:s3|gs|as|az|hf|https?):\/\/|models:\/)/;
+const schemes = /^(?:(?:s3|gs|as|az|hf|oci|https?):\/\/|models:\/)/;
 
 /** A model repository that is fetched from elsewhere; false for paths of this machine. */
 export function isRemoteRepository(text: string): boolean {

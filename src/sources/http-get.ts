@@ -13,6 +13,8 @@ export interface HttpGet {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent to the origin of `url` alone, never to where it redirects. */
   readonly authorization?: string | undefined;
+  /** The origin whose answer led to `url`, where not the operator named it: then it is treated as a redirect's target is. */
+  readonly namedBy?: string;
   readonly method?: 'GET' | 'POST';
   readonly body?: string;
   readonly signal: AbortSignal;
@@ -44,7 +46,8 @@ export async function httpGet(asked: HttpGet, rules: HttpRules): Promise<HttpRep
   let url = first;
   for (let hops = 0; hops <= mostRedirects; hops++) {
     const own = url.origin === first.origin;
-    const reply = await send(url, asked, { own, free: own || rules.redirectHosts.includes(url.hostname) });
+    const named = own && asked.namedBy === undefined;
+    const reply = await send(url, asked, { own, free: named || rules.redirectHosts.includes(url.hostname) });
     const { location } = reply.headers;
     if (!redirects.has(reply.status) || location === undefined) return reply;
     reply.body.destroy();
@@ -67,7 +70,7 @@ function redirectTarget(from: URL, location: string): URL {
 }
 
 interface Hop {
-  /** The origin that the operator named. */
+  /** The origin that was asked first. */
   readonly own: boolean;
   /** Any address will do. */
   readonly free: boolean;

@@ -19,6 +19,7 @@ export async function openOrigin(place: SourcePlace, tools: OriginTools): Promis
   if (place.kind === 's3') return (await import('./s3-origin.ts')).openS3(place);
   if (place.kind === 'gcs') return (await import('./gcs-origin.ts')).openGcs(place);
   if (place.kind === 'mlflow') return openMlflow(place, tools);
+  if (place.kind === 'oci') return openArtifact(place, tools);
   if (place.kind === 'hugging-face') return openHub(place, tools);
   if (place.kind === 'azure') return (await import('./azure-origin.ts')).openAzure(place);
   const { HttpOrigin } = await import('./http-origin.ts');
@@ -62,4 +63,16 @@ async function openHub({ repository, revision, file }: Hub, tools: OriginTools):
     rules: { redirectHosts },
     clock,
   });
+}
+
+type Artifact = Extract<SourcePlace, { readonly kind: 'oci' }>;
+
+async function openArtifact(
+  { registry, repository, reference }: Artifact,
+  tools: OriginTools,
+): Promise<ModelOrigin> {
+  const { OciOrigin, registryLogin } = await import('./oci-origin.ts');
+  const { redirectHosts, clock } = tools;
+  const login = () => registryLogin(new URL(registry).host, process.env);
+  return new OciOrigin({ registry, repository, reference, login, rules: { redirectHosts }, clock });
 }

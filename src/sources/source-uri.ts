@@ -27,6 +27,12 @@ export type SourcePlace =
       readonly revision: string;
       readonly file: string | undefined;
     }
+  | {
+      readonly kind: 'oci';
+      readonly registry: string;
+      readonly repository: string;
+      readonly reference: string;
+    }
   | { readonly kind: 'http'; readonly url: string };
 
 export interface SourceUri {
@@ -44,6 +50,7 @@ export function parseSourceUri(text: string): SourceUri {
   const registered = /^models:\/+(.*)$/s.exec(text);
   if (registered !== null) return registeredModel(text, registered[1] ?? '');
   const [scheme = ''] = text.split('://');
+  if (scheme === 'oci') return artifact(text);
   if (scheme === 'hf') return hubRepository(text);
   if (/^[^/]*:\/\/(?:https?:\/\/)?[^/]*@/.test(text)) {
     throw sourceMisconfigured(
@@ -84,6 +91,20 @@ function placeOf(scheme: string, text: string): SourcePlace {
   }
   if (!URL.canParse(text) || first === '') throw wrong(text, 'https://host/path');
   return { kind: 'http', url: new URL(text).href };
+}
+
+/** oci://registry/repository:tag or @sha256:digest. A registry of this machine is asked without encryption, as Docker does. */
+function artifact(text: string): SourceUri {
+  const form =
+    /^oci:\/\/([\w.-]+(?::\d{1,5})?|\[[0-9a-f:]+\]:\d{1,5})\/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]{0,127})|@(sha256:[0-9a-f]{64}))?$/;
+  const [, host = '', repository = '', tag = 'latest', digest] = form.exec(text) ?? [];
+  if (host === '' || repository.includes('..'))
+    throw wrong(text, 'oci://registry/repository:tag or oci://registry/repository@sha256:digest');
+  const isOwn = /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::|$)/.test(host);
+  const registry = `${isOwn ? 'http' : 'https'}://${host}`;
+  const place: SourcePlace = { kind: 'oci', registry, repository, reference: digest ?? tag };
+  const name = repository.split('/').at(-1) ?? '';
+  return { place, shown: text, name, key: keyOf(name, text) };
 }
 
 /** hf://organisation/name, with @revision or :revision, and with the path of an ONNX file. */

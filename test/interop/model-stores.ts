@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -121,4 +122,64 @@ test('models come out of Azure, as azurite speaks it', { skip: azurite.skip, tim
     put: (key, content) => container.getBlockBlobClient(key).upload(content, content.length),
     remove: (key) => container.deleteBlob(key),
   });
+});
+
+const registry = findSourceTool('docker-registry');
+
+/** As a client of the distribution API does it. */
+async function push(url: string, tag: string, files: Readonly<Record<string, Buffer>>): Promise<void> {
+  const upload = async (content: Buffer): Promise<{ digest: string; size: number }> => {
+    const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
+    const begun = await fetch(`${url}/v2/org/echo/blobs/uploads/`, { method: 'POST' });
+    const place = new URL(begun.headers.get('location') ?? '', url);
+    place.searchParams.set('digest', digest);
+    const done = await fetch(place, { method: 'PUT', body: new Uint8Array(content) });
+    assert.equal(done.status, 201);
+    return { digest, size: content.length };
+  };
+  const layers: object[] = [];
+  for (const [path, content] of Object.entries(files)) {
+    const annotations = { 'org.cncf.model.filepath': path };
+    layers.push({
+      mediaType: 'application/vnd.cncf.model.weight.v1.raw',
+      ...(await upload(content)),
+      annotations,
+    });
+  }
+  const config = {
+    mediaType: 'application/vnd.cncf.model.config.v1+json',
+    ...(await upload(Buffer.from('{}'))),
+  };
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const artifactType = 'application/vnd.cncf.model.manifest.v1+json';
+  const reply = await fetch(`${url}/v2/org/echo/manifests/${tag}`, {
+    method: 'PUT',
+    headers: { 'content-type': mediaType },
+    body: JSON.stringify({ schemaVersion: 2, mediaType, artifactType, config, layers }),
+  });
+  assert.equal(reply.status, 201, await reply.text());
+}
+
+test('models come out of a registry of containers', { skip: registry.skip, timeout }, async () => {
+  using data = new TemporaryFolder();
+  using folder = new TemporaryFolder();
+  const config = data.write(
+    'config.yml',
+    `version: 0.1\nstorage: { filesystem: { rootdirectory: ${data.path}/r } }\nhttp: { addr: 127.0.0.1:0 }\n`,
+  );
+  await using server = await ForeignServer.start(registry.path, (port) => {
+    const text = readFileSync(config, 'utf8').replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`);
+    return ['serve', data.write('config.yml', text)];
+  });
+  const pull = (uri: string) =>
+    pullModels({ ...tools, uri, folder: folder.path, limitBytes: 2 ** 30, logger: silentLogger });
+  const uri = `oci://127.0.0.1:${server.port}/org/echo`;
+  await push(server.url, 'v1', { '1/model.onnx': Buffer.from('one'), '1/weights.bin': weights });
+  assert.deepEqual(await pull(`${uri}:v1`), ['echo']);
+  assert.deepEqual(readFileSync(join(folder.path, 'echo/1/weights.bin')), weights);
+  await push(server.url, 'v1', { 'model.onnx': Buffer.from('two') });
+  await pull(`${uri}:v1`);
+  assert.equal(readFileSync(join(folder.path, 'echo/model.onnx'), 'utf8'), 'two');
+  await assert.rejects(pull(`${uri}:v2`), { reason: 'SOURCE_REFUSED' });
+  await assert.rejects(pull(`${uri}-not`), { reason: 'SOURCE_REFUSED' });
 });

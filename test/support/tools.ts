@@ -53,6 +53,7 @@ const sourceTools = {
   moto: 'sources/bin/moto_server',
   model_signing: 'sources/bin/model_signing',
   'fake-gcs-server': 'bin/fake-gcs-server',
+  'docker-registry': 'docker-registry/docker-registry',
   azurite: 'azurite/node_modules/.bin/azurite-blob',
 } as const;
 

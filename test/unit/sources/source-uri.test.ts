@@ -19,6 +19,18 @@ const places: readonly (readonly [string, object])[] = [
   ['models:/iris/3', { kind: 'mlflow', name: 'iris', wish: { kind: 'version', version: '3' } }],
   ['models:/iris/Production', { kind: 'mlflow', name: 'iris', wish: { kind: 'stage', stage: 'Production' } }],
   ['models:/iris/latest', { kind: 'mlflow', name: 'iris', wish: { kind: 'latest' } }],
+  [
+    'oci://ghcr.io/org/iris:v1',
+    { kind: 'oci', registry: 'https://ghcr.io', repository: 'org/iris', reference: 'v1' },
+  ],
+  [
+    'oci://localhost:5000/iris',
+    { kind: 'oci', registry: 'http://localhost:5000', repository: 'iris', reference: 'latest' },
+  ],
+  [
+    `oci://r.example/a/b@sha256:${'0'.repeat(64)}`,
+    { kind: 'oci', registry: 'https://r.example', repository: 'a/b', reference: `sha256:${'0'.repeat(64)}` },
+  ],
   ['hf://org/name', { kind: 'hugging-face', repository: 'org/name', revision: 'main', file: undefined }],
   ['hf://org/name:v1', { kind: 'hugging-face', repository: 'org/name', revision: 'v1', file: undefined }],
   [
@@ -47,6 +59,10 @@ for (const text of [
   'https://',
   'http:///x',
   'models:/iris',
+  'oci://r.example',
+  'oci://r.example/../x',
+  'oci://r.example/a@sha256:0',
+
   'hf://org',
   'hf://org/..',
   'hf://../name',
