@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { freePort } from '../support/free-port.ts';
 import { HeldModels } from '../support/held-model.ts';
 import { Load } from './support/load.ts';
@@ -21,7 +21,7 @@ class Traced implements AsyncDisposable {
 
   private constructor(models: HeldModels) {
     this.models = models;
-    this.load = new Load(models, 'hold');
+    this.load = new Load(models, 'hold', 1);
   }
 
   static async start(port: number): Promise<Traced> {
@@ -61,52 +61,55 @@ class Traced implements AsyncDisposable {
   }
 }
 
-for (const [what, onConnection] of Object.entries(collectors)) {
+// They wait most of the time.
+describe('a collector of spans', { concurrency: true }, () => {
+  for (const [what, onConnection] of Object.entries(collectors)) {
+    test(
+      `${what} costs no request, nor the stop of the server, and is left alone`,
+      { timeout: 240_000 },
+      async () => {
+        const sockets = new Set<Socket>();
+        const collector = createServer((socket) => {
+          sockets.add(socket);
+          socket.on('error', () => undefined);
+          onConnection(socket);
+        });
+        await once(collector.listen(0, '127.0.0.1'), 'listening');
+        try {
+          const { port } = collector.address() as AddressInfo;
+          await using traced = await Traced.start(port);
+          await traced.breaker(2);
+          await traced.stop();
+        } finally {
+          collector.close();
+          for (const socket of sockets) socket.destroy();
+        }
+      },
+    );
+  }
+
   test(
-    `a collector of spans ${what} costs no request, nor the stop of the server, and is left alone`,
+    'that is away costs no request, and gets spans again once it is there',
     { timeout: 240_000 },
     async () => {
-      const sockets = new Set<Socket>();
-      const collector = createServer((socket) => {
-        sockets.add(socket);
-        socket.on('error', () => undefined);
-        onConnection(socket);
+      const port = await freePort();
+      await using traced = await Traced.start(port);
+      await traced.breaker(2);
+      let exports = 0;
+      const collector = createHttpServer((request, response) => {
+        exports += 1;
+        request.resume();
+        response.end();
       });
-      await once(collector.listen(0, '127.0.0.1'), 'listening');
+      await once(collector.listen(port, '127.0.0.1'), 'listening');
       try {
-        const { port } = collector.address() as AddressInfo;
-        await using traced = await Traced.start(port);
-        await traced.breaker(2);
+        await traced.breaker(0);
+        assert.ok(exports > 0);
         await traced.stop();
       } finally {
+        collector.closeAllConnections();
         collector.close();
-        for (const socket of sockets) socket.destroy();
       }
     },
   );
-}
-
-test(
-  'a collector of spans that is away costs no request, and gets spans again once it is there',
-  { timeout: 240_000 },
-  async () => {
-    const port = await freePort();
-    await using traced = await Traced.start(port);
-    await traced.breaker(2);
-    let exports = 0;
-    const collector = createHttpServer((request, response) => {
-      exports += 1;
-      request.resume();
-      response.end();
-    });
-    await once(collector.listen(port, '127.0.0.1'), 'listening');
-    try {
-      await traced.breaker(0);
-      assert.ok(exports > 0);
-      await traced.stop();
-    } finally {
-      collector.closeAllConnections();
-      collector.close();
-    }
-  },
-);
+});
