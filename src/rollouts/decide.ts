@@ -67,8 +67,8 @@ function decideTrial(state: RolloutState, design: DesignPlan): Decision {
       why: `${percentOf(progressOf(trial ?? newTrial, design))} of the planned observations`,
     };
   }
-  const { decision, found } = judgeTrial(state, trial);
-  const why = trimStop(found);
+  const { decision, found, cautions } = judgeTrial(state, trial);
+  const why = trimStop(decision === 'invalid' ? (cautions[0] ?? found) : found);
   return { kind: decision === 'better' && plan.promotes ? 'promote' : 'complete', why };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { part } from '../../src/client/fields.ts';
 import { runOpenLoop } from '../support/open-loop.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 
@@ -47,6 +48,20 @@ const cases: readonly Case[] = [
     phase: 'rolled_back',
     says: /Harm: disagreement/,
   },
+  {
+    title: 'an A/B test of a better version ends with its promotion',
+    plan: {
+      strategy: 'ab',
+      candidate: 5,
+      minutes: 0,
+      samples: 1000,
+      promote: true,
+      goal: { metric: 'right' },
+      guards: { latency: false },
+    },
+    phase: 'promoted',
+    says: /Found: The right is .* of version 5 \(b\)/,
+  },
 ];
 
 for (const { title, plan, phase, says } of cases) {
@@ -71,3 +86,35 @@ for (const { title, plan, phase, says } of cases) {
     assert.deepEqual([result.failed, result.wavering], [0, 0]);
   });
 }
+
+test(
+  'under open-loop load a bandit finds the version that is right most often',
+  { timeout: 120_000 },
+  async (t) => {
+    await using server = await RolloutServer.start();
+    await server.start({
+      strategy: 'bandit',
+      candidates: [2, 5],
+      goal: { metric: 'right' },
+      bandit: { minutes: 0.02, floor: 5 },
+      guards: { latency: false },
+    });
+    const shares = async (): Promise<readonly number[]> => {
+      const { arms } = await server.rollouts.get('scores');
+      return Array.isArray(arms) ? arms.map((arm) => Number(part(arm)['percent'])) : [];
+    };
+    const result = await runOpenLoop({
+      server,
+      perSecond: 300,
+      users: 2000,
+      limitMs: 60_000,
+      seed: 7,
+      over: async () => ((await shares())[2] ?? 0) >= 80,
+    });
+    t.diagnostic(
+      `${result.sent} requests in ${Math.round(result.tookMs)} ms: ${(await shares()).join(', ')} %`,
+    );
+    assert.ok(((await shares())[2] ?? 0) > 60, await server.command('status', 'scores'));
+    assert.equal(result.failed, 0);
+  },
+);

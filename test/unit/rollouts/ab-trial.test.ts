@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { lookAt, newTrial, observeTrial, type TrialState } from '../../../src/rollouts/ab-trial.ts';
 import { noDelta, type ArmDelta } from '../../../src/rollouts/arm-delta.ts';
 import { readPlan } from '../../../src/rollouts/read-plan.ts';
-import { newState } from '../../../src/rollouts/state.ts';
+import { newState, readStored, storedForm, type RolloutState } from '../../../src/rollouts/state.ts';
 import { judgeTrial } from '../../../src/rollouts/trial-words.ts';
 import { verdictOf } from '../../../src/rollouts/verdict.ts';
 import { sumsOfSuccesses } from '../../../src/statistics/value-sums.ts';
@@ -59,6 +59,17 @@ test('the last look ends it, whatever it finds', () => {
   );
   assert.equal(trialOf(plan, 100, 140, 1000).look?.outcome, 'better');
   assert.equal(trialOf(plan, 140, 100, 1000).look?.outcome, 'worse');
+});
+
+test('a test goes on in the next process exactly where it was', () => {
+  const entry = { atEpochMs: 0, who: 'a', what: 'began', why: '' };
+  const plan = planOf();
+  for (const trial of [newTrial, trialOf(plan, 30, 50, 700), trialOf(plan, 100, 140, 1000)]) {
+    const state: RolloutState = { ...newState(plan, 3, entry), phase: 'running', trial };
+    const again = readStored(JSON.parse(JSON.stringify(storedForm(state))));
+    assert.deepEqual(again.trial, trial);
+    assert.deepEqual([again.revision, again.phase, again.plan.design], [3, 'running', plan.design]);
+  }
 });
 
 test('that nobody bought anything is not certainty', () => {
