@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../inference/logger.ts';
 import { isRemoteRepository } from '../inference/remote-repository.ts';
+import type { Clock } from '../util/clock.ts';
 import { makeFolder } from '../util/make-folder.ts';
 import { openOrigin, type OriginTools } from './open-origin.ts';
 import type { VersionChange } from './origin.ts';
@@ -23,36 +24,50 @@ export interface ModelSourcesOptions extends OriginTools {
   readonly approve: (change: VersionChange) => Promise<boolean>;
 }
 
+/** Far longer than a listing takes, and shorter than platforms give a container to start. */
+const startLimitMs = 30_000;
+
 /** Remote sources of one server, as folders of this machine. */
 export class ModelSources implements Disposable {
   /** In the order of the repositories, each remote one as the folder that it is fetched into. */
   readonly folders: readonly string[];
   readonly #syncs: readonly SourceSync[];
+  readonly #clock: Clock;
 
-  constructor(folders: readonly string[], syncs: readonly SourceSync[]) {
+  constructor(folders: readonly string[], syncs: readonly SourceSync[], clock: Clock) {
     this.folders = folders;
     this.#syncs = syncs;
+    this.#clock = clock;
   }
 
   /**
    * start: all sources are read; one that cannot be, is served as it was fetched last.
-   * load: likewise, for a model that is asked for by name. poll: those that are due.
+   * load: likewise, before a model is loaded by name; one that has just failed is not asked again.
+   * poll: those that are due are looked at, and nobody waits for them.
    *
-   * @param tolerance strict: what was fetched last will not do.
    * @throws ServingError at start alone, when a source cannot be read and was never fetched.
    */
-  async refresh(
-    why: 'start' | 'load' | 'poll',
-    tolerance: 'last-good' | 'strict' = 'last-good',
-  ): Promise<void> {
-    const looks = await Promise.allSettled(
-      this.#syncs.map((sync) => sync.look(why === 'poll' ? 'due' : 'now')),
-    );
-    if (why !== 'start') return;
-    for (const [index, look] of looks.entries()) {
-      if (look.status === 'fulfilled') continue;
-      if (tolerance === 'strict' || this.#syncs[index]?.hasModels !== true) throw look.reason;
+  async refresh(why: 'start' | 'load' | 'poll'): Promise<void> {
+    if (why === 'start') await Promise.all(this.#syncs.map((sync) => this.#begin(sync)));
+    else {
+      const looks = this.#syncs.map((sync) => sync.look(why === 'poll' ? 'due' : 'healthy'));
+      const settled = Promise.allSettled(looks);
+      if (why === 'load') await settled;
     }
+  }
+
+  /** @throws ServingError when any source cannot be read: what was fetched last will not do. */
+  async refreshStrictly(): Promise<void> {
+    await Promise.all(this.#syncs.map((sync) => sync.look('now')));
+  }
+
+  /** A server that has models need not wait for a store that says nothing. */
+  async #begin(sync: SourceSync): Promise<void> {
+    const looking = sync.look('now');
+    if (!sync.hasModels) return looking;
+    const enough = Promise.withResolvers<void>();
+    using _timer = this.#clock.after(startLimitMs, enough.resolve);
+    await Promise.race([looking.catch(() => undefined), enough.promise]);
   }
 
   reports(): readonly SourceReport[] {
@@ -89,7 +104,7 @@ export async function openModelSources(options: ModelSourcesOptions): Promise<Mo
     for (const sync of syncs) sync[Symbol.dispose]();
     throw error;
   }
-  return new ModelSources(folders, syncs);
+  return new ModelSources(folders, syncs, clock);
 }
 
 function usualCache(): string {

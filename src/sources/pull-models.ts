@@ -34,7 +34,7 @@ export async function pullModels({ uri, folder, ...tools }: PullOptions): Promis
     inUse: () => new Set(),
     approve: () => Promise.resolve(true),
   });
-  await sources.refresh('start', 'strict');
+  await sources.refreshStrictly();
   const [fetched = ''] = sources.folders;
   const names: string[] = [];
   for (const name of await readdir(fetched)) {

@@ -90,15 +90,20 @@ export class SourceFolder {
     const stop = new AbortController();
     const signal = AbortSignal.any([tools.signal, stop.signal]);
     const queue = [...files];
-    // Of files whose size is not known before they come.
     let left = limitBytes;
+    // Of files whose size is not known before they come.
+    const spend = (bytes: number): void => {
+      left -= bytes;
+      if (left < 0) throw sourceRefused(`it holds more than the ${ofAll} bytes of --source-max-bytes`);
+    };
     const work = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const { file } = next;
-        const limit = file.sizeBytes === undefined ? left : ofAll;
-        const bytes = await this.#fetchOne(next, { ...tools, signal, limitBytes: limit });
-        if (file.sizeBytes === undefined) left -= bytes;
-        if (left < 0) throw sourceRefused(`it holds more than the ${ofAll} bytes of --source-max-bytes`);
+        const isKnown = next.file.sizeBytes !== undefined;
+        const onBytes = (bytes: number): void => {
+          tools.onBytes(bytes);
+          if (!isKnown) spend(bytes);
+        };
+        await this.#fetchOne(next, { ...tools, onBytes, signal, limitBytes: isKnown ? ofAll : limitBytes });
       }
     };
     const workers = Array.from({ length: parallelFetches }, () =>
@@ -113,19 +118,17 @@ export class SourceFolder {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** @returns its bytes; what an earlier, interrupted fetch has brought is not fetched again. */
-  async #fetchOne({ file }: UnitFile, tools: FetchTools): Promise<number> {
+  /** What an earlier, interrupted fetch has brought is not fetched again. */
+  async #fetchOne({ file }: UnitFile, tools: FetchTools): Promise<void> {
     const target = join(this.path, '.files', fileId(file));
+    if ((await sizeOf(target)) !== undefined) return;
     const part = `${target}.${randomBytes(6).toString('hex')}.part`;
-    if ((await sizeOf(target)) === undefined) {
-      try {
-        await fetchFile(file, part, tools);
-        await rename(part, target);
-      } finally {
-        await rm(part, { force: true });
-      }
+    try {
+      await fetchFile(file, part, tools);
+      await rename(part, target);
+    } finally {
+      await rm(part, { force: true });
     }
-    return (await sizeOf(target)) ?? 0;
   }
 
   async #build({ files, versions, id }: Unit): Promise<void> {

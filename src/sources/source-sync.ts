@@ -50,6 +50,8 @@ export class SourceSync implements Disposable {
   readonly #options: SourceSyncOptions;
   readonly #stop = new AbortController();
   #shown: string | undefined = undefined;
+  /** Shown last. */
+  #before: readonly Unit[] = [];
   #dueAt = 0;
   #inARow = 0;
   #failures = 0;
@@ -68,10 +70,15 @@ export class SourceSync implements Disposable {
     return this.#options.folder.memo() !== undefined;
   }
 
-  /** @param when now: whatever the interval says. @throws what went wrong; it is in the log already. */
-  look(when: 'now' | 'due'): Promise<void> {
+  /**
+   * @param when due: when the interval is over. healthy: now, unless it has just failed. now: in any case.
+   * @throws ServingError what went wrong; it is in the log already.
+   */
+  look(when: 'now' | 'healthy' | 'due'): Promise<void> {
     const look = this.#looking.then(async () => {
-      if (this.#stop.signal.aborted || (when === 'due' && this.#options.clock.now() < this.#dueAt)) return;
+      const isEarly = this.#options.clock.now() < this.#dueAt;
+      const waits = when === 'due' || (when === 'healthy' && this.#inARow > 0);
+      if (this.#stop.signal.aborted || (isEarly && waits)) return;
       try {
         await this.#fetch();
         this.#succeeded();
@@ -126,7 +133,9 @@ export class SourceSync implements Disposable {
     const isNew = this.#shown !== undefined || this.#fetchedBytes > before;
     await folder.show(units, memo);
     this.#shown = state;
-    await folder.removeOld(units, inUse());
+    // Somebody may have listed what was shown before, and be about to load it.
+    await folder.removeOld([...units, ...this.#before], inUse());
+    this.#before = units;
     const bytes = this.#fetchedBytes - before;
     const models = units.filter(({ place }) => !place.includes('/')).length;
     if (isNew) this.#options.logger.info({ source: uri.shown, bytes, models }, 'models fetched');

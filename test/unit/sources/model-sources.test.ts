@@ -10,7 +10,8 @@ import {
 } from '../../../src/sources/model-sources.ts';
 import { optionalPackage } from '../../../src/sources/optional-package.ts';
 import { pullModels } from '../../../src/sources/pull-models.ts';
-import { systemClock } from '../../../src/util/clock.ts';
+import { systemClock, type Clock } from '../../../src/util/clock.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { FileServer } from '../../support/file-server.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -23,12 +24,18 @@ const common = {
   logger: silentLogger,
 };
 
-function opened(cacheFolder: string, ...repositories: readonly string[]): Promise<ModelSources> {
+function opened(
+  cacheFolder: string,
+  repositories: string | readonly string[],
+  clock: Clock = systemClock,
+  intervalMs = 0,
+): Promise<ModelSources> {
   const options: ModelSourcesOptions = {
     ...common,
-    repositories,
+    clock,
+    repositories: [repositories].flat(),
     cacheFolder,
-    intervalMs: 0,
+    intervalMs,
     inUse: () => new Set(),
     approve: () => Promise.resolve(true),
   };
@@ -37,7 +44,7 @@ function opened(cacheFolder: string, ...repositories: readonly string[]): Promis
 
 test('paths stay as they are, and addresses become folders, each once', async () => {
   using folder = new TemporaryFolder();
-  using sources = await opened(folder.path, './a', 'http://127.0.0.1:1/m', './b', 'http://127.0.0.1:1/m/');
+  using sources = await opened(folder.path, ['./a', 'http://127.0.0.1:1/m', './b', 'http://127.0.0.1:1/m/']);
   assert.equal(sources.folders.length, 3);
   assert.deepEqual([sources.folders[0], sources.folders[2]], ['./a', './b']);
   assert.match(sources.folders[1] ?? '', /m-[0-9a-f]{16}$/);
@@ -49,7 +56,6 @@ test('a start without its source fails, unless it was fetched before', async () 
   const uri = `${server.url}/repo`;
   using first = await opened(folder.path, uri);
   await assert.rejects(first.refresh('start'), { reason: 'SOURCE_REFUSED' });
-  await first.refresh('poll');
   server.publish('/repo', { 'm/1/model.onnx': Buffer.from('bytes') });
   await first.refresh('load');
   server.files.clear();
@@ -60,6 +66,32 @@ test('a start without its source fails, unless it was fetched before', async () 
     second.reports().map(({ up, failures }) => [up, failures]),
     [[false, 1]],
   );
+});
+
+test('nobody waits for a source that says nothing, once there is something to serve', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await FileServer.start();
+  server.publish('/repo', { 'm/1/model.onnx': Buffer.from('bytes') });
+  using first = await opened(folder.path, `${server.url}/repo`);
+  await first.refresh('start');
+  const silent = Promise.withResolvers<void>();
+  server.files.set('/repo/index.json', () => silent.resolve());
+  await first.refresh('poll');
+  await silent.promise;
+  const clock = new FakeClock();
+  using second = await opened(folder.path, [`${server.url}/repo`], clock);
+  const starting = second.refresh('start');
+  await clock.advanceSettling(30_000);
+  await starting;
+});
+
+test('a load does not ask a source again that has just failed', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await FileServer.start();
+  using sources = await opened(folder.path, [`${server.url}/repo`], new FakeClock(), 1000);
+  await sources.refresh('load');
+  await sources.refresh('load');
+  assert.equal(server.asked.length, 1);
 });
 
 test('a cache that cannot be written is said', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ServingError } from '../../../src/errors.ts';
@@ -161,6 +161,18 @@ test('a source that is never listed is given up', async () => {
   const looking = assert.rejects(sync.look('now'), { reason: 'SOURCE_UNREACHABLE' });
   await bench.clock.advanceSettling(120_000);
   await looking;
+});
+
+test('what was shown before stays for whoever has just listed it, and goes with the next change', async () => {
+  using bench = new Bench();
+  using sync = bench.sync();
+  const trees: number[] = [];
+  for (const text of ['one', 'two', 'three', 'four']) {
+    bench.origin.files = [remoteFile('m/1/model.onnx', text)];
+    await sync.look('now');
+    trees.push(readdirSync(join(bench.path, '.trees')).length);
+  }
+  assert.deepEqual(trees, [2, 4, 4, 4]);
 });
 
 test('is stopped in the middle of a look', async () => {
