@@ -1,5 +1,7 @@
 import { ServingError } from './errors.ts';
+import type { Authenticate } from './inference/authenticate.ts';
 import type { CallContext } from './inference/call-context.ts';
+import type { Front } from './inference/front.ts';
 import type { Infer } from './inference/infer.ts';
 import { accessMessage, type Logger } from './inference/logger.ts';
 import type { Clock } from './util/clock.ts';
@@ -7,6 +9,9 @@ import { printable } from './util/printable.ts';
 import type { GrpcCall, GrpcMethod } from './transport/grpc/method.ts';
 import type { Endpoint, Handler } from './transport/http/http-call.ts';
 import { httpStatusCodes } from './transport/http/status.ts';
+
+/** The log holds back lines that say the same, beyond some in ten seconds: whoever guesses keys must not fill it. */
+const refusedMessage = 'request refused';
 
 interface Asked {
   readonly model: string;
@@ -58,6 +63,26 @@ export class AccessLog {
           () => method.handle(messages, reply, call),
           (thrown) => done(call.context, call.peer, thrown),
         ),
+    };
+  }
+
+  /** Callers who are not let in; the transport answers them. Never what they sent as their key. */
+  authenticate(authenticate: Authenticate, front: Front): Authenticate {
+    const note = (path: string, fields: object): void => {
+      const [asked = ''] = path.split('?', 1);
+      this.#logger.warn({ front, asked: printable(asked, 256), ...fields }, refusedMessage);
+    };
+    return (header, asked) => {
+      try {
+        const principal = authenticate(header, asked);
+        if (asked !== undefined && asked.scope !== 'none' && !principal.scopes.has(asked.scope)) {
+          note(asked.path, { reason: 'SCOPE_MISSING', principal: principal.name, scope: asked.scope });
+        }
+        return principal;
+      } catch (error) {
+        note(asked?.path ?? '', { reason: ServingError.from(error).reason });
+        throw error;
+      }
     };
   }
 

@@ -123,7 +123,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
   const http = await listenHttp(
     parts.options,
     around === undefined ? front : { ...front, around },
-    listenContext(parts, 'http'),
+    listenContext(parts, 'http', access),
   );
   if (http !== undefined) {
     undo.defer(() => http[Symbol.dispose]());
@@ -138,7 +138,7 @@ export async function openDataPlane(parts: DataPlaneParts): Promise<DataPlane> {
         return access === undefined ? traced : access.method(traced);
       },
     ),
-    context: listenContext(parts, 'grpc'),
+    context: listenContext(parts, 'grpc', access),
     guest: http?.guest,
   });
   undo.move();
@@ -204,11 +204,13 @@ function aroundEndpoints({
 function listenContext(
   { authenticate, onFailure, clock, logger }: DataPlaneParts,
   front: Front,
+  access: AccessLog | undefined,
 ): ListenContext {
+  const noted = access === undefined ? authenticate : access.authenticate(authenticate, front);
   return {
-    authenticate(header) {
+    authenticate(header, asked) {
       try {
-        return authenticate(header);
+        return noted(header, asked);
       } catch (error) {
         onFailure(front, error);
         throw error;

@@ -1,9 +1,9 @@
 import { parseAddress } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import { ServingError } from './errors.ts';
+import type { Authenticate } from './inference/authenticate.ts';
 import type { Logger } from './inference/logger.ts';
 import type {
-  Authenticate,
   GrpcMethod,
   GrpcServer,
   GrpcServerOptions,

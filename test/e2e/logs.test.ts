@@ -62,10 +62,20 @@ test(
     );
     await post(`{"inputs":[{"name":"features","datatype":"FP32","shape":[1,4],"data":["${secretValue}"]}]}`);
     await fetch(`http://${server.httpAddress}/v2/health/live`);
+    await fetch(`http://${server.httpAddress}/v2/models/iris?key=${key}`);
     assert.equal(await server.stop(), 0);
     const output = server.output();
     assert.ok(!output.includes(key), 'a key is in the log');
     assert.ok(!output.includes('5.12345'), 'a value is in the log');
+    assert.deepEqual(
+      linesOf(output)
+        .filter(({ message }) => message === 'request refused')
+        .map(({ front, asked, reason }) => [front, asked, reason]),
+      [
+        ['grpc', '/inference.GRPCInferenceService/ModelInfer', 'API_KEY_INVALID'],
+        ['http', '/v2/models/iris', 'API_KEY_MISSING'],
+      ],
+    );
     const requests = linesOf(output).filter(({ message }) => message === 'request');
     assert.deepEqual(
       requests.map(({ front, method, route, status, model, principal }) => [

@@ -35,7 +35,7 @@ export interface RecordedCallsOptions {
   /** Names of the headers that carry contexts. */
   readonly headers: readonly string[];
   /** undefined leaves the choice to whoever makes spans. */
-  readonly choice: RootChoice | undefined;
+  readonly choice: Pick<RootChoice, 'wants'> | undefined;
   readonly tell: (event: SpanEvent) => void;
 }
 

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { propagation, ProxyTracerProvider, trace } from '@opentelemetry/api';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
-import { chosenSampler, chooseRootsByEnvironment } from './root-choice.ts';
+import { chooseRootsByEnvironment } from './root-choice.ts';
 import { spanCommands, type SpanEvent, type SpanThreadMessage, type SpanThreadSetup } from './span-events.ts';
 import { SpanReplay } from './span-replay.ts';
 
@@ -35,7 +35,7 @@ async function startSdk(): Promise<{ shutdown(): Promise<void> }> {
   const choice = chooseRootsByEnvironment([]);
   const started = new Sdk({
     ...sender(version),
-    ...(choice === undefined ? {} : { sampler: chosenSampler }),
+    ...(choice === undefined ? {} : { sampler: choice.sampler }),
     metricReaders: [],
     logRecordProcessors: [],
   });

@@ -1,3 +1,4 @@
+import type { Authenticate } from '../../inference/authenticate.ts';
 import { CallContext } from '../../inference/call-context.ts';
 import { ServingError } from '../../errors.ts';
 import type { TimerWheel, WheelEntry } from '../../util/timer-wheel.ts';
@@ -6,7 +7,7 @@ import { authorize } from './authorize.ts';
 import { encodeTrailers } from './h2-blocks.ts';
 import { findMetadata, listMetadata } from './h2-metadata.ts';
 import type { GrpcRequest } from './h2-request.ts';
-import type { Authenticate, GrpcCall, GrpcMethod, MetadataValue } from './method.ts';
+import type { GrpcCall, GrpcMethod, MetadataValue } from './method.ts';
 import type { GrpcStatus } from './status.ts';
 
 /** What all calls of one server share. */

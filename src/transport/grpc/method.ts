@@ -1,6 +1,7 @@
+import type { Authenticate } from '../../inference/authenticate.ts';
 import type { CallContext } from '../../inference/call-context.ts';
 import type { Logger } from '../../inference/logger.ts';
-import type { Principal, Scope } from '../../inference/principal.ts';
+import type { Scope } from '../../inference/principal.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** A message as one buffer, or as pieces that are sent back to back without being copied together. */
@@ -86,9 +87,6 @@ export interface TlsFiles {
   readonly key: string;
   readonly clientCa: string | undefined;
 }
-
-/** Finds who calls from the call's metadata; throws unauthenticated. `header` gives the first value of a lower-case name. */
-export type Authenticate = (header: (name: string) => string | undefined) => Principal;
 
 /** Same for both transports. Durations in milliseconds; Infinity is never. */
 export interface GrpcServerOptions {

@@ -159,7 +159,8 @@ export class Exchange implements WheelEntry {
     const isChange = this.#request.method !== 'GET' && this.#request.method !== 'HEAD';
     const scope = (isChange ? endpoint.changeScope : undefined) ?? endpoint.scope;
     if (scope === 'none') return anonymous;
-    const principal = this.#services.authenticate((name) => this.#header(name));
+    const asked = { path: this.#request.url ?? '', scope };
+    const principal = this.#services.authenticate((name) => this.#header(name), asked);
     if (principal.scopes.has(scope)) return principal;
     throw new ServingError('permission_denied', `the scope '${scope}' is needed for this call`, {
       reason: 'SCOPE_MISSING',

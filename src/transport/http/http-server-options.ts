@@ -1,9 +1,9 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { ReportMetric } from '../../inference/arm-metrics.ts';
+import type { Authenticate } from '../../inference/authenticate.ts';
 import type { ModelCatalog, ModelControl } from '../../inference/catalog.ts';
 import type { Infer } from '../../inference/infer.ts';
 import type { ModelQuality } from '../../inference/monitoring.ts';
-import type { Principal } from '../../inference/principal.ts';
 import type { ServerSettings } from '../../inference/server-settings.ts';
 import type { SharedMemory } from '../../inference/shared-memory.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -61,8 +61,7 @@ export interface HttpServerOptions {
   readonly reportMetric?: ReportMetric | undefined;
   /** undefined refuses the shared-memory endpoints. */
   readonly sharedMemory: SharedMemory | undefined;
-  /** Finds who calls; throws unauthenticated. `header` gives the value of a lower-case name. */
-  readonly authenticate: (header: (name: string) => string | undefined) => Principal;
+  readonly authenticate: Authenticate;
   readonly clock: Clock;
   readonly serverName: string;
   readonly serverVersion: string;

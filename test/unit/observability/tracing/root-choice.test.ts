@@ -23,7 +23,8 @@ test('of calls without a context the ratio is chosen, of others all', () => {
 for (const [sampler, argument] of [
   [undefined, undefined],
   ['always_on', '0.5'],
-  ['traceidratio', '0.5'],
+  ['parentbased_always_off', undefined],
+  ['traceidratio', 'half'],
   ['parentbased_traceidratio', 'half'],
   ['parentbased_traceidratio', '2'],
 ] as const) {
@@ -47,6 +48,31 @@ for (const { parent, flags, decision } of [
       flags === undefined
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, { traceId: 't', spanId: 's', traceFlags: flags });
-    assert.deepEqual(chosenSampler.shouldSample(context), { decision });
+    assert.deepEqual(chosenSampler.shouldSample(context, 't'), { decision });
   });
 }
+
+test('traceidratio chooses among calls without a context, and by their ids among traces of others', () => {
+  const choice = chooseRoots({
+    sampler: 'traceidratio',
+    argument: '0.5',
+    contextHeaders: ['traceparent'],
+    random: () => 0.7,
+  });
+  assert.equal(choice?.wants(none), false);
+  const below = (traceId: string, traceFlags: TraceFlags): number | undefined => {
+    const context = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: 's', traceFlags, isRemote: true });
+    return choice?.sampler.shouldSample(context, traceId).decision;
+  };
+  const low = '0af7651916cd43dd8470000000000000';
+  const high = '0af7651916cd43dd8480000000000000';
+  assert.equal(below(low, TraceFlags.NONE), 2);
+  assert.equal(below(high, TraceFlags.SAMPLED), 0);
+  assert.equal(choice?.sampler.shouldSample(ROOT_CONTEXT, high).decision, 2);
+  const own = trace.setSpanContext(ROOT_CONTEXT, {
+    traceId: high,
+    spanId: 's',
+    traceFlags: TraceFlags.SAMPLED,
+  });
+  assert.equal(choice?.sampler.shouldSample(own, high).decision, 2);
+});
