@@ -16,6 +16,9 @@ export class SampleGroup {
     has(name) {
         return this.#samples.has(name);
     }
+    samples(name) {
+        return this.#samples.get(name) ?? [];
+    }
     /** Over all other labels, such as fronts and threads; 0 where there is none. */
     sum(name) {
         let sum = 0;

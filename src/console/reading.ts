@@ -25,6 +25,10 @@ export class SampleGroup {
     return this.#samples.has(name);
   }
 
+  samples(name: string): readonly MetricSample[] {
+    return this.#samples.get(name) ?? [];
+  }
+
   /** Over all other labels, such as fronts and threads; 0 where there is none. */
   sum(name: string): number {
     let sum = 0;

@@ -28,6 +28,11 @@ function repository(): RepositoryFolder {
   cpSync(join(folder.path, 'iris', '1'), join(folder.path, 'iris', '2'), { recursive: true });
   folder.put('iris/config.pbtxt', Buffer.from('version_policy { all {} }\n'));
   folder.put('broken/1/model.onnx', Buffer.from('none'));
+  const monitoring = '{ feedback: {}, drift: { firstRows: 1000 } }';
+  folder.put(
+    'iris/model.yaml',
+    Buffer.from(`classes: [setosa, versicolor, virginica]\nmonitoring: ${monitoring}\n`),
+  );
   return folder;
 }
 
@@ -41,7 +46,14 @@ describe('the console in Chromium', { skip: chromium.skip, timeout: 240_000 }, (
   before(async () => {
     const folder = resources.use(repository());
     const models = ['iris', 'digits', 'broken'].flatMap((model) => ['--load-model', model]);
-    const args = ['--model-control-mode', 'explicit', '--no-strict-readiness', ...models];
+    const kept = resources.use(new TemporaryFolder());
+    const rollouts = kept.write(
+      'rollouts.yaml',
+      'rollouts: [{ model: iris, stable: 1, candidate: 2, steps: [10, 100], minutes: 600 }]\n',
+    );
+    const places = ['--rollout-state', join(kept.path, 'rollouts.json'), '--quality-state', kept.path];
+    const control = ['--model-control-mode', 'explicit', '--no-strict-readiness', ...models];
+    const args = [...control, '--rollouts', rollouts, ...places];
     server = await startServer({ repository: folder.path, args });
     resources.use(server);
     const client = resources.use(createClient({ address: server.grpcAddress }));
@@ -71,6 +83,22 @@ describe('the console in Chromium', { skip: chromium.skip, timeout: 240_000 }, (
   test('a model of two versions shows how its requests are divided', async () => {
     await browser.until(
       `/version 2: \\d+%.*version 1: \\d+%/s.test(document.querySelector('.split-line')?.textContent)`,
+    );
+  });
+
+  test('rollouts show their arms, and monitored models their labels and drift', async () => {
+    const post = async (path: string, body: object): Promise<unknown> => {
+      const request = { method: 'POST', body: JSON.stringify(body) };
+      return (await fetch(`http://${server.httpAddress}/v2/models/iris/${path}`, request)).json();
+    };
+    const input = { name: 'features', datatype: 'FP32', shape: [1, 4], data: [5.1, 3.5, 1.4, 0.2] };
+    await post('versions/1/infer', { id: 'labelled', inputs: [input] });
+    await post('feedback', { id: 'labelled', label: 'setosa' });
+    await browser.until(
+      `/iris: .*under way.*stable, version 1: 90%.*canary, version 2: 10%/s.test(document.querySelector('.rollouts')?.textContent)`,
+    );
+    await browser.until(
+      `/iris 1\\s*–\\s*1\\s*\\d+%\\s*accuracy 1/.test(document.querySelector('.quality')?.innerText.replaceAll('\\n', ' '))`,
     );
   });
 

@@ -14,7 +14,7 @@ import { FakeTracer } from '../support/fake-tracer.ts';
 
 const reply: HttpReply = { status: 200, contentType: '', headers: [], pieces: [], compressible: false };
 
-function setUp(more: HttpReply['more'], choice?: RootChoice) {
+function setUp(more: HttpReply['more'], choice?: Pick<RootChoice, 'wants'>) {
   const tracer = new FakeTracer();
   const replay = new SpanReplay(tracer, [], () => undefined);
   const calls = new RecordedCalls({

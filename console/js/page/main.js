@@ -5,6 +5,8 @@ import { confirmAction, KeyForm } from './dialogs.js';
 import { element, setText } from './dom.js';
 import { createModelsTable } from './models-table.js';
 import { createOverview } from './overview.js';
+import { createQuality } from './quality.js';
+import { createRollouts } from './rollouts.js';
 import { ConsoleError, ServerApi } from './server-api.js';
 import { createTraffic } from './traffic.js';
 const intervalMs = 2000;
@@ -24,7 +26,14 @@ const details = new Details({
 });
 const models = createModelsTable((key) => details.choose(key));
 /** From top to bottom. A further part of the page is one more of these. */
-const sections = [createOverview(), createTraffic(), models, details];
+const sections = [
+    createOverview(),
+    createTraffic(),
+    createRollouts(),
+    createQuality(),
+    models,
+    details,
+];
 drain.addEventListener('click', () => void drainServer());
 document.body.append(element('header', {}, [
     element('h1', {}, ['tensorgate']),

@@ -5,6 +5,8 @@ import { confirmAction, KeyForm } from './dialogs.ts';
 import { element, setText } from './dom.ts';
 import { createModelsTable } from './models-table.ts';
 import { createOverview } from './overview.ts';
+import { createQuality } from './quality.ts';
+import { createRollouts } from './rollouts.ts';
 import type { Section } from './section.ts';
 import { ConsoleError, ServerApi, type ActionName, type ServerAnswer } from './server-api.ts';
 import { createTraffic } from './traffic.ts';
@@ -30,7 +32,14 @@ const details = new Details({
 const models = createModelsTable((key) => details.choose(key));
 
 /** From top to bottom. A further part of the page is one more of these. */
-const sections: readonly Section[] = [createOverview(), createTraffic(), models, details];
+const sections: readonly Section[] = [
+  createOverview(),
+  createTraffic(),
+  createRollouts(),
+  createQuality(),
+  models,
+  details,
+];
 
 drain.addEventListener('click', () => void drainServer());
 

@@ -1,0 +1,39 @@
+import { percentText } from '../amounts.js';
+import { rolloutRows } from '../quality-view.js';
+import { element } from './dom.js';
+/** Rollouts and experiments with their arms. Not shown where there are none. */
+export function createRollouts() {
+    const list = element('div', { class: 'split-list' });
+    const section = element('section', { 'aria-labelledby': 'rollouts-title', class: 'rollouts', hidden: '' }, [
+        element('h2', { id: 'rollouts-title' }, ['Rollouts and experiments']),
+        list,
+    ]);
+    return {
+        element: section,
+        update({ reading }) {
+            const rows = rolloutRows(reading);
+            section.hidden = rows.length === 0;
+            list.replaceChildren(...rows.map(rolloutOf));
+        },
+    };
+}
+function rolloutOf({ model, name, state, arms }) {
+    const bar = element('div', { class: 'split' });
+    const words = [];
+    for (const [index, { arm, version, share, requests, failures }] of arms.entries()) {
+        const part = element('span', { class: `part part-${index % 4}` });
+        part.style.flexGrow = String(share);
+        bar.append(part);
+        const failed = failures === 0 ? '' : `, ${failures} failed`;
+        words.push(element('span', { class: `key key-${index % 4}` }, [
+            `${arm}, version ${version}: ${percentText(share)}, ${requests} requests${failed}`,
+        ]));
+    }
+    const condition = state === 'under way' ? 'good' : state === 'rolled back' ? 'bad' : 'idle';
+    return element('div', { class: 'split-line' }, [
+        element('strong', {}, [`${model}: ${name}`]),
+        element('span', { class: 'state', 'data-condition': condition }, [state]),
+        bar,
+        element('div', { class: 'keys' }, words),
+    ]);
+}

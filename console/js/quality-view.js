@@ -1,0 +1,53 @@
+/** Versions that are monitored, by name. */
+export function qualityRows({ versions }) {
+    return Array.from(versions.values())
+        .filter((group) => group.has('tensorgate_quality_labels_total'))
+        .map(qualityRow)
+        .toSorted((left, right) => (left.model < right.model ? -1 : left.model > right.model ? 1 : 0));
+}
+function qualityRow(group) {
+    const indexes = [...group.by('tensorgate_drift_psi', 'feature')].toSorted(([, a], [, b]) => b - a);
+    const [first] = indexes;
+    return {
+        model: group.labels['model'] ?? '',
+        version: group.labels['version'] ?? '',
+        metrics: group.by('tensorgate_quality', 'metric'),
+        labels: group.by('tensorgate_quality_labels_total', 'outcome').get('accepted') ?? 0,
+        belowBaseline: group.sum('tensorgate_quality_below_baseline') > 0,
+        estimatedAccuracy: group.has('tensorgate_quality_estimated_accuracy')
+            ? group.sum('tensorgate_quality_estimated_accuracy')
+            : null,
+        driftShare: group.by('tensorgate_drift_share', 'side'),
+        drifted: [...group.by('tensorgate_drift_drifted', 'feature').keys()],
+        mostChanged: first === undefined ? null : { name: first[0], index: first[1] },
+    };
+}
+/** All rollouts, in the order of the page of metrics. */
+export function rolloutRows({ server, versions }) {
+    return server.samples('tensorgate_rollout_running').map(({ labels, value }) => {
+        const { model = '', rollout = '' } = labels;
+        const isBack = server
+            .samples('tensorgate_rollout_rolled_back')
+            .some((sample) => sample.value > 0 && sample.labels['model'] === model && sample.labels['rollout'] === rollout);
+        return {
+            model,
+            name: rollout,
+            state: isBack ? 'rolled back' : value > 0 ? 'under way' : 'waits or is over',
+            arms: Array.from(versions.values())
+                .filter((group) => group.labels['model'] === model)
+                .flatMap((group) => armRows(group, rollout)),
+        };
+    });
+}
+function armRows(group, rollout) {
+    const ofRollout = (name) => group.samples(name).filter(({ labels }) => labels['rollout'] === rollout);
+    const sum = (name, arm) => ofRollout(name).reduce((total, { labels, value }) => total + (labels['arm'] === arm ? value : 0), 0);
+    const arms = new Set([...ofRollout('tensorgate_rollout_arm_ratio'), ...ofRollout('tensorgate_arm_requests_total')].map(({ labels }) => labels['arm'] ?? ''));
+    return Array.from(arms, (arm) => ({
+        arm,
+        version: group.labels['version'] ?? '',
+        share: sum('tensorgate_rollout_arm_ratio', arm),
+        requests: sum('tensorgate_arm_requests_total', arm),
+        failures: sum('tensorgate_arm_failures_total', arm),
+    }));
+}
