@@ -218,7 +218,7 @@ class IoThreads implements ServingHost, Serving {
     const threads = await this.#ofAll((link) => link.calls.ask('observe', undefined));
     return {
       queues: await this.batching(),
-      threads: this.#lostCounts.with(threads),
+      threads: [this.#quality.observe(), ...this.#lostCounts.with(threads)],
       ioThreadRestarts: this.#restarts,
     };
   }

@@ -1,6 +1,7 @@
 import type { LabelTotal } from '../inference/arm-metrics.ts';
 import type { ModelQuality } from '../inference/monitoring.ts';
 import type { Target } from '../inference/target.ts';
+import type { ThreadObservation } from '../observability/observation.ts';
 import type { ModelMonitors } from '../quality/model-monitors.ts';
 import type { VersionReport } from '../quality/version-report.ts';
 import type { Clock } from '../util/clock.ts';
@@ -47,6 +48,12 @@ export class MainQuality implements AsyncDisposable {
       qualityProfile: ({ model, version }) => visited.profile(model, version),
       qualityPage: ({ model, version }) => visited.page(model, version),
     };
+  }
+
+  /** What the main thread tells beside what the threads do: of the webhook, where there is one. */
+  observe(): ThreadObservation {
+    const exporters = this.#options.monitors.exporters();
+    return { thread: 'main', failures: [], transports: [], runtime: undefined, exporters };
   }
 
   reports(): readonly VersionReport[] {

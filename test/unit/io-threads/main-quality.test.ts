@@ -7,6 +7,7 @@ import type { Target } from '../../../src/inference/target.ts';
 import { MainQuality } from '../../../src/io-threads/main-quality.ts';
 import { ThreadMonitors } from '../../../src/io-threads/thread-monitors.ts';
 import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
+import { Webhook } from '../../../src/quality/webhook.ts';
 import { buildTarget } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { watchedSpec, watchRequest } from '../../support/watched-requests.ts';
@@ -81,5 +82,23 @@ test("what was seen of a model that is gone is nobody's", async () => {
   served.clear();
   await quality.visit();
   assert.deepEqual(quality.reports(), []);
+  await quality[Symbol.asyncDispose]();
+});
+
+test('the webhook of the main thread is told of as an exporter', async () => {
+  const clock = new FakeClock();
+  const logger = silentLogger;
+  const webhook = new Webhook({ url: 'http://hook', secret: 's', clock, logger });
+  const quality = new MainQuality({
+    clock,
+    monitors: new ModelMonitors({ clock, logger, webhook }),
+    ask: () => Promise.resolve([]),
+    targets: () => new Map(),
+  });
+  const { thread, exporters = [] } = quality.observe();
+  assert.deepEqual(
+    [thread, ...exporters.map(({ exporter, state }) => `${exporter} ${state}`)],
+    ['main', 'webhook closed'],
+  );
   await quality[Symbol.asyncDispose]();
 });
