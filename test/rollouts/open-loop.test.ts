@@ -83,7 +83,9 @@ for (const { title, plan, phase, says } of cases) {
     );
     assert.equal(await phaseNow(), phase, await server.command('status', 'scores'));
     assert.match(await server.command('status', 'scores'), says);
-    assert.deepEqual([result.failed, result.wavering], [0, 0]);
+    assert.equal(result.failed, 0);
+    // What a candidate fails at the stable version answers, so that its users may meet that in between.
+    if (phase === 'promoted') assert.equal(result.wavering, 0);
   });
 }
 

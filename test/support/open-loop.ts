@@ -16,7 +16,7 @@ export interface OpenLoop {
 export interface OpenLoopResult {
   readonly sent: number;
   readonly failed: number;
-  /** Users who went to an arm, left it and came back. */
+  /** Users who went to an arm, left it and came back, by the order in which they asked. */
   readonly wavering: number;
   readonly tookMs: number;
 }
@@ -41,12 +41,14 @@ export async function runOpenLoop({
   const open = new Set<Promise<void>>();
   let failed = 0;
   const ask = async (user: string, x: readonly [number, number]): Promise<void> => {
+    const seen = arms.get(user) ?? [];
+    arms.set(user, seen);
+    // Answers may overtake each other.
+    const place = seen.push('') - 1;
     try {
       const { arm, score } = await server.infer(user, x);
       const label = String(arm);
-      const seen = arms.get(user) ?? [];
-      arms.set(user, seen);
-      if (seen.at(-1) !== label) seen.push(label);
+      seen[place] = label;
       const counted = right.get(label) ?? { sum: 0, count: 0 };
       right.set(label, counted);
       counted.count += 1;
@@ -80,6 +82,9 @@ export async function runOpenLoop({
     await wait(Math.max(0, dueAt - performance.now()));
   }
   await Promise.all(open);
-  const wavering = [...arms.values()].filter((seen) => new Set(seen).size !== seen.length).length;
+  const wavering = [...arms.values()].filter((seen) => {
+    const stays = seen.filter((arm, index) => arm !== '' && arm !== seen[index - 1]);
+    return new Set(stays).size !== stays.length;
+  }).length;
   return { sent, failed, wavering, tookMs: performance.now() - startedAt };
 }
