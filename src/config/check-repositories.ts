@@ -37,15 +37,31 @@ export function checkRepositories(
       `models.load needs models.controlMode explicit or on-demand, got ${JSON.stringify(models.controlMode)}${from('models.load')}`,
     );
   }
-  const signers = sources.signingKeys.length + sources.signingAuthorities.length;
-  if (sources.requireSigned !== signers > 0) {
-    const name = sources.requireSigned
-      ? 'requireSigned'
-      : sources.signingKeys.length > 0
-        ? 'signingKeys'
-        : 'signingAuthorities';
-    const needed = sources.requireSigned ? 'signingKeys or signingAuthorities' : 'requireSigned';
-    problems.push(`sources.${name} needs sources.${needed}${from(`sources.${name}`)}`);
+  problems.push(...checkSources({ models, sources }, from));
+  return problems;
+}
+
+function checkSources(
+  { models, sources }: Pick<Options, 'models' | 'sources'>,
+  from: (path: string) => string,
+): readonly string[] {
+  const problems: string[] = [];
+  const isSigned = sources.signingKeys.length + sources.signingAuthorities.length > 0;
+  if (sources.requireSigned && !isSigned) {
+    problems.push(
+      `sources.requireSigned needs sources.signingKeys or sources.signingAuthorities${from('sources.requireSigned')}`,
+    );
+  }
+  for (const name of ['signingKeys', 'signingAuthorities'] as const) {
+    if (sources[name].length > 0 && !sources.requireSigned) {
+      problems.push(`sources.${name} needs sources.requireSigned${from(`sources.${name}`)}`);
+    }
+  }
+  const isRegistered = models.repositories.some((repository) => repository.startsWith('models:/'));
+  if (sources.rollout !== undefined && !(isRegistered && models.controlMode === 'poll')) {
+    problems.push(
+      `sources.rollout needs a repository of models:/ and models.controlMode poll${from('sources.rollout')}`,
+    );
   }
   return problems;
 }

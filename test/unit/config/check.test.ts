@@ -17,6 +17,21 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
     ['--load-model', 'a'],
     /^models\.load needs models\.controlMode explicit or on-demand, got "none" \(--load-model\)$/,
   ],
+  [
+    'signatures without signers',
+    ['--require-signed-models'],
+    /^sources\.requireSigned needs sources\.signingKeys or sources\.signingAuthorities \(--require-signed-models\)$/,
+  ],
+  [
+    'signers without signatures',
+    ['--model-signing-key', 'k'],
+    /^sources\.signingKeys needs sources\.requireSigned \(--model-signing-key\)$/,
+  ],
+  [
+    'a rollout without a registry',
+    ['--source-rollout', 'canary', '--model-control-mode', 'poll'],
+    /^sources\.rollout needs a repository of models:\/ and models\.controlMode poll \(--source-rollout\)$/,
+  ],
   ['no listener at all', ['--no-allow-grpc'], /^grpc\.enabled must be true/],
   [
     'more I/O threads than cores',

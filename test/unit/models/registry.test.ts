@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { realpathSync } from 'node:fs';
 import { test } from 'node:test';
 import { ServingError } from '../../../src/errors.ts';
 import { buildRegistry } from '../../support/build-registry.ts';
@@ -265,4 +266,40 @@ test('a load that waits when the server stops is refused', async () => {
   await bench.registry.stop();
   await load;
   assert.ok(bench.opener.closed.every((closed) => closed));
+});
+
+test('a model that is not to be served is not opened, and what serves stays', async () => {
+  using folder = new RepositoryFolder();
+  folder.put('m/1/model.onnx');
+  let problem = '';
+  const verify = (): Promise<void> =>
+    problem === ''
+      ? Promise.resolve()
+      : Promise.reject(new ServingError('failed_precondition', problem, { reason: 'MODEL_SIGNATURE' }));
+  await using bench = buildRegistry([folder.path], { verify });
+  await bench.registry.start();
+  await bench.load('m');
+  problem = 'nobody signed it';
+  folder.put('m/2/model.onnx');
+  await assert.rejects(bench.load('m'), { reason: 'MODEL_SIGNATURE', message: /nobody signed it/ });
+  assert.deepEqual(bench.states('m'), ['1 READY: nobody signed it']);
+  assert.equal(bench.opener.models.length, 1);
+});
+
+test('repositories are brought up to date before they are read, and what is open is told', async () => {
+  using folder = new RepositoryFolder();
+  const asked: string[] = [];
+  const refresh = (why: string): Promise<void> => {
+    asked.push(why);
+    folder.put('m/1/model.onnx');
+    return Promise.resolve();
+  };
+  await using bench = buildRegistry([folder.path], { refresh, load: ['m'] });
+  await bench.registry.start();
+  await bench.load('m');
+  assert.deepEqual(asked, ['start', 'load']);
+  const real = realpathSync(folder.path);
+  assert.deepEqual([...bench.registry.foldersInUse()].sort(), [`${real}/m`, `${real}/m/1`]);
+  await bench.registry.control.unload('m', false);
+  assert.equal(bench.registry.foldersInUse().size, 0);
 });
