@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Redis } from 'ioredis';
+import { silentLogger } from '../../src/inference/logger.ts';
+import { RedisQualityStore } from '../../src/quality/redis-store.ts';
 import { redisProgram, RedisServer } from '../support/redis-server.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
@@ -80,5 +83,49 @@ test(
     assert.deepEqual(await label(second, 'd'), { ...none, repeated: 1 });
     assert.deepEqual(await label(second, 'c'), { ...none, unknown: 1 });
     await second.printed(/the Redis of quality does not answer/);
+  },
+);
+
+test(
+  'a server goes on with what one that has ended counted, and only takes the reference of one that goes on',
+  {
+    skip: redisProgram.skip,
+  },
+  async () => {
+    await using redis = await RedisServer.start();
+    const open = (replica: string): RedisQualityStore => {
+      const client = new Redis(redis.port, '127.0.0.1');
+      return new RedisQualityStore({
+        redis: {
+          get: (key) => client.get(key),
+          set: (key, value, ttlMs) => client.set(key, value, 'PX', ttlMs),
+          remove: (key) => client.unlink(key),
+          run: (script, keys, values) => client.eval(script, keys.length, ...keys, ...values),
+          [Symbol.asyncDispose]: () => Promise.resolve(client.disconnect()),
+        },
+        prefix: 'test',
+        replica,
+        logger: silentLogger,
+      });
+    };
+    const name = { model: 'm', version: '1', fingerprint: 'f' };
+    const one = open('one');
+    await using two = open('two');
+    assert.equal(await one.load(name), undefined);
+    await one.save(name, 'of one');
+    assert.deepEqual(await one.load(name), { text: 'of one', isOwn: true });
+    assert.deepEqual(await two.load(name), { text: 'of one', isOwn: false });
+    assert.equal(await two.load({ ...name, fingerprint: 'other' }), undefined);
+    await one[Symbol.asyncDispose]();
+    assert.deepEqual(await two.load(name), { text: 'of one', isOwn: true });
+    await two.save(name, 'of two');
+    await using three = open('three');
+    assert.deepEqual(await three.load(name), { text: 'of two', isOwn: false });
+    // As if it had not been heard of for more than a minute.
+    await redis.use(async (client) => {
+      const [seen = ''] = await client.keys('*:seen');
+      await client.hset(seen, 'two', Date.now() - 61_000);
+    });
+    assert.deepEqual(await three.load(name), { text: 'of two', isOwn: true });
   },
 );
