@@ -226,6 +226,8 @@ test('labels, drift and a webhook, as a user meets them', async (t) => {
 
   await t.test('what is not monitored has no report, and bad labels are refused', async () => {
     assert.equal((await fetch(`http://${server.httpAddress}/v2/models/nobody/quality`)).status, 404);
+    const none = { method: 'POST', body: '{"requests":[]}' };
+    assert.equal((await fetch(`http://${server.httpAddress}/v2/models/nobody/feedback`, none)).status, 404);
     for (const body of [{}, { id: 'a' }, { id: 1, label: 'x' }, { id: 'a', label: {} }, { requests: 1 }]) {
       const response = await fetch(`${base}/feedback`, { method: 'POST', body: JSON.stringify(body) });
       assert.equal(response.status, 400, JSON.stringify(body));

@@ -40,7 +40,8 @@ export function createQualityEndpoints(
       reportMetric === undefined || requests.every((request) => request.metrics.size === 0)
         ? {}
         : { metrics: await reportFeedback({ model, principal, requests }, caller, reportMetric) };
-    if (labels.length === 0) return jsonReply(metrics);
+    // Of nobody nothing is asked; whether the model is there is told all the same.
+    if (labels.length === 0 && requests.length > 0) return jsonReply(metrics);
     return jsonReply({
       ...(await quality.feedback({ model, version, principal, labels }, caller)),
       ...metrics,
