@@ -73,14 +73,15 @@ class AzureOrigin implements ModelOrigin {
     try {
       const blobs = this.#container.listBlobsFlat({
         abortSignal: signal,
+        includeMetadata: true,
         ...(below === '' ? {} : { prefix: below }),
       });
-      for await (const { name, properties } of blobs) {
+      for await (const { name, properties, metadata } of blobs) {
         if (!name.startsWith(below)) continue;
-        const { etag, contentLength = 0, contentMD5 } = properties;
-        files.push(
-          this.#file(name, name.slice(below.length), { etag, sizeBytes: contentLength, md5: contentMD5 }),
-        );
+        const { etag, contentLength: sizeBytes = 0, contentMD5: md5 } = properties;
+        // Accounts with a hierarchical namespace list folders as empty blobs.
+        const ending = metadata?.['hdi_isfolder'] === 'true' ? '/' : '';
+        files.push(this.#file(name, `${name.slice(below.length)}${ending}`, { etag, sizeBytes, md5 }));
         if (files.length > mostFiles) break;
       }
     } catch (error) {

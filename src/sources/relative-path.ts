@@ -23,3 +23,14 @@ export function relativeParts(path: string): readonly string[] | undefined {
 function refuse(path: string): never {
   throw sourceRefused(`'${printable(path, 200)}' is not a relative path of plain names`);
 }
+
+/**
+ * The folder that a marker of an object store, or a hidden file such as `.gitkeep`, shows to be there: versions of ensembles are empty.
+ * undefined for all other paths. The path has passed {@link relativeParts}.
+ */
+export function markedFolder(path: string): readonly string[] | undefined {
+  const parts = path.split('/');
+  const last = parts.pop();
+  if (last === undefined || !(last === '' || last.startsWith('.'))) return undefined;
+  return parts.every((part) => segment.test(part)) ? parts : undefined;
+}

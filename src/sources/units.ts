@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { printable } from '../util/printable.ts';
 import { mostFiles, type RemoteFile } from './origin.ts';
 import { sourceRefused } from './refusals.ts';
-import { relativeParts } from './relative-path.ts';
+import { markedFolder, relativeParts } from './relative-path.ts';
 
 export interface UnitFile {
   /** Relative to the unit. */
@@ -20,7 +20,7 @@ export interface Unit {
   readonly files: readonly UnitFile[];
   /** Of a model: version to the unit of its files. */
   readonly versions: ReadonlyMap<string, string>;
-  /** Hex; from the paths and tags of its files. */
+  /** Hex; from its place and the paths and tags of its files. */
   readonly id: string;
 }
 
@@ -46,6 +46,13 @@ export function unitsOf(files: readonly RemoteFile[], name: string): readonly Un
     const group = groups.get(place) ?? [];
     group.push({ parts: full.slice(depth), file });
     groups.set(place, group);
+  }
+  for (const { path } of files) {
+    const parts = markedFolder(path);
+    const [model = '', number = '', ...deeper] =
+      single && parts !== undefined ? [name, ...parts] : (parts ?? []);
+    const place = `${model}/${number}`;
+    if (version.test(number) && deeper.length === 0 && !groups.has(place)) groups.set(place, []);
   }
   // What lies beside models is for people: a README, a licence.
   if (!(groups.get('') ?? []).some(({ parts }) => parts[0]?.endsWith('.onnx') === true)) groups.delete('');
@@ -86,22 +93,24 @@ function toUnits(groups: ReadonlyMap<string, readonly UnitFile[]>): readonly Uni
     const [model = '', number] = place.split('/');
     if (model !== '' && !models.has(model)) models.set(model, new Map());
     if (number === undefined) continue;
-    const id = idOf(files, new Map());
+    const id = idOf(place, files, new Map());
     units.push({ place, files, versions: new Map(), id });
     models.get(model)?.set(number, id);
   }
   const flat = groups.get('');
   if (flat !== undefined)
-    units.push({ place: '', files: flat, versions: new Map(), id: idOf(flat, new Map()) });
+    units.push({ place: '', files: flat, versions: new Map(), id: idOf('', flat, new Map()) });
   for (const [place, versions] of models) {
     const files = groups.get(place) ?? [];
-    units.push({ place, files, versions, id: idOf(files, versions) });
+    units.push({ place, files, versions, id: idOf(place, files, versions) });
   }
   return units;
 }
 
-function idOf(files: readonly UnitFile[], versions: ReadonlyMap<string, string>): string {
+function idOf(place: string, files: readonly UnitFile[], versions: ReadonlyMap<string, string>): string {
   const lines = [
+    // Empty versions are units of their own.
+    ['place', place],
     ...files.map(({ parts, file }) => ['file', parts.join('/'), fileId(file)]),
     ...Array.from(versions, ([number, id]) => ['version', number, id]),
   ];

@@ -113,7 +113,13 @@ test('a pull leaves plain files, replaces models of the same name, and keeps oth
   await using server = await FileServer.start();
   const pull = () => pullModels({ ...common, uri: `${server.url}/repo`, folder: folder.path });
   folder.write('mine', '');
-  server.publish('/repo', { 'm/1/model.onnx': Buffer.from('one'), 'm/config.pbtxt': Buffer.from('c') });
+  const config = Buffer.from('c');
+  server.publish('/repo', {
+    'm/1/model.onnx': Buffer.from('one'),
+    'm/2/.keep': config,
+    'm/3/.keep': config,
+    'm/config.pbtxt': config,
+  });
   assert.deepEqual(await pull(), ['m']);
   server.publish('/repo', { 'm/2/model.onnx': Buffer.from('two') });
   assert.deepEqual(await pull(), ['m']);

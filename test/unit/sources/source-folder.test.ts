@@ -58,6 +58,13 @@ test('shows what was fetched as a repository', async () => {
   assert.deepEqual(source.waiting, []);
 });
 
+test('versions may be empty', async () => {
+  using source = new Source();
+  await source.take([remoteFile('e/config.pbtxt'), remoteFile('e/1/.gitkeep'), remoteFile('e/2/')]);
+  assert.deepEqual(readdirSync(join(source.path, 'e')).sort(), ['1', '2', 'config.pbtxt']);
+  assert.deepEqual(readdirSync(join(source.path, 'e/2')), []);
+});
+
 test('fetches only what is new, and removes what nobody is shown', async () => {
   using source = new Source();
   const one = [remoteFile('m/1/model.onnx', 'one')];

@@ -48,6 +48,12 @@ for (const [title, paths, expected] of layouts) {
   test(`groups ${title}`, () => assert.deepEqual(shape(units(...paths)), expected));
 }
 
+test('a version that holds nothing but a hidden file or a marker is there, and empty', () => {
+  const paths = ['e/config.pbtxt', 'e/1/.gitkeep', 'e/2/', 'e/x/.gitkeep', '.git/1/.x', 'e/3/deep/.gitkeep'];
+  assert.deepEqual(shape(units(...paths)), { 'e/1': [], 'e/2': [], e: ['config.pbtxt'] });
+  assert.deepEqual(shape(units('config.pbtxt', '1/.gitkeep')), { 'named/1': [], named: ['config.pbtxt'] });
+});
+
 test('a new version leaves the other versions as they are, and makes the model another one', () => {
   const before = new Map(units('m/config.pbtxt', 'm/1/model.onnx').map(({ place, id }) => [place, id]));
   const after = new Map(
