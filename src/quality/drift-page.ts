@@ -37,7 +37,8 @@ function versionSection({ version, feedback, inputs, answers, embeddings, failur
   const parts = [`<h2>Version ${escapeText(version)}</h2>`];
   if (feedback !== undefined) parts.push(feedbackTable(feedback));
   if (inputs !== undefined) parts.push(side('What it is asked', inputs));
-  if (answers !== undefined) parts.push(side('What it answers', answers));
+  const isRead = answers?.reference?.rows !== 0 || !embeddings.some((each) => each.side === 'answers');
+  if (answers !== undefined && isRead) parts.push(side('What it answers', answers));
   if (embeddings.length > 0) {
     parts.push(
       `<h3>Vectors as wholes</h3><div class="features">${embeddings.map(vectorFigure).join('\n')}</div>`,

@@ -107,13 +107,12 @@ export class FeedbackWatch {
       changes: this.#changes,
       below: this.#below,
       sinceLook: this.#sinceLook,
-      total: { ...this.#total },
       confidence: this.#confidence,
       errorScale: this.#errorScale,
     };
   }
 
-  /** Of a watch with the same plan, into one that has seen nothing. */
+  /** Of a watch with the same plan, into one that has seen nothing. The total begins anew: whoever compares versions has taken what was before. */
   restore(stored: StoredFeedback): void {
     for (const each of stored.outcomes.slice(0, this.#plan.windowLabels)) {
       const [predicted, label, correct, confidence, brier, logLoss, error, lagMs] = each;
@@ -125,7 +124,6 @@ export class FeedbackWatch {
     this.#changes = stored.changes;
     this.#below = stored.below;
     this.#sinceLook = stored.sinceLook;
-    Object.assign(this.#total, stored.total);
     this.#confidence = stored.confidence;
     this.#errorScale = stored.errorScale;
   }

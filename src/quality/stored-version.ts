@@ -30,7 +30,6 @@ const feedback = z.strictObject({
   changes: count,
   below: z.boolean(),
   sinceLook: count,
-  total: z.strictObject({ outcomes: count, errors: count }),
   confidence: real,
   errorScale: z.number(),
 });
