@@ -23,6 +23,9 @@ const connectTimeoutMs = 2000;
 /** A connection on which nothing comes for so long although something was asked is given up. */
 const silentMs = 2000;
 
+/** ioredis waits for so long for the end of a connection that it leaves, also of one that has ended: nothing else may be left to wait for. */
+const partingMs = 100;
+
 const longestRetryMs = 5000;
 const defaultPort = 6379;
 
@@ -125,6 +128,7 @@ function commonOptions({ username, passwordFile, tls, tlsCa }: RedisPlan) {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: connectTimeoutMs,
+    disconnectTimeout: partingMs,
     socketTimeout: silentMs,
     retryStrategy: retryMs,
     ...(username === undefined ? {} : { username }),

@@ -52,7 +52,7 @@ export const serveCommand: Command = {
 };
 
 /** Everything is closed by then, but for a run of ONNX Runtime that does not end. */
-const stuckAfterMs = 3000;
+const stuckAfterMs = 5000;
 
 /**
  * A thread inside ONNX Runtime can neither be ended nor exited from: both abort the process with a core dump. When one

@@ -17,6 +17,9 @@ export interface TaskRedisPlan {
 export type TaskClient = Redis | Cluster;
 
 const connectTimeoutMs = 2000;
+
+/** ioredis waits for so long for the end of a connection that it leaves, also of one that has ended: nothing else may be left to wait for. */
+const partingMs = 100;
 const longestRetryMs = 2000;
 const defaultPort = 6379;
 
@@ -50,6 +53,7 @@ function clientOf({ url, mode = 'single', sentinelName = '', passwordFile }: Tas
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: connectTimeoutMs,
+    disconnectTimeout: partingMs,
     socketTimeout: silentMs,
     ...(passwordFile === undefined ? {} : { password: firstLine(passwordFile) }),
   };

@@ -25,7 +25,7 @@ describe('faults of models in processes of their own, under load', { timeout: 24
   let held: HeldModels;
   before(async () => {
     const configs = Object.fromEntries(models.map((name) => [`hold.${name}`, isolated]));
-    held = await HeldModels.start({ ...configs, 'hold.healthy': one }, ['--hang-after', '4000'], {
+    held = await HeldModels.start({ ...configs, 'hold.healthy': one }, ['--hang-after', '10000'], {
       NODE_OPTIONS: `--import=${preload} --max-old-space-size=160`,
     });
   });

@@ -6,6 +6,9 @@ import type { RedisPlan } from './plan.ts';
 import type { PredictionSink } from './sink.ts';
 
 const connectTimeoutMs = 2000;
+
+/** ioredis waits for so long for the end of a connection that it leaves, also of one that has ended: nothing else may be left to wait for. */
+const partingMs = 100;
 const commandTimeoutMs = 5000;
 const longestRetryMs = 5000;
 
@@ -33,6 +36,7 @@ export async function openRedis({ url, passwordFile }: RedisPlan, offline: 'wait
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: connectTimeoutMs,
+    disconnectTimeout: partingMs,
     commandTimeout: commandTimeoutMs,
     retryStrategy: (times) => Math.min(longestRetryMs, 50 * 2 ** Math.min(times, 10)),
     ...(password === undefined ? {} : { password }),
