@@ -15,6 +15,8 @@ export const compareFlags = {
   rounds: { type: 'string', default: '9' },
   seconds: { type: 'string', default: '1' },
   cores: { type: 'string', default: '0,1' },
+  /** Requests a second, whatever the server could do; 0: a closed loop. */
+  rate: { type: 'string', default: '0' },
 } as const;
 
 export type CompareFlags = Readonly<Record<keyof typeof compareFlags, string>>;
@@ -42,7 +44,7 @@ interface Contender {
  */
 export async function compareLoads(candidates: readonly Candidate[], flags: CompareFlags): Promise<void> {
   const workload = chooseWorkload(flags);
-  const tools = findTools();
+  const tools = findTools(Number(flags.rate) / workload.connections);
   const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-bench-'));
   process.once('exit', () => rmSync(scratch, { recursive: true }));
   await using servers = new AsyncDisposableStack();
@@ -105,10 +107,12 @@ function chooseWorkload({ model, connections, streams }: CompareFlags): Workload
   return { ...shape, connections: Number(connections), streams: Number(streams), generator: 'h2load' };
 }
 
-function findTools(): Tools {
+/** @param perConnection requests a second of each connection; 0: as fast as answers come. */
+function findTools(perConnection: number): Tools {
   const h2load = findProgram('h2load');
   if (h2load.skip !== false) throw new Error(h2load.skip);
-  return { h2load: h2load.path, ghz: '', prefix: ['taskset', '-c', '1'] };
+  const steady = perConnection > 0 ? ['--rps', `${perConnection}`] : [];
+  return { h2load: h2load.path, h2loadFlags: steady, ghz: '', prefix: ['taskset', '-c', '1'] };
 }
 
 /** CPU time of the thread that serves: what other threads do is not in it. */

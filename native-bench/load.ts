@@ -31,6 +31,8 @@ export interface Tools {
   readonly ghz: string;
   /** Words before the load generator's command line, to pin it. */
   readonly prefix: readonly string[];
+  /** Before h2load's other arguments, where only the load counts, not latencies. */
+  readonly h2loadFlags?: readonly string[];
 }
 
 async function run(tools: Tools, command: string, args: readonly string[]): Promise<string> {
@@ -66,7 +68,10 @@ function checkH2load(output: string, target: LoadTarget, requests: number): numb
 }
 
 async function runH2load(tools: Tools, workload: Workload, target: LoadTarget, requests: number) {
-  const output = await run(tools, tools.h2load, h2loadArguments(workload, target, requests));
+  const output = await run(tools, tools.h2load, [
+    ...(tools.h2loadFlags ?? []),
+    ...h2loadArguments(workload, target, requests),
+  ]);
   return { requests, seconds: checkH2load(output, target, requests) };
 }
 

@@ -2,7 +2,7 @@
  * What tracing costs calls that are hardly ever recorded: the same load on tensorgate without tracing, with a sampler of 0 %, and with a
  * sampler of 1 %, alternating. The thread that makes spans may share core 1 with the load generator; the collector is in this process.
  *
- * node native-bench/tracing-cost.ts [--model mlp16] [--connections 4] [--streams 16] [--rounds 9] [--seconds 1] [--ratios off,0,0.01] [--cores 0,1]
+ * node native-bench/tracing-cost.ts [--model mlp16] [--connections 4] [--streams 16] [--rounds 9] [--seconds 1] [--ratios off,0,0.01] [--cores 0,1] [--rate 0]
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
