@@ -30,6 +30,8 @@ export class Watchdog {
   readonly #options: WatchdogOptions;
   readonly #periodMs: number;
   #timer: Disposable | undefined = undefined;
+  #dueAt = 0;
+  #waitsAgain = false;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
@@ -48,13 +50,26 @@ export class Watchdog {
   }
 
   #wait(): void {
-    this.#timer = this.#options.clock.after(this.#periodMs, () => this.#look());
+    const { clock } = this.#options;
+    this.#dueAt = clock.now() + this.#periodMs;
+    this.#timer = clock.after(this.#periodMs, () => this.#look());
+  }
+
+  /** A machine that stood still ran nothing meanwhile, and what has ended since may not have been told yet. */
+  #stoodStill(nowMs: number): boolean {
+    // Once only: a thread that is always late must see hangs as well.
+    this.#waitsAgain = !this.#waitsAgain && nowMs - this.#dueAt > this.#periodMs;
+    return this.#waitsAgain;
   }
 
   #look(): void {
     const { clock, queues, onHung } = this.#options;
     this.#timer = undefined;
     const nowMs = clock.now();
+    if (this.#stoodStill(nowMs)) {
+      this.#wait();
+      return;
+    }
     const hung: { readonly queue: TargetQueue; readonly slot: Slot; readonly runningMs: number }[] = [];
     let watched = 0;
     for (const queue of queues()) {

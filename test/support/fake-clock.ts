@@ -62,11 +62,16 @@ export class FakeClock implements Clock {
     this.#now = end;
   }
 
+  /** Time goes on, and nothing runs: timers that come due meanwhile fire late, with the next `advance`. */
+  standStill(forMs: number): void {
+    this.#now += forMs;
+  }
+
   #fireNext(end: number): boolean {
     const timer = this.#timers[0];
     if (timer === undefined || timer.due > end) return false;
     this.#timers.shift();
-    this.#now = timer.due;
+    this.#now = Math.max(this.#now, timer.due);
     timer.run();
     return true;
   }

@@ -31,6 +31,22 @@ test('a run of twenty times its cost is given up, the model goes out of service,
   assert.deepEqual([state, cause, hungRuns], ['open', 'hang', 1]);
 });
 
+test('while the machine stands still no run is taken to hang, and one that hangs is found out afterwards', async () => {
+  const bench = await learned(1);
+  bench.send(1, 1);
+  await settled();
+  bench.clock.standStill(3_000);
+  await bench.clock.advanceSettling(1);
+  assert.equal(bench.outcome(1), undefined);
+  await bench.finish();
+  assert.deepEqual(bench.outcome(1), [1]);
+  bench.send(1, 2);
+  await settled();
+  bench.clock.standStill(3_000);
+  await bench.clock.advanceSettling(300);
+  assert.equal(bench.outcome(2), hung);
+});
+
 test('however cheap a model is, a run has the least time', async () => {
   const bench = await learned(1);
   bench.send(1, 1);
