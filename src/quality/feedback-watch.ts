@@ -157,6 +157,12 @@ export class FeedbackWatch {
     return result;
   }
 
+  /** Labels came again while the first ones are being taken. */
+  repeated(): 'repeated' {
+    this.#counts.repeated++;
+    return 'repeated';
+  }
+
   /** After the labels of a message: events are told of what they changed. */
   settle(): void {
     if (this.#sinceLook < Math.max(lookEvery, this.#plan.windowLabels / 100)) return;

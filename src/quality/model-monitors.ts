@@ -41,6 +41,8 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
   readonly #monitors = new WeakMap<Monitor, VersionMonitor>();
   readonly #openStore: MonitorsOptions['openStore'];
   #keeper: Promise<QualityKeeper> | undefined = undefined;
+  /** Predictions whose labels servers that share them are asked for just now. */
+  readonly #claiming = new WeakSet<KeptPrediction>();
   #targets: () => Iterable<Target> = () => [];
 
   /** @param webhook is disposed with this. */
@@ -59,7 +61,8 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#webhook?.[Symbol.dispose]();
-    await (await this.#keeper)?.[Symbol.asyncDispose]();
+    const keeper = await this.#keeper?.catch(() => undefined);
+    await keeper?.[Symbol.asyncDispose]();
   }
 
   /** Of the webhook, where there is one. */
@@ -159,8 +162,7 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     const knowing = found.filter(({ kept }) => kept !== undefined);
     const results: (keyof FeedbackCounts)[] = [];
     for (const { monitor, kept } of knowing.length > 0 ? knowing : found.slice(-1)) {
-      if (kept !== undefined) await this.#claim(monitor, kept, labels, nowMs);
-      results.push(monitor.feedback?.label(kept, labels, nowMs) ?? 'unknown');
+      results.push(await this.#take(monitor, kept, labels, nowMs));
     }
     return results.includes('accepted') ? 'accepted' : (results[0] ?? 'unknown');
   }
@@ -177,23 +179,37 @@ export class ModelMonitors implements ModelQuality, AsyncDisposable {
     return { monitor, kept: own };
   }
 
-  /** Of servers that are told the same labels at once, one takes them. */
-  async #claim(
+  /** Of servers that are told the same labels at once, one takes them; and that one takes them once. */
+  async #take(
     monitor: VersionMonitor,
-    kept: KeptPrediction,
+    kept: KeptPrediction | undefined,
     labels: readonly Label[],
     nowMs: number,
-  ): Promise<void> {
+  ): Promise<keyof FeedbackCounts> {
     const shared = (await this.#keeper)?.sharedOf(monitor);
-    if (shared === undefined || monitor.feedback?.takes(kept, labels, nowMs) !== true) return;
+    const { feedback } = monitor;
+    if (feedback === undefined) return 'unknown';
+    if (kept === undefined || shared === undefined || !feedback.takes(kept, labels, nowMs)) {
+      return feedback.label(kept, labels, nowMs);
+    }
+    if (this.#claiming.has(kept)) return feedback.repeated();
+    this.#claiming.add(kept);
     if (!(await shared.claim(kept.key))) kept.labelled = true;
+    this.#claiming.delete(kept);
+    return feedback.label(kept, labels, nowMs);
   }
 
   async #openKeeper(openStore: () => Promise<QualityStore>): Promise<QualityKeeper> {
     const { QualityKeeper: Keeper } = await import('./quality-keeper.ts');
     const { clock, logger } = this.#tools;
     const isServed = (monitor: VersionMonitor): boolean => this.#find('', '').includes(monitor);
-    return new Keeper({ store: await openStore(), clock, logger, isServed });
+    try {
+      return new Keeper({ store: await openStore(), clock, logger, isServed });
+    } catch (error) {
+      // The next model that is watched tries again.
+      this.#keeper = undefined;
+      throw error;
+    }
   }
 
   #watched(model: string, version: string): readonly VersionMonitor[] {
