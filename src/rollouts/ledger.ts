@@ -22,6 +22,7 @@ export class Ledger implements Disposable {
   readonly #live = new Map<string, LiveRollout>();
   /** Until replicas give a candidate more at the same moment. */
   #growth: Disposable | undefined = undefined;
+  #ended = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -127,6 +128,7 @@ export class Ledger implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ended = true;
     this.#growth?.[Symbol.dispose]();
   }
 
@@ -135,8 +137,12 @@ export class Ledger implements Disposable {
     const models = new Set(states.map(({ plan }) => plan.model));
     for (const model of this.#live.keys()) if (!models.has(model)) this.#live.delete(model);
     for (const state of states) {
-      const own = this.#live.get(state.plan.model)?.state;
-      if (own === undefined || own.revision !== state.revision || own.plan.name !== state.plan.name) {
+      const live = this.#live.get(state.plan.model);
+      const own = live?.state;
+      const isSame = own?.plan.name === state.plan.name;
+      // What is there is what a candidate was left for: it is to be replaced, and gives nobody back.
+      if (isSame && live?.unkept === state.revision) continue;
+      if (own === undefined || own.revision !== state.revision || !isSame) {
         this.#live.set(state.plan.model, new LiveRollout(state));
       }
     }
@@ -154,8 +160,16 @@ export class Ledger implements Disposable {
       if (isAhead(at, now)) next = Math.min(next, at);
     }
     this.#growth?.[Symbol.dispose]();
-    this.#growth = next === Infinity ? undefined : clock.after(next - now, () => void this.#publish());
+    const isLast = next === Infinity || this.#ended;
+    this.#growth = isLast ? undefined : clock.after(next - now, () => this.#grow());
     return traffic.split(splits);
+  }
+
+  #grow(): void {
+    this.#publish().catch((error: unknown) => {
+      // Threads that do not know yet are told with whatever is published next.
+      this.#options.logger.error({ error }, 'not all threads have been told of the new shares of a rollout');
+    });
   }
 }
 

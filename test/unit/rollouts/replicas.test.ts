@@ -194,3 +194,54 @@ test('a clock that was set back an hour holds no step back', async () => {
   assert.equal(traffic.weightOf('canary'), 10_000);
   await controller[Symbol.asyncDispose]();
 });
+
+test('a rollback that could not be kept stays, whatever others change before it is', async () => {
+  const clock = new FakeClock();
+  const store = new SharedStore();
+  const traffic = new PuppetTraffic();
+  const kept = store.replica(0);
+  let failing = false;
+  const save: typeof kept.save = async (state, earlier) => {
+    if (failing) throw new Error('nobody answers');
+    return kept.save(state, earlier);
+  };
+  const controller = puppetController(traffic, { ...kept, save }, clock);
+  await controller.restore();
+  await controller.start(plan, ann);
+  await clock.advanceSettling(2000);
+  assert.equal(traffic.weightOf('canary'), 1000);
+  failing = true;
+  traffic.add('canary', { broken: 1 });
+  await clock.advanceSettling(300);
+  assert.equal(traffic.weightOf('canary'), 0);
+  failing = false;
+  // Somebody else's rollout, of another model.
+  const other = puppetController(new PuppetTraffic(), store.replica(1), clock);
+  await other.restore();
+  await other.start(plan.replace('model: m', 'model: n'), ann);
+  await clock.advanceSettling(600);
+  assert.equal(traffic.weightOf('canary'), 0);
+  assert.equal(controller.report('m').phase, 'rolled_back');
+  assert.equal(other.report('m').phase, 'rolled_back');
+  await controller[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+});
+
+test('replicas that cannot tell their threads of a growth in time try again, and do not end', async () => {
+  const clock = new FakeClock();
+  const traffic = new PuppetTraffic();
+  const controller = puppetController(traffic, new SharedStore().replica(0), clock);
+  await controller.restore();
+  await controller.start(plan, ann);
+  await clock.advanceSettling(300);
+  const failed = new Error('a thread cannot be told');
+  traffic.split = () => Promise.reject(failed);
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', note);
+  await clock.advanceSettling(2000);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', note);
+  assert.deepEqual(unhandled, []);
+  await controller[Symbol.asyncDispose]();
+});
