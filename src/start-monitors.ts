@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once, type EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import type { Options } from './config/options.ts';
 import { ServingError } from './errors.ts';
@@ -30,8 +29,9 @@ async function openQualityStore(options: Options, { clock, logger }: MonitorTool
     const { FileQualityStore } = await import('./quality/file-store.ts');
     return new FileQualityStore({ folder: quality.state, clock, logger });
   }
-  const [{ connectRedis }, { RedisQualityStore }] = await Promise.all([
+  const [{ connectRedis }, { whenReady }, { RedisQualityStore }] = await Promise.all([
     import('./cache/redis-store.ts'),
+    import('./cache/when-ready.ts'),
     import('./quality/redis-store.ts'),
   ]);
   // What does not work is said with the first command that fails.
@@ -42,7 +42,7 @@ async function openQualityStore(options: Options, { clock, logger }: MonitorTool
       { cause },
     );
   });
-  await connected(client);
+  await whenReady(client, { clock, limitMs: connectLimitMs });
   return new RedisQualityStore({
     redis: {
       get: (key) => client.get(key),
@@ -60,9 +60,3 @@ async function openQualityStore(options: Options, { clock, logger }: MonitorTool
 
 /** How long the first monitored model waits for Redis; without it nothing of before is known. */
 const connectLimitMs = 5000;
-
-async function connected(client: EventEmitter & { readonly status: string }): Promise<void> {
-  if (client.status === 'ready') return;
-  const signal = AbortSignal.timeout(connectLimitMs);
-  await once(client, 'ready', { signal }).catch(() => undefined);
-}

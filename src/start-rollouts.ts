@@ -1,4 +1,3 @@
-import { once, type EventEmitter } from 'node:events';
 import type { Options } from './config/options.ts';
 import type { LabelTotal } from './inference/arm-metrics.ts';
 import type { ModelCatalog } from './inference/catalog.ts';
@@ -41,7 +40,7 @@ export async function startRollouts(
   const { file } = options.rollouts;
   const plans = file === undefined ? [] : readRolloutFile(file);
   const models = createRolloutModels(catalog, (model, version) => serving.labelTotal(model, version));
-  const store = await openStore(options, logger);
+  const store = await openStore(options, { clock, logger });
   const controller = new RolloutController({ clock, logger, traffic: serving.traffic, models, store });
   try {
     await controller.restore();
@@ -63,10 +62,14 @@ export async function startRollouts(
   };
 }
 
-async function openStore({ rollouts, cache: { redis } }: Options, logger: Logger): Promise<RolloutStore> {
+async function openStore(
+  { rollouts, cache: { redis } }: Options,
+  { clock, logger }: Pick<RolloutParts, 'clock' | 'logger'>,
+): Promise<RolloutStore> {
   if (rollouts.store === 'file') return new FileStore(rollouts.state);
-  const [{ connectRedis }, { RedisStore }] = await Promise.all([
+  const [{ connectRedis }, { whenReady }, { RedisStore }] = await Promise.all([
     import('./cache/redis-store.ts'),
+    import('./cache/when-ready.ts'),
     import('./rollouts/redis-store.ts'),
   ]);
   let said = '';
@@ -75,7 +78,7 @@ async function openStore({ rollouts, cache: { redis } }: Options, logger: Logger
       logger.warn({ problem }, 'the Redis of rollouts cannot be reached; they stay as they are');
     said = problem;
   });
-  await connected(client);
+  await whenReady(client, { clock, limitMs: connectLimitMs });
   const runner: ScriptRunner = {
     run: (script, keys, values) => client.eval(script, keys.length, ...keys, ...values),
     [Symbol.asyncDispose]: () => Promise.resolve(client.disconnect()),
@@ -83,12 +86,5 @@ async function openStore({ rollouts, cache: { redis } }: Options, logger: Logger
   return new RedisStore(runner, redis.prefix);
 }
 
-/** How long a start waits for Redis: without it nobody knows which version is to serve. */
+/** How long a start waits for Redis: without it nobody knows which version is to serve. Whoever asks then is told that nobody answers. */
 const connectLimitMs = 10_000;
-
-/** Resolves at the latest when that time is up; whoever asks then is told that nobody answers. */
-async function connected(client: EventEmitter & { readonly status: string }): Promise<void> {
-  if (client.status === 'ready') return;
-  const signal = AbortSignal.timeout(connectLimitMs);
-  await once(client, 'ready', { signal }).catch(() => undefined);
-}
