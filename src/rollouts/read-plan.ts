@@ -120,6 +120,9 @@ export function readPlanText(text: string): RolloutPlan {
   } catch {
     throw wrongPlan('the plan is not valid YAML');
   }
+  if (typeof content === 'object' && content !== null && 'rollouts' in content) {
+    throw wrongPlan('the file lists rollouts, as --rollouts takes it; one plan is needed, without rollouts:');
+  }
   return readPlan(content);
 }
 

@@ -38,7 +38,7 @@ export function reportOf(reported: Reported): RolloutReport {
     percent: candidateWeight(state, epochMs) / 100,
     step: step + 1,
     steps: plan.steps.length,
-    waiting_for: hold,
+    waiting_for: phase === 'waiting' || phase === 'running' || phase === 'paused' ? hold : '',
     candidate_requests: state.candidateRequests,
     stable_requests: state.stableRequests,
     guards: findings.map((finding) => ({

@@ -19,7 +19,6 @@ export function findingWords({ name, label, guard, finding }: GuardFinding, { la
 /** What was tested, what was found, what to do, and what could be wrong: a line each. */
 export function verdictOf(state: RolloutState, findings: readonly GuardFinding[]): readonly string[] {
   const { plan, phase, candidateRequests, stableRequests, trial, bandit } = state;
-  const last = state.history.at(-1);
   const guarded = findings.map(
     (finding) => `${finding.refuted ? 'Harm' : 'No harm shown'}: ${findingWords(finding, plan)}.`,
   );
@@ -28,7 +27,7 @@ export function verdictOf(state: RolloutState, findings: readonly GuardFinding[]
   const lines = [
     `Tested: version ${plan.candidate} (${plan.labels.candidate}) against version ${plan.stable} (${plan.labels.stable}) of ${plan.model}, ${candidateRequests} requests against ${stableRequests}, by ${findings.length} guards that share an error of ${percentOf(plan.alpha)}.`,
     ...guarded,
-    `${advice[phase]}${last === undefined || phase === 'running' ? '' : ` (${last.why})`}`,
+    `${advice[phase]}${phase === 'running' ? '' : reasonOf(state)}`,
   ];
   const caution = cautionOf(state, findings);
   return caution === '' ? lines : [...lines, `Mind: ${caution}.`];
@@ -43,22 +42,27 @@ function banditGuards(findings: readonly GuardFinding[], words: readonly string[
 
 /** A verdict of the trial counts once it is over; before, it says how far it is. */
 function trialWords(state: RolloutState, trial: TrialState): readonly string[] {
-  const { phase, history } = state;
+  const { phase } = state;
   const { tested, found, advice: toDo, cautions } = judgeTrial(state, trial);
   if (phase === 'waiting') return [`Tested: ${tested}`, advice.waiting];
-  const last = history.at(-1);
   const next =
     phase === 'finished'
       ? `${toDo} The stable version serves everybody until promote.`
       : phase === 'running'
         ? 'nothing; it ends by itself at the planned observations, or earlier where the difference is clear.'
-        : `${advice[phase].replace(/^To do: /, '')}${last === undefined ? '' : ` (${last.why})`}`;
+        : `${advice[phase].replace(/^To do: /, '')}${reasonOf(state)}`;
   return [
     `Tested: ${tested}`,
     `Found: ${found}`,
     `To do: ${next}`,
     ...cautions.map((caution) => `Mind: ${caution}`),
   ];
+}
+
+/** Of its last change; people need not give one. */
+function reasonOf({ history }: RolloutState): string {
+  const why = history.at(-1)?.why ?? '';
+  return why === '' ? '' : ` (${why})`;
 }
 
 const advice = {

@@ -150,6 +150,20 @@ test('abort goes back at once, also after a promotion, while the stable version 
   await controller[Symbol.asyncDispose]();
 });
 
+test('what is over has no time left, and a change without a reason shows none', async () => {
+  const { controller, look } = await setUp();
+  await controller.start(text, ann);
+  await look(2);
+  assert.match(controller.report('m').waiting_for, /left of this step/);
+  await controller.change('m', 'promote', { who: 'ann', why: '' });
+  const { waiting_for: waiting, verdict } = controller.report('m');
+  assert.equal(waiting, '');
+  assert.match(verdict.join('\n'), /Abort it to go back at once\.$/m);
+  await controller.change('m', 'abort', { who: 'ann', why: 'too slow' });
+  assert.match(controller.report('m').verdict.join('\n'), /serves everybody\. \(too slow\)$/m);
+  await controller[Symbol.asyncDispose]();
+});
+
 test('forget gives the model back to its newest version, once the rollout is over', async () => {
   const { controller, traffic, store } = await setUp();
   await controller.start(text, ann);

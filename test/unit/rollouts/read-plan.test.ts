@@ -161,3 +161,8 @@ for (const [title, text] of [
     assert.throws(() => readPlanText(text), { reason: 'ROLLOUT_PLAN' });
   });
 }
+
+test('a file that lists rollouts is no plan, and the refusal says what takes it', () => {
+  const list = 'rollouts:\n  - { model: m, stable: 1, candidate: 2 }\n';
+  assert.match(refusalOf(() => readPlanText(list)).message, /as --rollouts takes it; one plan is needed/);
+});
