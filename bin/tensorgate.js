@@ -17,7 +17,7 @@ if (supported) {
   await main();
 } else {
   process.stderr.write(
-    `tensorgate needs Node 24.17 or a later 24, or Node 26.3.1 or later; this is ${process.versions.node}\n`,
+    `tensorgate needs Node 24.17 or a later 24, or Node 26.3.1 or later; this is ${process.versions.node}; in a clone, npm run tensorgate -- uses one that npm ci brings\n`,
   );
   process.exitCode = 1;
 }

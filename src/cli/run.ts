@@ -7,7 +7,7 @@ import { packageVersion } from '../package-version.ts';
 const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Command> }>> =
   {
     serve: {
-      about: 'serve models over gRPC',
+      about: 'serve models over gRPC and HTTP',
       load: async () => (await import('./serve.ts')).serveCommand,
     },
     infer: {

@@ -76,7 +76,7 @@ function remedyFor({
     return `onnxruntime has the ${provider} provider for linux x64 only`;
   }
   if (absent.length > 0) {
-    return `put ${absent.join(', ')} of onnxruntime ${pinnedVersion} beside its binding: tensorgate providers install ${provider}`;
+    return `put ${absent.join(', ')} of onnxruntime ${pinnedVersion} beside its binding: tensorgate providers install ${provider} --from <wheel or NuGet package>`;
   }
   if (missing.length === 0) {
     return `install provider libraries of the binding’s own build, onnxruntime ${pinnedVersion}`;

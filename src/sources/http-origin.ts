@@ -54,7 +54,7 @@ export class HttpOrigin implements ModelOrigin {
       reply.body.destroy();
       return this.#known.listing;
     }
-    expect(reply, 200, 'the index');
+    expect(reply, 200, 'index.json, the index');
     const listing = { files: this.#files(parseIndex(await readReply(reply, mostIndexBytes, clock)), place) };
     const etag = reply.headers.etag;
     this.#known = etag === undefined ? undefined : { etag, listing };

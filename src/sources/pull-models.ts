@@ -1,5 +1,5 @@
 import { lstat, mkdir, readdir, readlink, realpath, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from '../inference/logger.ts';
 import { openModelSources, type ModelSourcesOptions } from './model-sources.ts';
 
@@ -20,7 +20,7 @@ const working = '.tensorgate-pull';
  * What an interrupted pull has fetched is used by the next one.
  *
  * @returns names of the models.
- * @throws ServingError as a source does; the folder is as it was then.
+ * @throws ServingError as a source does; the folder is as it was then, but for what was fetched already.
  */
 export async function pullModels({ uri, folder, ...tools }: PullOptions): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true });
@@ -39,8 +39,10 @@ export async function pullModels({ uri, folder, ...tools }: PullOptions): Promis
   const names: string[] = [];
   for (const name of await readdir(fetched)) {
     if (name.startsWith('.')) continue;
-    await place(await realpath(join(fetched, name)), { folder, cacheFolder, name });
-    names.push(name);
+    const tree = await realpath(join(fetched, name));
+    if ((await lstat(tree)).isDirectory()) names.push(name);
+    else if (name.endsWith('.onnx')) names.push(basename(name, '.onnx'));
+    await place(tree, { folder, cacheFolder, name });
   }
   await rm(cacheFolder, { recursive: true, force: true });
   return names.sort();

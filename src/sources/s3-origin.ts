@@ -104,6 +104,8 @@ function failure(error: unknown): Error {
   if (status === 404) return sourceRefused(`the store does not have it (${kind}, 404)`);
   if (kind === 'CredentialsProviderError')
     return sourceRefused('there are no credentials for the store in the environment');
+  if (error instanceof Error && error.message === 'Region is missing')
+    return sourceRefused('there is no region for the store: set AWS_REGION');
   return sourceUnreachable(
     `the store cannot be read (${errorWord(error)}${status === undefined ? '' : `, ${status}`})`,
   );

@@ -70,7 +70,10 @@ test(
   async () => {
     await using files = await FileServer.start();
     using cache = new TemporaryFolder();
-    await assert.rejects(start(`${files.url}/nothing`, cache.path), /does not have the index \(404\)/);
+    await assert.rejects(
+      start(`${files.url}/nothing`, cache.path),
+      /does not have index\.json, the index \(404\)/,
+    );
   },
 );
 

@@ -83,7 +83,9 @@ test('absent provider libraries are named', () => {
     assert.deepEqual([found.absent, found.missing, found.ready], [[shared, cuda], [], false]);
     assert.match(
       found.remedy,
-      process.platform === 'linux' && process.arch === 'x64' ? /providers install cuda/ : /linux x64/,
+      process.platform === 'linux' && process.arch === 'x64'
+        ? /providers install cuda --from </
+        : /linux x64/,
     );
   });
 });

@@ -132,3 +132,12 @@ test('a pull leaves plain files, replaces models of the same name, and keeps oth
   await assert.rejects(pull(), { reason: 'SOURCE_REFUSED' });
   assert.equal(existsSync(join(folder.path, 'm/2/model.onnx')), true);
 });
+
+test('a pull of files without folders tells the models by name', async () => {
+  using folder = new TemporaryFolder();
+  await using server = await FileServer.start();
+  server.publish('/repo', { 'iris.onnx': Buffer.from('one'), 'digits.onnx': Buffer.from('two') });
+  const names = await pullModels({ ...common, uri: `${server.url}/repo`, folder: folder.path });
+  assert.deepEqual(names, ['digits', 'iris']);
+  assert.equal(existsSync(join(folder.path, 'iris.onnx')), true);
+});
