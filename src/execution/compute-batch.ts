@@ -2,6 +2,7 @@ import type { Tensor } from '../inference/tensor.ts';
 import { readRequest } from './request-slot.ts';
 import { fetchesOf, readOutputs } from './session.ts';
 import type { Feeds, Session } from './session.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
 /** What came out of a batch on the side that computes; `outputs` view what ONNX Runtime allocated. */
 export interface Computed {
@@ -50,14 +51,4 @@ export function computeBatch(
     fail(thrown);
   }
   return undefined;
-}
-
-/**
- * That this thread has used. Linux updates a running thread's figure at timer ticks, milliseconds apart, and when the
- * process's own is asked for.
- */
-function threadCpuMs(): number {
-  process.cpuUsage();
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
 }

@@ -42,7 +42,7 @@ export type FromWorker =
       readonly kind: 'opened';
       readonly metadata: SessionMetadata;
       readonly synchronous: boolean;
-      readonly openMs: number;
+      readonly openCpuMs: number;
     }
   | { readonly kind: 'open-failed'; readonly error: ErrorMessage };
 

@@ -32,8 +32,8 @@ export interface OpenInstance {
   readonly metadata: SessionMetadata;
 }
 
-/** Opening a session blocks its thread: a model that took longer than this on a thread is never opened inline by itself. */
-const longestInlineOpenMs = 100;
+/** Opening a session blocks its thread: a model that took more of a thread than this is never opened inline by itself. */
+const longestInlineOpenCpuMs = 100;
 
 const cpuProvider: ProviderPlan = { name: 'cpu', deviceId: 0, options: {} };
 
@@ -115,9 +115,9 @@ function starter(context: InstanceContext, provider: ProviderPlan) {
 
 async function openInlineIfQuick(
   context: InstanceContext,
-  { openMs }: Pick<SessionThread, 'openMs'>,
+  { openCpuMs }: Pick<SessionThread, 'openCpuMs'>,
 ): Promise<InlineExecutor | undefined> {
-  if (openMs > longestInlineOpenMs) return undefined;
+  if (openCpuMs > longestInlineOpenCpuMs) return undefined;
   const session = await openInlineSession(context);
   if (session.synchronous) return inlineExecutor(context, session);
   await session[Symbol.asyncDispose]();

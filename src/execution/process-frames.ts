@@ -79,7 +79,7 @@ export function readFailed(body: Buffer): ServingError {
 /** @throws Error for what does not describe an open session. */
 export function readOpened(body: Buffer): Opened {
   const opened: Partial<Opened> = JSON.parse(body.toString());
-  if (opened.kind !== 'opened' || opened.metadata === undefined || opened.openMs === undefined) {
+  if (opened.kind !== 'opened' || opened.metadata === undefined || opened.openCpuMs === undefined) {
     throw new Error('the session process did not say what it opened');
   }
   return opened as Opened;

@@ -17,7 +17,6 @@ export async function serveFrames(descriptor: number, open: typeof openSession):
   const frames = new BlockingFrames(descriptor);
   if (frames.next() !== frameKinds.setup) return;
   const { modelPath, options, oneThread } = readSetup(frames.body);
-  const startedAt = performance.now();
   let session: Session;
   try {
     session = await open(modelPath, options);
@@ -25,9 +24,8 @@ export async function serveFrames(descriptor: number, open: typeof openSession):
     frames.write([failedFrame(toLoadError(thrown))]);
     return;
   }
-  const { metadata, synchronous } = session;
-  const openMs = performance.now() - startedAt;
-  frames.write([openedFrame({ kind: 'opened', metadata, synchronous, openMs })]);
+  const { metadata, synchronous, openCpuMs } = session;
+  frames.write([openedFrame({ kind: 'opened', metadata, synchronous, openCpuMs })]);
   const computation: BatchComputation = {
     session,
     oneThread,

@@ -54,7 +54,7 @@ class SessionProcess implements OpeningSession {
   readonly opened: Promise<void>;
   readonly exited: Promise<void>;
   metadata: SessionMetadata = { inputs: [], outputs: [] };
-  openMs = 0;
+  openCpuMs = 0;
   readonly #clock: Clock;
   readonly #child: ChildProcess;
   readonly #socket: Duplex;
@@ -157,9 +157,9 @@ class SessionProcess implements OpeningSession {
         else this.#take()?.reject(readFailed(body));
         return;
       case frameKinds.opened: {
-        const { metadata, openMs } = readOpened(body);
+        const { metadata, openCpuMs } = readOpened(body);
         this.metadata = metadata;
-        this.openMs = openMs;
+        this.openCpuMs = openCpuMs;
         this.#writer = new RequestWriter(metadata);
         if (this.#state === 'opening') this.#state = 'open';
         this.#opening.resolve();

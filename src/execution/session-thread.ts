@@ -17,7 +17,7 @@ import { computesOnOneThread } from './session-options.ts';
 export interface SessionThread {
   readonly metadata: SessionMetadata;
   /** What opening the session cost the thread. */
-  readonly openMs: number;
+  readonly openCpuMs: number;
   /** Of a process of its own. */
   readonly pid?: number | undefined;
   /** One at a time. Rejects with unavailable when the thread ends before it answers. */
@@ -103,7 +103,7 @@ class WorkerSessionThread implements OpeningSession {
   readonly opened: Promise<void>;
   readonly exited: Promise<void>;
   metadata: SessionMetadata = { inputs: [], outputs: [] };
-  openMs = 0;
+  openCpuMs = 0;
   readonly #clock: Clock;
   readonly #worker: Worker;
   readonly #port: MessagePort;
@@ -199,7 +199,7 @@ class WorkerSessionThread implements OpeningSession {
         return;
       case 'opened':
         this.metadata = message.metadata;
-        this.openMs = message.openMs;
+        this.openCpuMs = message.openCpuMs;
         this.#slot = new RequestSlot(message.metadata);
         if (this.#state === 'opening') this.#state = 'open';
         this.#opening.resolve();

@@ -12,6 +12,7 @@ import type {
   RuntimeValues,
 } from './native-binding.ts';
 import { decodeStrings, encodeStrings } from './string-elements.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
 /** The input values of one run, by name. */
 export type Feeds = Record<string, RuntimeValues[string]>;
@@ -20,6 +21,11 @@ export type Feeds = Record<string, RuntimeValues[string]>;
 export interface Session extends AsyncDisposable {
   readonly metadata: SessionMetadata;
   readonly synchronous: boolean;
+  /**
+   * Processor time of this thread that opening took, without loading the runtime: what it would take of another thread, however
+   * slow the disk and however busy the machine was.
+   */
+  readonly openCpuMs: number;
   /**
    * An input that views `bytes`, which must not change before the run ends. Strings are decoded.
    *
@@ -34,14 +40,17 @@ export interface Session extends AsyncDisposable {
 /** @throws what onnxruntime throws, see load-error.ts, or a ServingError for types that cannot be carried. */
 export async function openSession(modelPath: string, options: NativeOptions): Promise<Session> {
   const runtime = await loadRuntime();
-  return sessionOf(runtime, await runtime.open(modelPath, options));
+  const cpuBefore = threadCpuMs();
+  const native = await runtime.open(modelPath, options);
+  return sessionOf(runtime, native, threadCpuMs() - cpuBefore);
 }
 
 /** A session over any native one. */
-export function sessionOf(runtime: NativeRuntime, native: NativeSession): Session {
+export function sessionOf(runtime: NativeRuntime, native: NativeSession, openCpuMs = 0): Session {
   return {
     metadata: native.metadata,
     synchronous: native.synchronous,
+    openCpuMs,
     input(name, datatype, shape, bytes) {
       const type = runtimeTypes[datatype];
       if (type === undefined) throw new Error(`bug: a ${datatype} input reached a session`);

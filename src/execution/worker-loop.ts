@@ -19,7 +19,6 @@ import type { Session, openSession } from './session.ts';
  */
 export async function serveBatches(setup: ThreadSetup, open: typeof openSession): Promise<void> {
   const { port } = setup;
-  const startedAt = performance.now();
   let session: Session;
   try {
     session = await open(setup.modelPath, setup.options);
@@ -28,8 +27,12 @@ export async function serveBatches(setup: ThreadSetup, open: typeof openSession)
     port.close();
     return;
   }
-  const openMs = performance.now() - startedAt;
-  send(port, { kind: 'opened', metadata: session.metadata, synchronous: session.synchronous, openMs });
+  send(port, {
+    kind: 'opened',
+    metadata: session.metadata,
+    synchronous: session.synchronous,
+    openCpuMs: session.openCpuMs,
+  });
   try {
     await answerRings(setup, session);
   } finally {

@@ -248,6 +248,8 @@ describe('two I/O threads', { skip }, () => {
       createServer({
         models: { repositories: [repository.path] },
         grpc: { port: server.grpcPort },
+        http: { enabled: false },
+        metrics: { port: 0 },
         admin: { address: 'off' },
         server: { ioThreads: 2 },
         log: { level: 'silent' },
@@ -263,6 +265,8 @@ describe('two I/O threads', { skip }, () => {
       {
         models: { repositories: [repository.path] },
         grpc: { port: 0 },
+        http: { port: 0 },
+        metrics: { port: 0 },
         admin: { address: 'off' },
         server: { ioThreads: 2 },
       },

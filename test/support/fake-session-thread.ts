@@ -5,7 +5,7 @@ import type { BatchResult, SessionMetadata } from '../../src/inference/executor.
 /** A session thread that does only what the test says. */
 export class FakeSessionThread implements SessionThread {
   readonly metadata: SessionMetadata = { inputs: [], outputs: [] };
-  readonly openMs = 1;
+  readonly openCpuMs = 1;
   closeAsked = false;
   /** Ends at once when asked to close and nothing runs, as the real one; false: stays. */
   obedient = true;

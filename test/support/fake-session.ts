@@ -11,6 +11,7 @@ export class FakeSession implements Session {
     outputs: [{ name: 'y', datatype: 'FP32', shape: ['batch', 16] }],
   } as const;
   readonly synchronous = true;
+  readonly openCpuMs = 0;
   /** The bytes behind each input that was made, in order. */
   readonly made: Uint8Array[] = [];
   closed = 0;

@@ -9,7 +9,8 @@ import {
 } from '../../../src/execution/native-binding.ts';
 import { InlineExecutor } from '../../../src/execution/inline-executor.ts';
 import { FailureLog } from '../../../src/execution/failure-log.ts';
-import { sessionOf } from '../../../src/execution/session.ts';
+import { openSession, sessionOf } from '../../../src/execution/session.ts';
+import { threadCpuMs } from '../../../src/execution/thread-cpu.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
 import { systemClock } from '../../../src/util/clock.ts';
 import {
@@ -59,6 +60,14 @@ test('a model that becomes dear moves back to a thread while it keeps answering'
   await idle.promise;
   assert.equal(executor.inline, false);
   assert.equal((await rounds(1)).outputs.length, 1);
+});
+
+test('what opening a session takes of a thread is processor time', async () => {
+  await loadRuntime();
+  const before = threadCpuMs();
+  await using session = await openSession(fixtureModel('mlp16'), {});
+  assert.ok(session.openCpuMs > 0);
+  assert.ok(session.openCpuMs <= threadCpuMs() - before);
 });
 
 test('placement inline computes before run returns', async () => {
