@@ -33,14 +33,21 @@ export function numbersOf({ datatype, data }: Tensor): (index: number) => number
   return (index) => read(view, index);
 }
 
-/** The first so many elements of a tensor of BYTES; fewer where it has fewer. */
+/**
+ * Bytes of a text that are read: those of 256 characters and more. A part of a longer text would keep all of it in memory, and clients
+ * say how long it is.
+ */
+const mostTextBytes = 1024;
+
+/** The beginnings of the first so many elements of a tensor of BYTES; fewer where it has fewer. */
 export function textsOf({ data }: Tensor, most: number): readonly string[] {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const texts: string[] = [];
   let offset = 0;
   while (texts.length < most && offset + 4 <= bytes.length) {
-    const end = offset + 4 + bytes.readUInt32LE(offset);
-    texts.push(bytes.toString('utf8', offset + 4, Math.min(end, bytes.length)));
+    const from = offset + 4;
+    const end = from + bytes.readUInt32LE(offset);
+    texts.push(bytes.toString('utf8', from, Math.min(end, bytes.length, from + mostTextBytes)));
     offset = end;
   }
   return texts;

@@ -40,6 +40,9 @@ export interface RequestSamplerOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Nothing is kept for longer ids, which would only have to be carried to another thread. */
+const mostIdChars = 256;
+
 const noNumbers = new Float64Array(0);
 const noVectors: readonly Float32Array[] = [];
 
@@ -107,7 +110,7 @@ export class RequestSampler implements Monitor {
   #look(request: InferRequest, response: InferResponse, principal: string, { rows, vectorRows }: Look): void {
     try {
       const predictions = this.#read(response, Math.max(rows, mostRowsKept + 1));
-      const { id } = request;
+      const id = request.id.length > mostIdChars ? '' : request.id;
       const atMs = this.#options.clock.epochMs();
       const texts =
         this.#hasTexts && rows > 0
