@@ -42,7 +42,8 @@ export class MlflowOrigin implements ModelOrigin {
   readonly #options: MlflowOriginOptions;
   /** Files of versions: a version never changes. */
   readonly #versions = new Map<string, readonly RemoteFile[]>();
-  readonly #stores: ModelOrigin[] = [];
+  /** By where they are. */
+  readonly #stores = new Map<string, ModelOrigin>();
 
   constructor(options: MlflowOriginOptions) {
     this.#options = options;
@@ -101,8 +102,9 @@ export class MlflowOrigin implements ModelOrigin {
   }
 
   async #stored(uri: string, signal: AbortSignal): Promise<readonly RemoteFile[]> {
-    const store = await this.#options.openStore(uri);
-    this.#stores.push(store);
+    const store = this.#stores.get(uri) ?? (await this.#options.openStore(uri));
+    // A store that cannot be read is asked again at each look.
+    this.#stores.set(uri, store);
     return (await store.list(signal, '')).files;
   }
 
@@ -139,7 +141,7 @@ export class MlflowOrigin implements ModelOrigin {
   }
 
   [Symbol.dispose](): void {
-    for (const store of this.#stores) store[Symbol.dispose]();
+    for (const store of this.#stores.values()) store[Symbol.dispose]();
   }
 }
 

@@ -290,3 +290,16 @@ test('address and credentials come from the variables of MLflow', () => {
     'SOURCE_CONFIGURATION',
   );
 });
+
+test('a store that cannot be read is opened once, however often it is asked', () =>
+  withTracking(async (tracking) => {
+    tracking.names('3');
+    tracking.json('/api/2.0/mlflow/model-versions/get-download-uri?name=m&version=3', {
+      artifact_uri: 's3://b/x',
+    });
+    tracking.store.failure = new Error('nobody answers');
+    using origin = tracking.origin();
+    await assert.rejects(origin.list(signal, ''), /nobody answers/);
+    await assert.rejects(origin.list(signal, ''), /nobody answers/);
+    assert.deepEqual(tracking.opened, ['s3://b/x']);
+  }));
