@@ -35,7 +35,7 @@ function adviceOf(phase: Phase, leader: string): string {
     promoted: `To do: nothing; ${leader} serves everybody. Abort it to go back to the stable version at once.`,
     rolled_back: 'To do: find out why; the stable version serves everybody.',
     aborted: 'To do: nothing; the stable version serves everybody.',
-    finished: 'To do: choose; the stable version serves everybody.',
+    finished: 'To do: choose; the stable version serves everybody until promote.',
   } as const satisfies Record<Phase, string>;
   return advice[phase];
 }

@@ -72,7 +72,7 @@ const advice = {
   promoted: 'To do: nothing; the candidate serves everybody. Abort it to go back at once.',
   rolled_back: 'To do: find out why; the stable version serves everybody.',
   aborted: 'To do: nothing; the stable version serves everybody.',
-  finished: 'To do: choose; the stable version serves everybody.',
+  finished: 'To do: choose; the stable version serves everybody until promote.',
 } as const satisfies Record<Phase, string>;
 
 /** Looking often is not among them: the tests allow it. */
