@@ -69,7 +69,8 @@ export class SinkQueue {
   add(record: WrittenRecord): void {
     const size = record.line.length;
     if (this.#closed || this.#waitingChars + size > maxChars) {
-      this.#full = true;
+      // Only what waits is written, and says that there is room again.
+      this.#full = this.#waiting.length > 0;
       this.#dropped += 1;
       return;
     }

@@ -117,6 +117,13 @@ test('a sink is full from the first record that finds no room until something wa
   assert.equal(queue.full, false);
 });
 
+test('a record that is too large for the queue makes no sink full that has nothing to write', () => {
+  const { queue } = start();
+  queue.add(writtenRecord('x'.repeat(9 * 1024 * 1024)));
+  assert.equal(queue.counts().dropped, 1);
+  assert.equal(queue.full, false);
+});
+
 test('closing writes what waits, and drops what cannot be written', async () => {
   const first = start();
   first.queue.add(writtenRecord('a'));
