@@ -115,7 +115,7 @@ export class Runner {
       queue,
       slot,
       runnable,
-      inline: slot.executor.inline,
+      inline: slot.executor.computesInline?.(batch) ?? slot.executor.inline,
       batch,
       startedAt,
       queueMs,

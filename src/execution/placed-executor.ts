@@ -1,6 +1,7 @@
 import { ServingError } from '../errors.ts';
 import type { Batch, BatchResult, Executor } from '../inference/executor.ts';
 import type { Logger } from '../inference/logger.ts';
+import { elementCount } from '../inference/tensor.ts';
 import type { InlineExecutor } from './inline-executor.ts';
 import type { PlacementPolicy } from './placement-policy.ts';
 
@@ -60,6 +61,10 @@ export class PlacedExecutor implements Executor {
     return this.#place.kind === 'inline';
   }
 
+  computesInline(batch: Batch): boolean {
+    return this.#place.kind === 'inline' && (this.#settled || !holdsManyTexts(batch));
+  }
+
   onIdle(listener: () => void): Disposable {
     this.#listener = listener;
     return {
@@ -71,9 +76,8 @@ export class PlacedExecutor implements Executor {
 
   run(batch: Batch): Promise<BatchResult> {
     if (!this.idle) return Promise.reject(notIdle());
-    return this.#place.kind === 'inline'
-      ? this.#runInline(this.#place.executor, batch)
-      : this.#runThread(batch);
+    if (this.#place.kind === 'thread') return this.#runThread(batch);
+    return this.computesInline(batch) ? this.#runInline(this.#place.executor, batch) : this.#runAside(batch);
   }
 
   abandon(): void {
@@ -102,6 +106,21 @@ export class PlacedExecutor implements Executor {
       return Promise.resolve(result);
     } catch (thrown) {
       return Promise.reject(ServingError.from(thrown));
+    }
+  }
+
+  /** Whatever the model cost so far, this batch would hold everybody up. */
+  async #runAside(batch: Batch): Promise<BatchResult> {
+    this.#running = true;
+    try {
+      this.#moving ??= this.#moveToThread();
+      await this.#moving;
+      const result = await this.#place.executor.run(batch);
+      this.#record(batch, result);
+      return result;
+    } finally {
+      this.#running = false;
+      if (this.idle) this.#listener?.();
     }
   }
 
@@ -178,6 +197,17 @@ export class PlacedExecutor implements Executor {
       if (this.idle) this.#listener?.();
     });
   }
+}
+
+/** Each becomes a string of its own, in a tenth of a microsecond or more. */
+const manyTexts = 65_536;
+
+function holdsManyTexts({ inputs }: Batch): boolean {
+  for (const { datatype, shape, sizeBytes } of inputs) {
+    // Each element has at least its length, of four bytes.
+    if (sizeBytes > 4 * manyTexts && datatype === 'BYTES' && elementCount(shape) > manyTexts) return true;
+  }
+  return false;
 }
 
 function restartsOf({ restarts }: Executor): number {

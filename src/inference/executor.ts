@@ -45,6 +45,8 @@ export interface Executor extends AsyncDisposable {
   readonly idle: boolean;
   /** True when `run` computes on the calling thread before it returns. */
   readonly inline: boolean;
+  /** Whether that holds for this batch; left out where `inline` says it of all. */
+  computesInline?(batch: Batch): boolean;
   /** How often a lost thread was replaced; undefined where there is none to lose. */
   readonly restarts?: number;
   run(batch: Batch): Promise<BatchResult>;

@@ -6,7 +6,7 @@ import type { PlacementOptions } from '../../../src/execution/placed-executor.ts
 import { PlacementPolicy, placementLimits } from '../../../src/execution/placement-policy.ts';
 import { ThreadedExecutor } from '../../../src/execution/threaded-executor.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
-import { mlpBatch } from '../../support/build-batch.ts';
+import { buildBatch, buildInput, mlpBatch } from '../../support/build-batch.ts';
 import { inlineExecutorTaking } from '../../support/fake-session.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { FakeSessionThread } from '../../support/fake-session-thread.ts';
@@ -155,4 +155,43 @@ test('closing ends wherever it is', async () => {
   await executor[Symbol.asyncDispose]();
   assert.equal(executor.idle, false);
   await assert.rejects(executor.run(batch), { code: 'unavailable' });
+});
+
+/** @param count empty texts. */
+function textBatch(count: number) {
+  return buildBatch([buildInput('x', 'BYTES', [1, count], [new Uint8Array(4 * count)])]);
+}
+
+test('a batch of very many texts holds nobody up: it runs on a new thread, whatever the model cost so far', async () => {
+  const { executor, later, runOnThread, idles } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  const many = textBatch(70_000);
+  assert.deepEqual([executor.inline, executor.computesInline(many)], [true, false]);
+  const [before, running] = [idles(), executor.run(many)];
+  assert.equal(executor.idle, false);
+  await settled();
+  assert.deepEqual([executor.inline, executor.idle, later.opened, idles()], [false, false, 1, before]);
+  later.thread.finish(2_000);
+  assert.equal((await running).inferMs, 2_000);
+  assert.deepEqual([executor.idle, idles() > before], [true, true]);
+});
+
+test('a batch of some texts, and of many numbers, stays inline', async () => {
+  const { executor, runOnThread } = setUp();
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  const numbers = buildBatch([buildInput('x', 'FP32', [1, 70_000], [new Uint8Array(280_000)])]);
+  assert.deepEqual(
+    [executor.computesInline(textBatch(60_000)), executor.computesInline(numbers)],
+    [true, true],
+  );
+});
+
+test('where no thread can be had, a batch of very many texts is computed all the same', async () => {
+  const { executor, runOnThread } = setUp({ openThread: () => Promise.reject(new Error('no memory')) });
+  for (let run = 0; run < 3; run += 1) await runOnThread(0.1);
+  await assert.doesNotReject(executor.run(mlpBatch(1)));
+  const many = textBatch(70_000);
+  // The fake session has one input of numbers, whose name is the same.
+  assert.equal((await executor.run(many)).outputs.length, 1);
+  assert.deepEqual([executor.inline, executor.idle, executor.computesInline(many)], [true, true, true]);
 });
