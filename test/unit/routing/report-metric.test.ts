@@ -131,3 +131,18 @@ test('a message of too many values is refused', () => {
   const many = Array.from({ length: 10_001 }, () => entry);
   assert.throws(() => report(setUp(), many), { reason: 'ROLLOUT_METRIC' });
 });
+
+test('a thread that knows nothing of the rollout yet keeps no values from those that do', async () => {
+  const entries = [{ by: 'user', user: 'ann', value: 1 }] as const;
+  const report = { model: 'm', metric: 'bought', entries };
+  const knowsNothing = async () => ({ used: 0, repeated: 0, unused: 1, unknown: [] });
+  const takes = async () => ({ used: 1, repeated: 0, unused: 0, unknown: [] });
+  const counts = { used: 1, repeated: 0, unused: 0, unknown: 0 };
+  assert.deepEqual(await reportInTurn(report, [knowsNothing, takes]), counts);
+  assert.deepEqual(await reportInTurn(report, [takes, knowsNothing]), counts);
+  assert.deepEqual(await reportInTurn(report, [knowsNothing, knowsNothing]), {
+    ...counts,
+    used: 0,
+    unused: 1,
+  });
+});
