@@ -40,6 +40,9 @@ const aliveMs = 60_000;
 /** Commands under way; what comes while there are more is kept by this server alone. */
 const mostUnderWay = 10_000;
 
+/** Characters of predictions that they hold: a Redis that is slow must not fill the memory. */
+const mostUnderWayChars = 16 << 20;
+
 /** Milliseconds of epoch by Redis's clock, which all servers share. */
 const timeOfRedis = `
 local time = redis.call('TIME')
@@ -100,6 +103,7 @@ export class RedisQualityStore implements QualityStore {
   readonly #options: RedisStoreOptions;
   readonly #saved = new Set<string>();
   #underWay = 0;
+  #underWayChars = 0;
   #failing = false;
 
   constructor(options: RedisStoreOptions) {
@@ -135,10 +139,16 @@ export class RedisQualityStore implements QualityStore {
     const keyOf = (key: string): string => this.#predictionKey(name, key);
     const { redis } = this.#options;
     const keeper: PredictionKeeper = {
-      keep: (kept) => this.#tell(() => redis.set(keyOf(kept.key), valueOf(kept), keepMs)),
+      keep: (kept) => {
+        if (this.#isFull()) return;
+        const value = valueOf(kept);
+        this.#tell(redis.set(keyOf(kept.key), value, keepMs), value.length);
+      },
       // Whoever labelled it has said so with its claim.
       label: () => undefined,
-      forget: (kept) => this.#tell(() => redis.remove(keyOf(kept.key))),
+      forget: (kept) => {
+        if (!this.#isFull()) this.#tell(redis.remove(keyOf(kept.key)), 0);
+      },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
     const shared: SharedPredictions = {
@@ -159,11 +169,18 @@ export class RedisQualityStore implements QualityStore {
     return typeof text === 'string' ? readValue(text, key) : undefined;
   }
 
-  /** Nobody waits for it. */
-  #tell(command: () => Promise<unknown>): void {
-    if (this.#underWay >= mostUnderWay) return;
+  #isFull(): boolean {
+    return this.#underWay >= mostUnderWay || this.#underWayChars >= mostUnderWayChars;
+  }
+
+  /** Nobody waits for it. @param chars that it holds until it is answered. */
+  #tell(answer: Promise<unknown>, chars: number): void {
     this.#underWay++;
-    void this.#ask(command()).finally(() => this.#underWay--);
+    this.#underWayChars += chars;
+    void this.#ask(answer).finally(() => {
+      this.#underWay--;
+      this.#underWayChars -= chars;
+    });
   }
 
   /** undefined where Redis does not answer, which is said once until it does again. */
