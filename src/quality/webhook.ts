@@ -19,7 +19,12 @@ export interface WebhookOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Posts and resolves to the status; rejects when nothing answers. */
-  readonly post?: (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<number>;
+  readonly post?: (
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    signal: AbortSignal,
+  ) => Promise<number>;
 }
 
 /**
@@ -33,6 +38,8 @@ export class Webhook implements Disposable {
   #sending = false;
   #pause: Disposable | undefined = undefined;
   #closed = false;
+  /** A process that ends waits for nobody's answer. */
+  readonly #stop = new AbortController();
 
   constructor(options: WebhookOptions) {
     this.#options = options;
@@ -61,6 +68,7 @@ export class Webhook implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
+    this.#stop.abort();
     this.#waiting.length = 0;
     this.#pause?.[Symbol.dispose]();
     this.#breaker[Symbol.dispose]();
@@ -105,6 +113,7 @@ export class Webhook implements Disposable {
           'x-tensorgate-signature': `sha256=${signature}`,
         },
         body,
+        this.#stop.signal,
       );
       this.#breaker.end(begun, outcomeOf(status));
       return status >= 200 && status < 300 ? '' : `status ${status}`;
@@ -126,8 +135,9 @@ async function postJson(
   url: string,
   headers: Readonly<Record<string, string>>,
   body: string,
+  stop: AbortSignal,
 ): Promise<number> {
-  const signal = AbortSignal.timeout(answerMs);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(answerMs)]);
   const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
   await response.body?.cancel();
   return response.status;

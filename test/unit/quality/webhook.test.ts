@@ -111,3 +111,22 @@ test('nothing is sent any more once it is closed', async () => {
   await nextTurn();
   assert.equal(posted.length, 1);
 });
+
+test('what waits for a receiver that says nothing is given up at the end', () => {
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  let asked: AbortSignal | undefined;
+  const webhook = new Webhook({
+    url: 'http://hook',
+    secret: 'secret',
+    clock: new FakeClock(),
+    logger,
+    post(_url, _headers, _body, signal) {
+      asked = signal;
+      return new Promise(() => undefined);
+    },
+  });
+  webhook.send(event);
+  assert.equal(asked?.aborted, false);
+  webhook[Symbol.dispose]();
+  assert.equal(asked.aborted, true);
+});
