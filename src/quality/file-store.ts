@@ -47,11 +47,11 @@ export class FileQualityStore implements QualityStore {
     return undefined;
   }
 
-  async save(name: StoredName, text: string): Promise<void> {
+  async save(name: StoredName, text: string): Promise<boolean> {
     const path = this.#path(name, 'json');
     if (text.length > mostStoredBytes) {
       this.#problem(name, 'its quality is too large to be kept');
-      return;
+      return true;
     }
     try {
       await mkdir(this.#options.folder, { recursive: true });
@@ -63,13 +63,15 @@ export class FileQualityStore implements QualityStore {
         await file.close();
       }
       await rename(`${path}.new`, path);
+      return true;
     } catch (error) {
       this.#problem(name, 'its quality cannot be kept', error);
+      return false;
     }
   }
 
-  unchanged(): Promise<void> {
-    return Promise.resolve();
+  unchanged(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   predictions(name: StoredName, { keepRequests }: PredictionBounds): StoredPredictions {

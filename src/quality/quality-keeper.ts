@@ -21,6 +21,9 @@ const saveShare = 0.001;
 /** Longer than a model takes from being watched to serving. */
 const loadingMs = 600_000;
 
+/** No revision of a monitor. */
+const neverSaved = -1;
+
 interface Entry {
   readonly name: StoredName;
   readonly monitor: VersionMonitor;
@@ -165,15 +168,14 @@ export class QualityKeeper implements AsyncDisposable {
     const { monitor, name } = entry;
     const { revision } = monitor;
     if (revision === entry.saved) {
-      await store.unchanged(name);
+      if (!(await store.unchanged(name))) entry.saved = neverSaved;
       return;
     }
     const startedAt = clock.now();
     const text = JSON.stringify({ of: name.fingerprint, state: monitor.save() });
     const endedAt = clock.now();
     entry.notBefore = endedAt + (endedAt - startedAt) / saveShare;
-    entry.saved = revision;
-    await store.save(name, text);
+    entry.saved = (await store.save(name, text)) ? revision : neverSaved;
   }
 }
 
@@ -212,5 +214,5 @@ function referenceOf({ inputs, answers, embeddings }: StoredVersion, from: numbe
 /** The one before may still see answers: they are kept for labels, and not counted. */
 function continued(before: Entry, monitor: VersionMonitor): Entry {
   monitor.restore(before.monitor.save());
-  return { ...entryOf({ ...before, monitor }), saved: -1 };
+  return { ...entryOf({ ...before, monitor }), saved: neverSaved };
 }

@@ -54,8 +54,9 @@ export interface StoredState {
 export interface QualityStore extends AsyncDisposable {
   /** What was last saved of a version; undefined for nothing. */
   load(name: StoredName): Promise<StoredState | undefined>;
-  save(name: StoredName, text: string): Promise<void>;
-  /** It is as it was last saved, and somebody goes on with it. */
-  unchanged(name: StoredName): Promise<void>;
+  /** @returns false when it is worth to try again. */
+  save(name: StoredName, text: string): Promise<boolean>;
+  /** It is as it was last saved, and somebody goes on with it. @returns false when what was saved is lost. */
+  unchanged(name: StoredName): Promise<boolean>;
   predictions(name: StoredName, bounds: PredictionBounds): StoredPredictions;
 }

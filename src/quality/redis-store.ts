@@ -86,7 +86,7 @@ if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', now))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 1`;
+return redis.call('HEXISTS', KEYS[1], ARGV[1])`;
 
 /** A server that ends lets others have what it had counted. */
 const leaveScript = `${timeOfRedis}
@@ -118,21 +118,22 @@ export class RedisQualityStore implements QualityStore {
     return typeof text === 'string' ? { text, isOwn: isOwn === 1 } : undefined;
   }
 
-  async save(name: StoredName, text: string): Promise<void> {
+  async save(name: StoredName, text: string): Promise<boolean> {
     const { redis, replica, logger } = this.#options;
     if (text.length > mostStoredBytes) {
       logger.warn({ model: name.model, version: name.version }, 'its quality is too large to be kept');
-      return;
+      return true;
     }
     const keys = this.#keys(name);
     this.#saved.add(keys[1]);
-    await this.#ask(redis.run(saveScript, keys, [replica, text, stateMs]));
+    return (await this.#ask(redis.run(saveScript, keys, [replica, text, stateMs]))) !== undefined;
   }
 
-  async unchanged(name: StoredName): Promise<void> {
+  async unchanged(name: StoredName): Promise<boolean> {
     const { redis, replica } = this.#options;
     const keys = this.#keys(name);
-    if (this.#saved.has(keys[1])) await this.#ask(redis.run(saveScript, keys, [replica, '', stateMs]));
+    if (!this.#saved.has(keys[1])) return true;
+    return (await this.#ask(redis.run(saveScript, keys, [replica, '', stateMs]))) !== 0;
   }
 
   predictions(name: StoredName, { keepMs }: PredictionBounds): StoredPredictions {

@@ -4,6 +4,7 @@ import { ServingError } from '../../../src/errors.ts';
 import type { MonitoringPlan } from '../../../src/inference/monitoring.ts';
 import { anonymous } from '../../../src/inference/principal.ts';
 import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
+import type { QualityStore } from '../../../src/quality/quality-store.ts';
 import { RedisQualityStore, type QualityRedis } from '../../../src/quality/redis-store.ts';
 import { buildTarget } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -78,4 +79,41 @@ test('of the same labels that come twice at once, servers that share Redis take 
   const counts = await monitors.feedback({ model: 'm', version: '', principal: '', labels }, anonymous);
   assert.deepEqual(counts, { accepted: 1, unknown: 0, repeated: 1, unfitting: 0 });
   assert.equal(monitors.labelTotal('m', '')?.outcomes, 1);
+});
+
+test('what could not be kept, or is lost, is kept later, although nothing new has come', async () => {
+  const clock = new FakeClock();
+  const logger = new RecordingLogger();
+  const asked: string[] = [];
+  const answers = [false, true, false, true];
+  const answer = (what: string) => async (): Promise<boolean> => {
+    asked.push(what);
+    return answers[asked.length - 1] ?? true;
+  };
+  const store: QualityStore = {
+    load: () => Promise.resolve(undefined),
+    save: answer('save'),
+    unchanged: answer('unchanged'),
+    predictions: () => ({
+      keeper: {
+        keep: () => undefined,
+        label: () => undefined,
+        forget: () => undefined,
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      },
+      shared: undefined,
+      async *restore() {},
+    }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const openStore = () => Promise.resolve(store);
+  await using monitors = new ModelMonitors({ clock, logger, webhook: undefined, openStore });
+  const monitor = await monitors.create(spec, monitoring);
+  monitors.follow(() => [{ ...buildTarget([]), spec, monitor }]);
+  watchRequest(monitor, { id: 'a' });
+  for (let look = 1; look <= 4; look++) {
+    clock.advance(10_000);
+    while (asked.length < look || clock.pending === 0) await Promise.resolve();
+  }
+  assert.deepEqual(asked, ['save', 'save', 'unchanged', 'save']);
 });

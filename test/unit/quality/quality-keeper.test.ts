@@ -221,11 +221,11 @@ test('it is written now and then, when there is something new', async () => {
     save: (_, text) => {
       saves.push(text);
       saved.open();
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
     unchanged: () => {
       saved.open();
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
     predictions: () => ({
       keeper: {
