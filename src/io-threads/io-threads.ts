@@ -403,9 +403,10 @@ class IoThreads implements ServingHost, Serving {
 
   #publication(): ReturnType<typeof publicationOf> {
     if (this.#registry === undefined) throw new Error('bug: there are no models to publish yet');
-    const { catalog, models } = this.#registry;
+    const { catalog, models, starting } = this.#registry;
     return publicationOf({
       ready: catalog.ready(),
+      starting,
       models,
       splits: this.#splits,
       spreadOf: (target) => this.#spreadOf(target),

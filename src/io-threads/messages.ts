@@ -139,6 +139,8 @@ export interface Opened {
 export interface Publication {
   /** The server's readiness. */
   readonly ready: boolean;
+  /** What it starts with is still being loaded: of what is not there nobody can say that it will not come. */
+  readonly starting: boolean;
   readonly models: readonly PublishedModel[];
   readonly added: readonly NewTarget[];
   readonly splits: TrafficSplits;

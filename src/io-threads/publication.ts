@@ -7,6 +7,7 @@ import type { SpreadModel } from './spread-model.ts';
 
 export interface PublicationSources {
   readonly ready: boolean;
+  readonly starting: boolean;
   readonly models: ReadonlyMap<string, ModelState>;
   readonly splits: TrafficSplits;
   readonly spreadOf: (target: Target) => SpreadModel;
@@ -24,6 +25,7 @@ function stepsOf({ sequences }: Target, threads: number): NewSteps | undefined {
 /** The models as they are now, in a form that crosses threads; every ready target is among `added`. */
 export function publicationOf({
   ready,
+  starting,
   models,
   splits,
   spreadOf,
@@ -58,5 +60,5 @@ export function publicationOf({
     ready: model.ready,
     versions: new Map(Array.from(model.versions, ([version, state]) => [version, publish(state)])),
   }));
-  return { ready, models: published, added, splits };
+  return { ready, starting, models: published, added, splits };
 }

@@ -35,7 +35,7 @@ export class ServedModels implements AsyncDisposable {
   readonly #opened = new Map<number, OpenedModel>();
   readonly #served = new Map<number, ReadableVersion>();
   #ready = false;
-  #isComplete = false;
+  #starting = true;
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class ServedModels implements AsyncDisposable {
     this.router = createRouter(
       () => this.#table.routes,
       this.experiments,
-      () => this.#isComplete,
+      () => !this.#starting,
     );
     this.catalog = createCatalog({ table: this.#table, router: this.router, ready: () => this.#ready });
   }
@@ -79,10 +79,10 @@ export class ServedModels implements AsyncDisposable {
   }
 
   /** Swaps what is routed to as a whole. */
-  publish({ ready, models, added, splits }: Publication): void {
+  publish({ ready, starting, models, added, splits }: Publication): void {
     for (const target of added) this.#serve(target);
     this.#ready = ready;
-    this.#isComplete ||= ready || models.length > 0;
+    this.#starting = starting;
     this.#table.models.clear();
     for (const { versions, ...model } of models) {
       const states = new Map(Array.from(versions, ([version, state]) => [version, this.#stateOf(state)]));

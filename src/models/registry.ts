@@ -49,6 +49,8 @@ export interface ModelRegistry {
   readonly router: Router;
   readonly catalog: ModelCatalog;
   readonly control: ModelControl;
+  /** What it starts with is still being loaded. */
+  readonly starting: boolean;
   /** The states that router and catalog follow, as they are now. */
   readonly models: ReadonlyMap<string, ModelState>;
   /** Every version that serves now, with what it holds. */
@@ -104,7 +106,7 @@ class Registry implements ModelRegistry {
     this.#repositories = new WatchedRepositories(options.repositories, options.configName, options.logger);
     const router = options.createRouter(
       () => this.#table.routes,
-      () => this.#phase !== 'starting',
+      () => !this.starting,
     );
     if (options.controlMode === 'on-demand') this.#residency = this.#openResidency(router, options);
     this.router =
@@ -126,6 +128,10 @@ class Registry implements ModelRegistry {
       routes: () => this.#table.routes,
       oneAtATime: (run) => this.#oneAtATime(run),
     };
+  }
+
+  get starting(): boolean {
+    return this.#phase === 'starting';
   }
 
   /** What could not be loaded on demand says nothing of the models that others ask for. */

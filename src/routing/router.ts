@@ -33,7 +33,8 @@ export function createRouter(
         const target = version === '' ? routes.newest : routes.ready.get(version);
         if (target !== undefined) return target;
       }
-      if (routes === undefined && !isComplete()) {
+      // Its name may be known before its versions are.
+      if ((routes === undefined || routes.ready.size === 0) && !isComplete()) {
         throw notReady(model, version === '' ? '' : parseVersion(version));
       }
       return findOrRefuse(model, version, routes);

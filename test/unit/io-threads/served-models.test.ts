@@ -101,7 +101,13 @@ test('a published model is routed to with the sessions of this thread, and descr
   assert.throws(() => models.router.route('m', ''), ServingError);
   const versions = new Map([['1', { kind: 'ready', id: 7, problem: '' }]] as const);
   models.publish(
-    crossed({ ready: true, models: [published(versions)], added: [newTarget(7)], splits: new Map() }),
+    crossed({
+      ready: true,
+      starting: false,
+      models: [published(versions)],
+      added: [newTarget(7)],
+      splits: new Map(),
+    }),
   );
   const target = models.router.route('m', '');
   assert.equal(target, models.target(7));
@@ -116,10 +122,18 @@ test('a target keeps its identity through publications that do not touch it', as
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
   models.publish(
-    crossed({ ready: false, models: [published(versions)], added: [newTarget(0)], splits: new Map() }),
+    crossed({
+      ready: false,
+      starting: false,
+      models: [published(versions)],
+      added: [newTarget(0)],
+      splits: new Map(),
+    }),
   );
   const before = models.router.route('m', '1');
-  models.publish(crossed({ ready: true, models: [published(versions)], added: [], splits: new Map() }));
+  models.publish(
+    crossed({ ready: true, starting: false, models: [published(versions)], added: [], splits: new Map() }),
+  );
   assert.equal(models.router.route('m', '1'), before);
 });
 
@@ -129,7 +143,9 @@ test('states of versions that do not serve are told as the main thread has them'
     ['1', { kind: 'loading' }],
     ['2', { kind: 'unavailable', reason: 'broken' }],
   ] as const);
-  models.publish(crossed({ ready: false, models: [published(versions)], added: [], splits: new Map() }));
+  models.publish(
+    crossed({ ready: false, starting: false, models: [published(versions)], added: [], splits: new Map() }),
+  );
   assert.throws(() => models.router.route('m', '1'), /not at ready state/);
   assert.deepEqual(
     models.catalog.index(false).map(({ state, reason }) => [state, reason]),
@@ -147,7 +163,7 @@ test('statistics of all threads are summed by each', async () => {
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
   const added = [newTarget(0, { memories: shared })];
-  models.publish({ ready: true, models: [published(versions)], added, splits: new Map() });
+  models.publish({ ready: true, starting: false, models: [published(versions)], added, splits: new Map() });
   const clock = new FakeClock();
   const other = createSharedStatistics({ name: 'm', version: '1', clock, memories: shared, writer: 0 });
   other.recordSuccess(2, 'grpc');
@@ -161,7 +177,7 @@ test('a model whose rows depend on each other is not batched here either', async
   await models.open({ id: 0, plan });
   const versions = new Map([['1', { kind: 'ready', id: 0, problem: '' }]] as const);
   const added = [newTarget(0, { batchingOffReason: 'rows differ' })];
-  models.publish({ ready: true, models: [published(versions)], added, splits: new Map() });
+  models.publish({ ready: true, starting: false, models: [published(versions)], added, splits: new Map() });
   assert.deepEqual(off, [[models.router.route('m', ''), 'rows differ']]);
   await models[Symbol.asyncDispose]();
 });
@@ -191,10 +207,18 @@ test('an ensemble has no sessions, and serves in a thread only while its steps d
   const ensemble = newTarget(1, { spec, ensemble: planEnsemble(spec, steps) });
   const ready = (id: number) => new Map([['1', { kind: 'ready', id, problem: '' }]] as const);
   const both = [published(ready(0)), { ...published(ready(1)), name: 'e' }];
-  models.publish(crossed({ ready: true, models: both, added: [newTarget(0), ensemble], splits: new Map() }));
+  models.publish(
+    crossed({
+      ready: true,
+      starting: false,
+      models: both,
+      added: [newTarget(0), ensemble],
+      splits: new Map(),
+    }),
+  );
   assert.equal(models.router.route('e', '').ensemble?.steps[0]?.model, 'm');
   const alone = [published(new Map([['1', { kind: 'unloading' }]] as const)), ...both.slice(1)];
-  models.publish(crossed({ ready: true, models: alone, added: [], splits: new Map() }));
+  models.publish(crossed({ ready: true, starting: false, models: alone, added: [], splits: new Map() }));
   assert.throws(() => models.router.route('e', ''), /no available versions/);
   assert.match(models.catalog.index(false)[0]?.reason ?? '', /needs model 'm', which is not ready/);
 });

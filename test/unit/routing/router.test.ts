@@ -68,6 +68,7 @@ test('while the server starts, a model that is not known yet may still come', ()
   const refusal = refusalOf(() => starting.route('later', ''));
   assert.equal(refusal.code, 'unavailable');
   assert.match(refusal.message, /'later' is not at ready state$/);
+  assert.match(refusalOf(() => starting.route('gone', '')).message, /'gone' is not at ready state$/);
   assert.equal(refusalOf(() => starting.route('m', '7')).code, 'not_found');
 });
 
