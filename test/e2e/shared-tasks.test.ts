@@ -178,7 +178,6 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
     const name = prefix();
     await using one = await member(never, name);
     const task = await one.tasks.start(work(''));
-    await redis.use((client) => client.hset(`{${name}:tasks}:task:${task.id}`, 'attempts', 3));
     await eventually(async () => redis.use(async (client) => Number((await pending(client, name))[0]) === 1));
     // It says that it works on it, until it is told to be gone.
     await one[Symbol.asyncDispose]();
