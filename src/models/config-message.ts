@@ -105,5 +105,12 @@ export function enumValue(values: Readonly<Record<string, number>>, given: unkno
 }
 
 export function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 60);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // Node 24 has no stack for what is nested some ten thousand deep.
+    return 'what is nested too deep';
+  }
+  return (text ?? String(value)).slice(0, 60);
 }

@@ -72,5 +72,5 @@ test('text that is no JSON, is too long or nests too deep is refused', () => {
   assert.match(refusalOf(() => configFromJson('{', 'm')).message, /is not valid JSON/);
   assert.match(refusalOf(() => configFromJson(' '.repeat(2 ** 20 + 1), 'm')).message, /longer than/);
   const deep = `{"input":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
-  assert.match(refusalOf(() => configFromJson(deep, 'm')).message, /expected an object|valid JSON/);
+  assert.match(refusalOf(() => configFromJson(deep, 'm')).message, /expected an object, got|valid JSON/);
 });

@@ -136,7 +136,9 @@ test('gives up a source that trickles, and one that says nothing at all', async 
     const clock = new FakeClock();
     const stream = new Readable({ read: () => undefined });
     const open = () => (opens ? Promise.resolve(stream) : new Promise<Readable>(() => undefined));
-    const fetching = fetchFile({ ...remoteFile('f', text), open }, join(folder.path, 'f'), tools({ clock }));
+    // Opening the target takes as long as the disk needs: more may be waiting by then than a short file has.
+    const file = { ...remoteFile('f', text.repeat(50_000)), open };
+    const fetching = fetchFile(file, join(folder.path, 'f'), tools({ clock, limitBytes: 2 ** 20 }));
     const failed = assert.rejects(fetching, { reason: 'SOURCE_UNREACHABLE' });
     const state = { done: false };
     void failed.finally(() => (state.done = true));
