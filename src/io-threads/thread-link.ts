@@ -4,6 +4,7 @@ import { ServingError } from '../errors.ts';
 import type { Batch, BatchResult, SessionPlan } from '../inference/executor.ts';
 import { CallPort, type Handlers } from './call-port.ts';
 import type { IoThreadSetup, MainCalls, Opened, Publication, ThreadCalls } from './messages.ts';
+import type { PooledThread } from './thread-pool.ts';
 
 /** Runs from source as well as from the build: bundled names are not rewritten. */
 const entry = new URL(`./io-thread${extname(import.meta.filename)}`, import.meta.url);
@@ -12,7 +13,7 @@ const entry = new URL(`./io-thread${extname(import.meta.filename)}`, import.meta
 const maxYoungGenerationSizeMb = 12;
 
 /** One life of one I/O thread, as the main thread sees it. */
-export class ThreadLink {
+export class ThreadLink implements PooledThread {
   readonly index: number;
   readonly calls: CallPort<ThreadCalls, MainCalls>;
   /** Resolves when the thread is gone, with why. */
@@ -89,6 +90,10 @@ export class ThreadLink {
     );
     // Whoever waits for it hears of a failure; if nobody does, the next publication says the same again.
     this.#settled.catch(() => undefined);
+  }
+
+  end(): void {
+    this.calls.tell('end', undefined);
   }
 
   /** The answer, or undefined when the thread is gone and there is nothing left to be done in it. */
