@@ -30,30 +30,32 @@ export interface GrpcPorts {
 
 /** The gRPC listeners of `--grpc-address` and `--grpc-unix-socket`; none when gRPC is off. */
 export async function listenGrpc(
-  { grpc, server }: Options,
+  options: Options,
   { methods, context, guest }: GrpcPorts,
 ): Promise<GrpcServer[]> {
+  const { grpc, server } = options;
   if (!grpc.enabled) return [];
   const start = await transport(grpc.transport, guest);
   const reusePort = server.ioThreads > 1;
   const wanted: Listen[] = [{ host: grpc.address, port: grpc.port, reusePort }];
   if (grpc.unixSocket !== undefined) wanted.push({ unixPath: grpc.unixSocket });
   return startAll(wanted, (listen) =>
-    start(serverOptions(grpc, { listen, methods, tls: tlsFiles(grpc.tls, grpc.tls), context })),
+    start(serverOptions(options, { listen, methods, tls: tlsFiles(grpc.tls, grpc.tls), context })),
   );
 }
 
 /** The administration listener; undefined when it is off. */
 export async function listenAdmin(
-  { grpc, admin }: Options,
+  options: Options,
   methods: readonly GrpcMethod[],
   context: ListenContext,
 ): Promise<GrpcServer | undefined> {
+  const { grpc, admin } = options;
   if (admin.address === 'off') return undefined;
   const listen = parseAddress(admin.address);
   if (listen === undefined) throw new Error('bug: the admin address was not checked');
   const start = await transport(grpc.transport, undefined);
-  return start(serverOptions(grpc, { listen, methods, tls: undefined, context }));
+  return start(serverOptions(options, { listen, methods, tls: undefined, context }));
 }
 
 async function transport(
@@ -87,7 +89,10 @@ interface Parts {
   readonly context: ListenContext;
 }
 
-function serverOptions(grpc: Options['grpc'], { listen, methods, tls, context }: Parts): GrpcServerOptions {
+function serverOptions(
+  { grpc, server }: Options,
+  { listen, methods, tls, context }: Parts,
+): GrpcServerOptions {
   return {
     listen,
     methods,
@@ -96,6 +101,7 @@ function serverOptions(grpc: Options['grpc'], { listen, methods, tls, context }:
     clock: context.clock,
     logger: context.logger,
     maxMessageBytes: grpc.maxMessageBytes,
+    maxHeaderBytes: server.maxHeaderBytes,
     maxConcurrentStreams: grpc.maxConcurrentStreams,
     maxConnectionAgeMs: durationMs(grpc.maxConnectionAgeMs),
     maxConnectionAgeGraceMs: durationMs(grpc.maxConnectionAgeGraceMs),

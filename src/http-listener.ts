@@ -53,7 +53,11 @@ export async function listenHttp(
   const createPages = await loadPages(http.docs);
   await using undo = new AsyncDisposableStack();
   const tasks = undo.use(await openTasks(options, context));
-  const limits = { maxBodyBytes: http.maxInputBytes, maxHeldBytes: server.byteBudget };
+  const limits = {
+    maxBodyBytes: http.maxInputBytes,
+    maxHeldBytes: server.byteBudget,
+    maxHeaderBytes: server.maxHeaderBytes,
+  };
   const front = createHttpServer({
     ...served,
     authenticate: context.authenticate,

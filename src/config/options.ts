@@ -253,6 +253,16 @@ const server = z
         shownDefault: 'a quarter of the memory',
       },
     ),
+    maxHeaderBytes: integer(
+      16_384,
+      { min: 8192, max: 65_536 },
+      {
+        flag: 'max-header-bytes',
+        value: 'bytes',
+        about:
+          "Header fields of one request, gRPC's metadata included. A request with more is refused; over HTTP/2 its connection goes on. With --grpc-transport grpc-js the bound of gRPC is Node's own.",
+      },
+    ),
     ioThreads: integer(
       1,
       { min: 1, max: 64 },

@@ -55,7 +55,7 @@ const floods: readonly Flood[] = [
     turns: 50_000,
     part: continuation(0),
   },
-  { name: 'full CONTINUATION frames', limit: 'headerBlockBytes', turns: 50_000, part: continuation(8000) },
+  { name: 'full CONTINUATION frames', limit: 'headerBlockBytes', turns: 50_000, part: continuation(16_384) },
   { name: 'PING', limit: 'pings', turns: 100_000, part: () => frame(6, 0, 0, Buffer.alloc(8)) },
   { name: 'SETTINGS', limit: 'settings', turns: 100_000, part: () => settings({ 4: 65_535, 3: 100 }) },
   { name: 'PRIORITY', limit: 'priorities', turns: 100_000, part: () => frame(2, 0, 5, Buffer.alloc(5)) },
@@ -112,6 +112,35 @@ describe('a flood of', () => {
     assert.ok(victim.server.counters.limitHits.headerListBytes >= 200);
     assert.ok(victim.grownBytes < 16 * mebibyte, `memory grew by ${victim.grownBytes}`);
     assert.ok(victim.slowestMs < 10_000, `a good call took ${victim.slowestMs} ms`);
+    await attacker.finish(0);
+  });
+
+  it('header lists of many times the limit costs its streams, no memory, and no other call of its connection', async () => {
+    await using victim = await Victim.start();
+    const attacker = await Attacker.connect(victim.server.port);
+    const block = Buffer.concat([
+      requestBlock(echoPath),
+      Buffer.from([0x40, 1, 0x62, 0x7f, 0x81, 0xfe, 0x0e]),
+      Buffer.alloc(245_632, 'x'),
+    ]);
+    const frames = (id: number): Buffer => {
+      const parts = [frame(1, 1, id, block.subarray(0, 16_384))];
+      for (let at = 16_384; at < block.length; at += 16_384) {
+        parts.push(frame(9, at + 16_384 >= block.length ? 4 : 0, id, block.subarray(at, at + 16_384)));
+      }
+      return Buffer.concat(parts);
+    };
+    for (let turn = 0; turn < 200; turn++) await attacker.send(frames(streamId(turn)));
+    await attacker.send(
+      Buffer.concat([request(401, 4, echoPath), frame(0, 1, 401, message(Buffer.from('x')))]),
+    );
+    while (victim.server.counters.limitHits.headerListBytes < 200) await victim.untilAnswered(1);
+    await victim.untilAnswered(20);
+    assert.equal(attacker.isClosed, false);
+    assert.equal(victim.server.counters.limitHits.headerBlockBytes, 0);
+    assert.ok(victim.grownBytes < 16 * mebibyte, `memory grew by ${victim.grownBytes}`);
+    assert.ok(victim.slowestMs < 10_000, `a good call took ${victim.slowestMs} ms`);
+    assert.equal(victim.server.counters.heldBytes, 0);
     await attacker.finish(0);
   });
 

@@ -1,5 +1,5 @@
 import { ServingError } from '../../errors.ts';
-import type { RequestHead } from '../h2/request-head.ts';
+import type { HeaderExcess, RequestHead } from '../h2/request-head.ts';
 import { methodNotAllowed, unsupportedMediaType } from './h2-blocks.ts';
 import { acceptedEncodings, isGrpcEncoding, type GrpcEncoding } from './h2-compression.ts';
 import { parseTimeout } from './h2-timeout.ts';
@@ -34,6 +34,14 @@ export function isGrpcContentType(value: string | undefined): boolean {
   return next === '' || next === '+' || next === ';' || next === ' ';
 }
 
+function metadataTooLarge({ sizeBytes, limitBytes }: HeaderExcess): ServingError {
+  return new ServingError(
+    'resource_exhausted',
+    `metadata of ${sizeBytes} bytes, each field counted with 32 more, exceeds the limit of ${limitBytes} bytes (--max-header-bytes)`,
+    { reason: 'METADATA_TOO_LARGE' },
+  );
+}
+
 function unsupportedEncoding(name: string): Refusal {
   const status = toGrpcStatus(
     new ServingError('unimplemented', `grpc-encoding ${JSON.stringify(name.slice(0, 64))} is not supported`),
@@ -45,9 +53,7 @@ function unsupportedEncoding(name: string): Refusal {
 }
 
 function findRefusal(head: RequestHead, method: GrpcMethod | undefined): Refusal | undefined {
-  if (head.oversized) {
-    return refuse(new ServingError('resource_exhausted', 'request metadata is larger than the server takes'));
-  }
+  if (head.excess !== undefined) return refuse(metadataTooLarge(head.excess));
   if (head.method !== 'POST') return { kind: 'http', block: methodNotAllowed };
   if (!isGrpcContentType(head.contentType)) return { kind: 'http', block: unsupportedMediaType };
   if (method === undefined) {

@@ -85,6 +85,7 @@ function orNever(durationMs: number): number {
 function limitsOf(options: GrpcServerOptions, overrides: Partial<H2Limits>): H2Limits {
   return {
     ...defaultLimits,
+    maxHeaderListBytes: options.maxHeaderBytes ?? defaultLimits.maxHeaderListBytes,
     maxConcurrentStreams: options.maxConcurrentStreams,
     maxAgeMs: orNever(options.maxConnectionAgeMs),
     maxAgeGraceMs: orNever(options.maxConnectionAgeGraceMs),

@@ -101,6 +101,8 @@ export interface GrpcServerOptions {
   readonly logger: Logger;
   /** A larger message is refused with resource_exhausted and a text that names `--grpc-max-message-bytes`. */
   readonly maxMessageBytes: number;
+  /** Of the header fields of one call; left out, the transport's own bound. grpc-js has none but Node's. */
+  readonly maxHeaderBytes?: number;
   readonly maxConcurrentStreams: number;
   readonly maxConnectionAgeMs: number;
   readonly maxConnectionAgeGraceMs: number;

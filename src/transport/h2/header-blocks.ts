@@ -3,7 +3,7 @@ import type { H2Counters } from './counters.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import type { H2Limits } from './limits.ts';
 import { errorCode } from './protocol.ts';
-import { areValidTrailers, readRequestHead, type RequestHead } from './request-head.ts';
+import { areValidTrailers, readRequestHead, type HeaderExcess, type RequestHead } from './request-head.ts';
 
 /** Longer blocks are rarely repeated: they carry what changes from call to call. */
 const maxCachedBlockBytes = 256;
@@ -22,12 +22,14 @@ export interface DecodedRequest<R> {
  */
 export class HeaderBlocks<R> {
   readonly #decoder: HpackDecoder;
+  readonly #maxListBytes: number;
   readonly #counters: H2Counters;
   readonly #readRequest: (head: RequestHead) => R;
   readonly #cache = new Map<string, DecodedRequest<R>>();
 
   constructor(limits: H2Limits, counters: H2Counters, readRequest: (head: RequestHead) => R) {
     this.#decoder = new HpackDecoder(limits.maxHeaderListBytes);
+    this.#maxListBytes = limits.maxHeaderListBytes;
     this.#counters = counters;
     this.#readRequest = readRequest;
   }
@@ -47,11 +49,11 @@ export class HeaderBlocks<R> {
     }
     const list = this.#decoder.decode(bytes, start, end);
     if (list.changedTable) this.#cache.clear();
-    if (list.oversized) this.#counters.limitHits.headerListBytes++;
-    const head = readRequestHead(list.fields, list.oversized);
+    const excess = this.#excessOf(list.sizeBytes);
+    const head = readRequestHead(list.fields, excess);
     if (head === undefined) return undefined;
     const decoded = { head, request: this.#readRequest(head) };
-    if (isShort && !list.changedTable) {
+    if (isShort && !list.changedTable && excess === undefined) {
       if (this.#cache.size >= maxCachedBlocks) this.#cache.clear();
       this.#cache.set(key === '' ? bytes.toString('latin1', start, end) : key, decoded);
     }
@@ -66,7 +68,13 @@ export class HeaderBlocks<R> {
   decodeTrailers(bytes: Buffer, start: number, end: number): boolean {
     const list = this.#decoder.decode(bytes, start, end);
     if (list.changedTable) this.#cache.clear();
-    return !list.oversized && areValidTrailers(list.fields);
+    return this.#excessOf(list.sizeBytes) === undefined && areValidTrailers(list.fields);
+  }
+
+  #excessOf(sizeBytes: number): HeaderExcess | undefined {
+    if (sizeBytes <= this.#maxListBytes) return undefined;
+    this.#counters.limitHits.headerListBytes++;
+    return { sizeBytes, limitBytes: this.#maxListBytes };
   }
 }
 

@@ -11,10 +11,14 @@ const firstDynamicIndex = staticFields.length + 1;
 /** Longer integers than this do not occur in a header block of bounded size. */
 const maxIntegerShift = 21;
 
-/** A decoded block. `fields` is cut off where the list grew beyond the limit; the table state is right all the same. */
+/**
+ * A decoded block. `fields` is cut off where the list grew beyond the limit, but for a content type behind that, by which
+ * the form of the refusal is chosen; the table state is right all the same.
+ */
 export interface HeaderList {
   readonly fields: HeaderField[];
-  readonly oversized: boolean;
+  /** Of all fields, those that were cut off included. */
+  readonly sizeBytes: number;
   /** True if decoding changed the dynamic table, so that the same bytes would mean something else now. */
   readonly changedTable: boolean;
 }
@@ -41,6 +45,7 @@ export class HpackDecoder {
     const fields: HeaderField[] = [];
     let listBytes = 0;
     let changedTable = false;
+    let contentType: HeaderField | undefined;
     while (this.#at < this.#end) {
       const first = byteAt(block, this.#at);
       let field: HeaderField;
@@ -60,8 +65,10 @@ export class HpackDecoder {
       }
       listBytes += field.sizeBytes;
       if (listBytes <= this.#maxListBytes) fields.push(field);
+      else if (field.kind === 'contentType') contentType ??= field;
     }
-    return { fields, oversized: listBytes > this.#maxListBytes, changedTable };
+    if (contentType !== undefined) fields.push(contentType);
+    return { fields, sizeBytes: listBytes, changedTable };
   }
 
   #resize(capacityBytes: number): void {

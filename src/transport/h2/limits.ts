@@ -38,9 +38,15 @@ export type FloodName =
 export interface H2Limits {
   readonly maxConnections: number;
   readonly maxConcurrentStreams: number;
-  /** Size of a decoded header list as RFC 9113, section 6.5.2 counts it. A larger one fails its stream only. */
+  /**
+   * Size of a decoded header list as RFC 9113, section 6.5.2 counts it. A larger one fails its stream only: it is decoded to
+   * its end, which keeps the table right, but the fields above the limit are not kept.
+   */
   readonly maxHeaderListBytes: number;
-  /** Size of an encoded header block over HEADERS and CONTINUATION. A larger one ends the connection. */
+  /**
+   * Size of an encoded header block over HEADERS and CONTINUATION. A larger one ends the connection. Some times the limit
+   * above, so that one careless call behind a proxy does not end those that share its connection.
+   */
   readonly maxHeaderBlockBytes: number;
   readonly maxContinuations: number;
   /** Receive window of a stream. 4 MB let a 600 kB tensor pass without a stop, which doubles the rate of 64 kB. */
@@ -76,7 +82,7 @@ export const defaultLimits: H2Limits = {
   maxConnections: 10_000,
   maxConcurrentStreams: 1000,
   maxHeaderListBytes: 16_384,
-  maxHeaderBlockBytes: 65_536,
+  maxHeaderBlockBytes: 262_144,
   maxContinuations: 16,
   streamWindowBytes: 4 << 20,
   connectionWindowBytes: 16 << 20,

@@ -1,5 +1,11 @@
 import type { HeaderField } from './header-field.ts';
 
+/** How large a header list was that is larger than the limit, in bytes as RFC 9113, section 6.5.2 counts them. */
+export interface HeaderExcess {
+  readonly sizeBytes: number;
+  readonly limitBytes: number;
+}
+
 /** The header section of one request, checked against RFC 9113, section 8. Immutable and shared between equal requests. */
 export class RequestHead {
   readonly method: string;
@@ -12,9 +18,9 @@ export class RequestHead {
   /** All fields in order, pseudo-header fields included. */
   readonly fields: readonly HeaderField[];
   /** The list was larger than the limit and `fields` is cut off: the request must be refused. */
-  readonly oversized: boolean;
+  readonly excess: HeaderExcess | undefined;
 
-  constructor(parts: HeadParts, fields: readonly HeaderField[], oversized: boolean) {
+  constructor(parts: HeadParts, fields: readonly HeaderField[], excess: HeaderExcess | undefined) {
     this.method = parts.method ?? '';
     this.path = parts.path ?? '';
     this.scheme = parts.scheme ?? '';
@@ -22,7 +28,7 @@ export class RequestHead {
     this.contentType = parts.contentType;
     this.contentLength = parts.contentLength;
     this.fields = fields;
-    this.oversized = oversized;
+    this.excess = excess;
   }
 
   /** The first value of a lower-case name. */
@@ -44,7 +50,10 @@ interface HeadParts {
 type PseudoKind = 'method' | 'path' | 'scheme' | 'authority';
 
 /** Undefined when the request is malformed (RFC 9113, section 8.1.1); its stream is to be reset then. */
-export function readRequestHead(fields: readonly HeaderField[], oversized: boolean): RequestHead | undefined {
+export function readRequestHead(
+  fields: readonly HeaderField[],
+  excess: HeaderExcess | undefined,
+): RequestHead | undefined {
   const parts: HeadParts = {
     method: undefined,
     path: undefined,
@@ -81,7 +90,7 @@ export function readRequestHead(fields: readonly HeaderField[], oversized: boole
         break;
     }
   }
-  return oversized || isComplete(parts) ? new RequestHead(parts, fields, oversized) : undefined;
+  return excess !== undefined || isComplete(parts) ? new RequestHead(parts, fields, excess) : undefined;
 }
 
 /** False where the pseudo-header field occurs twice (RFC 9113, section 8.3). */

@@ -56,6 +56,7 @@ export async function listenHttp(front: HttpFront, options: HttpListenOptions): 
 function h2Limits(limits: HttpLimits): H2Limits {
   return {
     ...defaultLimits,
+    maxHeaderListBytes: limits.maxHeaderBytes,
     maxConnections: limits.maxConnections,
     maxConcurrentStreams,
     maxTotalBytes: limits.maxHeldBytes,

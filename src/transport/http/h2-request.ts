@@ -23,7 +23,7 @@ export function readHttpRequest(head: RequestHead): H2RequestHead {
   headers.host ??= head.authority;
   // A length that is not announced is said as HTTP/1.1 says it; this field cannot come over HTTP/2.
   if (head.contentLength === undefined) headers['transfer-encoding'] = 'chunked';
-  return { method: head.method, url: head.path, headers, oversized: head.oversized };
+  return { method: head.method, url: head.path, headers, oversized: head.excess !== undefined };
 }
 
 /** One request over HTTP/2. Its window opens as the body is read. */

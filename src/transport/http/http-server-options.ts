@@ -16,6 +16,8 @@ export interface HttpLimits {
   readonly maxBodyBytes: number;
   /** All bodies of all connections together. */
   readonly maxHeldBytes: number;
+  /** The head of one request: as it is written over HTTP/1.1, as RFC 9113 counts it over HTTP/2. */
+  readonly maxHeaderBytes: number;
   readonly maxConnections: number;
   /** Requests that a client may send on one connection before the first is answered. More end the connection. */
   readonly maxPipelined: number;
@@ -32,6 +34,7 @@ export interface HttpLimits {
 export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 64 << 20,
   maxHeldBytes: 1 << 30,
+  maxHeaderBytes: 16_384,
   maxConnections: 10_000,
   maxPipelined: 64,
   headMs: 10_000,

@@ -101,6 +101,7 @@ export class Http1Connections {
 
 function serverOptions(limits: HttpLimits): ServerOptions {
   return {
+    maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.idleMs,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
+import { startH2GrpcServer } from '../../../src/transport/grpc/h2-server.ts';
 import { TestServer } from './support/server.ts';
 import { servicePath } from './support/service.ts';
 import { transports } from './support/transports.ts';
@@ -68,6 +69,23 @@ for (const { name, start } of transports) {
       );
     });
 
+    it('refuses a call with too much metadata, and goes on with the others of its connection', async () => {
+      await using test = await TestServer.start(start);
+      const client = test.client();
+      const others = client.stream('Chat');
+      others.send('before');
+      await others.messages(1);
+      // grpc-js bounds their number, and refuses the call by a reset of its stream, whose code means the same.
+      const metadata = new Metadata();
+      for (let index = 0; index < 200; index++) metadata.set(`x-large-${index}`, 'y'.repeat(600));
+      const { code, details } = await client.unary('Echo', Buffer.from('x'), { metadata });
+      assert.equal(code, status.RESOURCE_EXHAUSTED, details);
+      others.send('after');
+      assert.equal((await others.messages(2)).length, 2);
+      others.call.end();
+      assert.equal((await others.ended).code, status.OK);
+    });
+
     it('ends a call whose body stops within a message without an OK', async () => {
       await using test = await TestServer.start(start);
       await using wire = new WireClient(test.server.address);
@@ -80,3 +98,20 @@ for (const { name, start } of transports) {
     });
   });
 }
+
+describe('too much metadata', () => {
+  it('is refused trailers-only, with what was sent, the limit and the option', async () => {
+    await using test = await TestServer.start(startH2GrpcServer, { maxHeaderBytes: 10_000 });
+    await using wire = new WireClient(test.server.address);
+    const body = frame(Buffer.from('x'));
+    const fine = await wire.call(`${servicePath}Echo`, body, { 'x-large': 'y'.repeat(9000) });
+    assert.equal(fine.trailers?.['grpc-status'], '0');
+    const refused = await wire.call(`${servicePath}Echo`, body, { 'x-large': 'y'.repeat(11_000) });
+    assert.equal(refused.trailers, undefined);
+    assert.equal(refused.headers['grpc-status'], String(status.RESOURCE_EXHAUSTED));
+    const text = decodeURIComponent(String(refused.headers['grpc-message']));
+    assert.match(text, /^metadata of 1[1-2]\d{3} bytes.* limit of 10000 bytes \(--max-header-bytes\)$/);
+    assert.equal(wire.goaways.length, 0);
+    assert.equal(test.service.contexts.length, 1);
+  });
+});

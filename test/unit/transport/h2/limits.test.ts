@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { ConnectionError } from '../../../../src/transport/h2/connection-error.ts';
 import { okHeaders, someTrailers, TestConnection } from '../../../support/h2-connection.ts';
 import type { FloodName, H2Limits, LimitName } from '../../../../src/transport/h2/limits.ts';
+import { encodeHeaderBlock } from '../../../../src/transport/h2/hpack-encode.ts';
 import { defaultLimits } from '../../../../src/transport/h2/limits.ts';
 import {
   frame,
@@ -150,8 +151,49 @@ describe('header blocks', () => {
   it('with too large a list reach the application cut off and marked', () => {
     const test = new TestConnection({ maxHeaderListBytes: 200 });
     test.socket.receive(frame(1, 5, 1, requestBlock('/', [['x-large', 'y'.repeat(300)]])));
-    assert.equal(test.sink.head.oversized, true);
+    assert.ok((test.sink.head.excess?.sizeBytes ?? 0) > 500);
+    assert.equal(test.sink.head.excess?.limitBytes, 200);
     assert.equal(test.counters.limitHits.headerListBytes, 1);
+    assert.equal(test.goAwayCode(), undefined);
+  });
+
+  it('with too large a list still tell the content type, however late it comes', () => {
+    const test = new TestConnection({ maxHeaderListBytes: 200 });
+    const block = encodeHeaderBlock([
+      [':method', 'POST'],
+      ['x-large', 'y'.repeat(300)],
+      ['content-type', 'application/grpc'],
+      ['content-type', 'text/plain'],
+    ]);
+    test.socket.receive(frame(1, 5, 1, block));
+    assert.equal(test.sink.head.contentType, 'application/grpc');
+    assert.equal(test.sink.head.fields.length, 2);
+  });
+
+  it('with too large a list are counted each time, short ones that refer to a large field too', () => {
+    const test = new TestConnection({ maxHeaderListBytes: 200 });
+    const large = Buffer.concat([Buffer.from([0x40, 1, 0x61, 0x7f, 0xad, 1]), Buffer.alloc(300, 'y')]);
+    test.socket.receive(frame(1, 5, 1, Buffer.concat([requestBlock(), large])));
+    for (const id of [3, 5, 7]) {
+      test.socket.receive(frame(1, 5, id, Buffer.concat([requestBlock(), Buffer.from([0xbe])])));
+    }
+    assert.equal(test.counters.limitHits.headerListBytes, 4);
+    assert.equal(test.goAwayCode(), undefined);
+  });
+
+  it('of many times the limit end only their streams, as long as the encoded block is within its own', () => {
+    const test = new TestConnection();
+    const fields = Array.from({ length: 15 }, (_, index) => [`x-${index}`, 'y'.repeat(16_000)] as const);
+    const block = requestBlock('/', fields);
+    test.socket.receive(frame(1, 1, 1, block.subarray(0, 16_384)));
+    for (let at = 16_384; at < block.length; at += 16_384) {
+      const isLast = at + 16_384 >= block.length;
+      test.socket.receive(frame(9, isLast ? 4 : 0, 1, block.subarray(at, at + 16_384)));
+    }
+    assert.ok((test.sink.head.excess?.sizeBytes ?? 0) > 240_000);
+    test.socket.receive(request(3, 5));
+    assert.equal(test.sinks.length, 2);
+    assert.equal(test.goAwayCode(), undefined);
   });
 
   const attacks: Record<string, [Partial<H2Limits>, LimitName, Buffer]> = {
