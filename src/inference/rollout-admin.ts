@@ -56,6 +56,12 @@ export interface BanditReport {
   /** Estimated: rewards that were lost against the best version of each time, and that equal shares would have lost. */
   readonly regret: number;
   readonly equal_regret: number;
+  /** The probability that the version that has most is the best; 0 before anything is known. */
+  readonly best: number;
+  /** What another version may be better by, in the goal's unit, with the probability that the plan names. */
+  readonly remaining: number;
+  /** What `remaining` has to come down to for the bandit to end; 0 where it does not end by itself. */
+  readonly ends_at: number;
   /** Oldest first; percents in the order of the arms. */
   readonly shares: readonly { readonly at_epoch_ms: number; readonly percents: readonly number[] }[];
 }

@@ -1,10 +1,12 @@
-import { meanOfSums, momentsOfSums, noValues } from '../statistics/value-sums.ts';
+import { meanOfSums, noValues } from '../statistics/value-sums.ts';
 import { leaderOf, type BanditState } from './bandit.ts';
 import { valueOfReward } from './goal.ts';
-import type { Phase, RolloutState } from './state.ts';
+import type { GoalPlan } from './plan.ts';
+import { isOver, type Phase, type RolloutState } from './state.ts';
 
 /** A bandit in words: what it did, what it found, what to do, and what could be wrong; a line each. */
-export function banditWords({ plan, phase, winner }: RolloutState, bandit: BanditState): readonly string[] {
+export function banditWords(state: RolloutState, bandit: BanditState): readonly string[] {
+  const { plan, phase, winner } = state;
   const { goal, bandit: rules } = plan;
   if (goal === undefined || rules === undefined) throw new Error('bug: a bandit without a goal');
   const value = (reward: number): string => shown(valueOfReward(goal, reward));
@@ -15,43 +17,53 @@ export function banditWords({ plan, phase, winner }: RolloutState, bandit: Bandi
     const mean = total.count === 0 ? 'no rewards yet' : `${goal.metric} ${value(meanOfSums(recent))}`;
     const of = `${Math.round(total.count)} observations`;
     const off = bandit.dropped.includes(label) ? '; dropped, because a guard has shown harm' : '';
-    return `${label}: version ${version} has ${shown((bandit.weights[arm] ?? 0) / 100)} % of the traffic, ${mean} (${of})${off}.`;
+    return `${label}: version ${version} ${isOver(phase) ? 'had' : 'has'} ${shown((bandit.weights[arm] ?? 0) / 100)} % of the traffic, ${mean} (${of})${off}.`;
   });
-  const leader = plan.arms[phase === 'promoted' ? winner : leaderOf(bandit)];
+  const first = phase === 'promoted' ? winner : leaderOf(bandit);
+  const leader = plan.arms[first]?.label ?? '';
   return [
     `Tried: ${plan.arms.length} versions of ${plan.model} by ${rules.policy}, each with ${shown(rules.floor * 100)} % at least; rewarded by ${goal.metric}, ${goal.better} is better.`,
     ...lines,
-    `Found: ${leader?.label ?? ''} ${isClear(bandit) ? 'is ahead' : 'has most of the traffic, but is not clearly ahead'}. Lost against the best version of each time, by estimate: ${lost(bandit.regret)} of ${goal.metric} in all; equal shares would have lost ${lost(bandit.equalRegret)}.`,
-    adviceOf(phase, leader?.label ?? ''),
+    `Found: ${leader} ${standing(bandit, goal)}. Lost against the best version of each time, by estimate: ${lost(bandit.regret)} of ${goal.metric} in all; equal shares would have lost ${lost(bandit.equalRegret)}.`,
+    `To do: ${adviceOf(state, leader, first === 0)}${reasonOf(state)}`,
     `Mind: a bandit's means are not those of an unbiased test, for it tried more of what looked good and less of what looked bad; ask an A/B test for the size of a difference${cautionsOf(bandit)}.`,
   ];
 }
 
-function adviceOf(phase: Phase, leader: string): string {
+function adviceOf({ phase, plan }: RolloutState, leader: string, isStable: boolean): string {
+  const goesOn = plan.bandit?.end === undefined ? 'it goes on until somebody ends it' : 'it ends by itself';
   const advice = {
-    waiting: 'To do: nothing; it begins when a candidate is ready.',
-    running: `To do: nothing; it goes on by itself. promote gives everybody to ${leader}, abort to the stable version.`,
-    paused: 'To do: resume or abort it; shares stay as they are.',
-    promoted: `To do: nothing; ${leader} serves everybody. Abort it to go back to the stable version at once.`,
-    rolled_back: 'To do: find out why; the stable version serves everybody.',
-    aborted: 'To do: nothing; the stable version serves everybody.',
-    finished: 'To do: choose; the stable version serves everybody until promote.',
+    waiting: 'nothing; it begins when a candidate is ready.',
+    running: `nothing; ${goesOn}. promote gives everybody to ${leader} now, abort to the stable version.`,
+    paused: 'resume or abort it; shares stay as they are.',
+    promoted: `nothing; ${leader} serves everybody. Abort it to go back to the stable version at once.`,
+    rolled_back: 'find out why; the stable version serves everybody.',
+    aborted: 'nothing; the stable version serves everybody.',
+    finished: isStable
+      ? `nothing; ${leader}, the stable version, serves everybody.`
+      : `choose; the stable version serves everybody until promote, which gives everybody to ${leader}.`,
   } as const satisfies Record<Phase, string>;
   return advice[phase];
 }
 
-/** Standard errors by which the leader is ahead of whoever is next. */
-const clearErrors = 2;
+/** Of its end; people need not give one. */
+function reasonOf({ phase, history }: RolloutState): string {
+  const why = history.at(-1)?.why ?? '';
+  return isOver(phase) && why !== '' ? ` (${why})` : '';
+}
 
-function isClear(bandit: BanditState): boolean {
-  const leader = momentsOfSums(bandit.rewards[leaderOf(bandit)] ?? noValues);
-  return bandit.rewards.every((one, arm) => {
-    if (arm === leaderOf(bandit)) return true;
-    const other = momentsOfSums(one);
-    if (other.count < 2 || leader.count < 2) return false;
-    const error = Math.sqrt(leader.variance() / leader.count + other.variance() / other.count);
-    return leader.mean - other.mean > clearErrors * error;
-  });
+/** The probability of being the best from which on a version is called ahead. */
+const clear = 0.95;
+
+function standing({ outlook }: BanditState, goal: GoalPlan): string {
+  if (outlook === undefined) return 'has most of the traffic, and nothing is known yet';
+  const best = `the best with a probability of ${shown(outlook.best)}`;
+  const words =
+    outlook.best >= clear
+      ? `is ahead: ${best}`
+      : `has most of the traffic, but is not clearly ahead: ${best}`;
+  if (outlook.remaining === 0) return words;
+  return `${words}; another one may be better by ${shown(outlook.remaining * (goal.max - goal.min))}`;
 }
 
 /** Observations of a version below which little is known of it. */

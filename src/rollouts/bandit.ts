@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { wholeWeight } from '../inference/traffic-split.ts';
 import { banditShares } from '../statistics/bandit-shares.ts';
+import type { Posterior } from '../statistics/reward-beliefs.ts';
+import { valueRemaining } from '../statistics/value-remaining.ts';
 import { addSums, meanOfSums, noValues, scaleSums, type ValueSums } from '../statistics/value-sums.ts';
 import { seededRandom } from '../util/seeded-random.ts';
 import { hashText } from '../util/string-hash.ts';
@@ -35,6 +37,8 @@ export const banditState = z.object({
     z.object({ tests: z.record(z.string(), z.unknown()), durations: z.array(count).readonly() }),
   ),
   shares: z.array(z.object({ atEpochMs: z.number(), weights: z.array(weight) })),
+  /** What is known of the arm that has most, of those that are not dropped; undefined before it is known. */
+  outlook: z.object({ leader: z.int().min(0), best: z.number(), remaining: z.number() }).optional(),
 });
 
 export type BanditState = z.output<typeof banditState>;
@@ -113,18 +117,13 @@ export function reweigh(
   );
   const lost = regretOf(state.fresh, rewards, open);
   const chosen = rewards.filter((_, arm) => open[arm] === true);
-  const isSure = goal.metric === successMetric || goal.metric === accuracyMetric;
-  const shares =
-    chosen.length === 0
-      ? []
-      : banditShares(
-          chosen,
-          { ...bandit, posterior: isSure ? 'beta' : 'normal' },
-          seededRandom(hashText(`${salt} ${state.updates}`, 0)),
-        );
+  const posterior = posteriorOf(goal);
+  const random = seededRandom(hashText(`${salt} ${state.updates}`, 0));
+  const shares = chosen.length === 0 ? [] : banditShares(chosen, { ...bandit, posterior }, random);
   const weights = weightsOf(shares, open);
   return {
     ...state,
+    outlook: outlookOf({ ...state, rewards, weights }, rules, random),
     rewards,
     fresh: state.fresh.map(() => noValues),
     sinceMs: isInterval ? 0 : state.sinceMs,
@@ -134,6 +133,29 @@ export function reweigh(
     weights,
     shares: withShares(state.shares, { atEpochMs, weights }),
   };
+}
+
+function posteriorOf({ metric }: GoalPlan): Posterior {
+  return metric === successMetric || metric === accuracyMetric ? 'beta' : 'normal';
+}
+
+/** How sure to be of the leader where nobody says. */
+const usualConfidence = 0.95;
+
+/** Of all arms that are not dropped: one whose version is away for a moment may still be the best. */
+function outlookOf(
+  state: BanditState,
+  { arms, goal, bandit }: BanditRules,
+  random: () => number,
+): BanditState['outlook'] {
+  const leader = leaderOf(state);
+  const isAlive = (arm: number): boolean => !state.dropped.includes(arms[arm]?.label ?? '');
+  if (!isAlive(leader)) return undefined;
+  const alive = state.rewards.filter((_, arm) => isAlive(arm));
+  const place = state.rewards.slice(0, leader).filter((_, arm) => isAlive(arm)).length;
+  const confidence = bandit.end?.confidence ?? usualConfidence;
+  const question = { leader: place, confidence, posterior: posteriorOf(goal) };
+  return { leader, ...valueRemaining(alive, question, random) };
 }
 
 /** In ten-thousandths, which add up: what rounding leaves over goes to the greatest. Without any arm the stable one stays. */

@@ -270,7 +270,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
 function changeOf(state: RolloutState, decision: Exclude<Decision, { kind: 'hold' }>): Partial<RolloutState> {
   const { strategy } = state.plan;
   if (decision.kind === 'roll_back') return { phase: 'rolled_back' };
-  if (decision.kind === 'promote') return { phase: 'promoted' };
+  if (decision.kind === 'promote') return { phase: 'promoted', winner: winnerOf(state) };
   if (decision.kind === 'complete') {
     return { phase: strategy === 'canary' || strategy === 'blue-green' ? 'promoted' : 'finished' };
   }

@@ -1,7 +1,9 @@
 import { newTrial, progressOf } from './ab-trial.ts';
+import { endOf } from './bandit-end.ts';
 import type { GuardFinding } from './guards.ts';
 import type { DesignPlan } from './plan.ts';
 import type { RolloutState } from './state.ts';
+import { shownMinutes } from './shown-minutes.ts';
 import { judgeTrial } from './trial-words.ts';
 import { findingWords, percentOf } from './verdict.ts';
 
@@ -97,7 +99,17 @@ export function decideBandit(state: RolloutState, { findings, ready, broken }: B
           : findingWords(harm, plan);
     return { kind: candidates.filter(isNew).length === 1 ? 'roll_back' : 'drop', label, why };
   }
-  return { kind: 'hold', why: phase === 'paused' ? 'somebody resumes it' : '' };
+  if (phase === 'paused') return { kind: 'hold', why: 'somebody resumes it' };
+  const { end } = plan.bandit ?? {};
+  if (end === undefined) return { kind: 'hold', why: '' };
+  const found = endOf(state, bandit, end);
+  if (found.kind === 'unclear') return { kind: 'complete', why: found.why };
+  if (found.kind === 'open') return { kind: 'hold', why: found.why };
+  // Who waits for a version that is away for a moment waits for it to come back.
+  if (ready[found.leader] !== true) {
+    return { kind: 'hold', why: `version ${plan.arms[found.leader]?.version} is not ready` };
+  }
+  return { kind: found.leader === 0 ? 'complete' : 'promote', why: found.why };
 }
 
 function timeLeft(ms: number): string {
@@ -110,10 +122,6 @@ function trimStop(sentence: string): string {
 
 function hasBaseline(weight: number): boolean {
   return weight < 10_000;
-}
-
-function shownMinutes(ms: number): string {
-  return ms >= 60_000 ? `${Math.ceil(ms / 60_000)} min` : `${Math.ceil(ms / 1000)} s`;
 }
 
 function bugStep(): never {

@@ -83,6 +83,15 @@ const bandit = z
     discount: z.number().min(0.5).max(1).default(0.999),
     minutes: minutes.refine((value) => value > 0, 'must be more than 0').default(1),
     epsilon: part.default(0.1),
+    end: z
+      .strictObject({
+        effect: z.number().gt(0).max(1e12),
+        confidence: z.number().min(0.5).max(0.999).default(0.95),
+        samples: samples.default(1000),
+        minutes: minutes.default(60 * 24),
+        mostMinutes: minutes.optional(),
+      })
+      .optional(),
   })
   .optional();
 

@@ -69,6 +69,21 @@ export interface BanditPlan {
   readonly discount: number;
   readonly intervalMs: number;
   readonly epsilon: number;
+  /** When it ends by itself; undefined: never. */
+  readonly end: BanditEndPlan | undefined;
+}
+
+/** A bandit ends once no other version can be better by more than is worth waiting for. */
+export interface BanditEndPlan {
+  /** What is not worth waiting for, as a part of the metric's range. */
+  readonly effect: number;
+  /** The probability with which no other version is better by more. */
+  readonly confidence: number;
+  /** Observations that each version needs. */
+  readonly minSamples: number;
+  readonly minMs: number;
+  /** After which it ends without a winner. */
+  readonly mostMs: number | undefined;
 }
 
 /** A version, and what it is called. */

@@ -1,5 +1,11 @@
 import { plannedSamples } from '../statistics/planned-samples.ts';
-import { successMetric, type BanditPlan, type DesignPlan, type GoalPlan } from './plan.ts';
+import {
+  successMetric,
+  type BanditEndPlan,
+  type BanditPlan,
+  type DesignPlan,
+  type GoalPlan,
+} from './plan.ts';
 import type { PlanDocument } from './plan-document.ts';
 import { wrongPlan } from './refusals.ts';
 
@@ -55,12 +61,43 @@ export function readDesign(read: PlanDocument, goal: GoalPlan | undefined): Desi
 }
 
 /** @param arms the stable one among them. @throws ServingError invalid_argument */
-export function readBandit({ strategy, bandit }: PlanDocument, arms: number): BanditPlan | undefined {
-  if (strategy !== 'bandit') {
+export function readBandit(
+  { strategy, bandit }: PlanDocument,
+  arms: number,
+  goal: GoalPlan | undefined,
+): BanditPlan | undefined {
+  if (strategy !== 'bandit' || goal === undefined) {
     if (bandit !== undefined) throw wrongPlan(`bandit: is for the strategy bandit`);
     return undefined;
   }
-  const { policy = 'thompson', floor = 5, discount = 0.999, minutes = 1, epsilon = 0.1 } = bandit ?? {};
+  const { policy = 'thompson', floor = 5, discount = 0.999, minutes = 1, epsilon = 0.1, end } = bandit ?? {};
   if (floor * arms > 100) throw wrongPlan(`bandit.floor: ${arms} versions cannot have ${floor} % each`);
-  return { policy, floor: floor / 100, discount, intervalMs: minutes * minuteMs, epsilon };
+  return {
+    policy,
+    floor: floor / 100,
+    discount,
+    intervalMs: minutes * minuteMs,
+    epsilon,
+    end: end && readEnd(end, goal),
+  };
+}
+
+function readEnd(
+  end: NonNullable<NonNullable<PlanDocument['bandit']>['end']>,
+  { min, max }: GoalPlan,
+): BanditEndPlan {
+  const { effect, confidence, samples, minutes, mostMinutes } = end;
+  if (effect >= max - min) {
+    throw wrongPlan(`bandit.end.effect: must be less than the goal's range, ${max - min}`);
+  }
+  if (mostMinutes !== undefined && mostMinutes < minutes) {
+    throw wrongPlan(`bandit.end.mostMinutes: is less than bandit.end.minutes, ${minutes}`);
+  }
+  return {
+    effect: effect / (max - min),
+    confidence,
+    minSamples: samples,
+    minMs: minutes * minuteMs,
+    mostMs: mostMinutes === undefined ? undefined : mostMinutes * minuteMs,
+  };
 }

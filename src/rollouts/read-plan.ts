@@ -44,7 +44,7 @@ export function readPlan(raw: unknown): RolloutPlan {
     metrics: metricsOf(read, goal),
     goal,
     design: readDesign(read, goal),
-    bandit: readBandit(read, candidates.length + 1),
+    bandit: readBandit(read, candidates.length + 1, goal),
     promotes: promotesOf(read),
     shadow:
       read.strategy === 'shadow'

@@ -111,6 +111,9 @@ function banditOf({ plan, bandit }: RolloutState): BanditReport | null {
     policy: plan.bandit.policy,
     regret: bandit.regret * unit,
     equal_regret: bandit.equalRegret * unit,
+    best: bandit.outlook?.best ?? 0,
+    remaining: (bandit.outlook?.remaining ?? 1) * unit,
+    ends_at: (plan.bandit.end?.effect ?? 0) * unit,
     shares: bandit.shares.map(({ atEpochMs, weights }) => ({
       at_epoch_ms: atEpochMs,
       percents: weights.map((weight) => weight / 100),

@@ -1,5 +1,6 @@
-import { drawBeta, drawNormal, type Uniform } from './random-draws.ts';
-import { addSums, meanOfSums, momentsOfSums, noValues, type ValueSums } from './value-sums.ts';
+import type { Uniform } from './random-draws.ts';
+import { beliefsOf, type Posterior } from './reward-beliefs.ts';
+import { meanOfSums, type ValueSums } from './value-sums.ts';
 
 /**
  * epsilon-greedy: the best so far, and a part for all. ucb1: whichever could be the best by its upper bound. thompson: each as
@@ -15,8 +16,8 @@ export interface BanditRule {
   readonly epsilon: number;
   /** What each arm has at least, 0..1; times the arms at most 1. */
   readonly floor: number;
-  /** Of thompson: beta for rewards of 0 or 1, normal for those between. */
-  readonly posterior: 'beta' | 'normal';
+  /** Of thompson. */
+  readonly posterior: Posterior;
 }
 
 /** Times that chance is asked which arm is best: shares come out to one or two percent. */
@@ -77,40 +78,16 @@ function upperBoundShares(arms: readonly ValueSums[]): readonly number[] {
 
 function thompsonShares(
   arms: readonly ValueSums[],
-  posterior: BanditRule['posterior'],
+  posterior: Posterior,
   random: Uniform,
 ): readonly number[] {
   const won = arms.map(() => 0);
-  const beliefs = posterior === 'beta' ? arms.map(betaBelief) : normalBeliefs(arms);
+  const beliefs = beliefsOf(arms, posterior);
   for (let draw = 0; draw < draws; draw++) {
     const winner = highest(beliefs.map((believe) => believe(random)));
     won[winner] = (won[winner] ?? 0) + 1;
   }
   return won.map((count) => count / draws);
-}
-
-type Belief = (random: Uniform) => number;
-
-/** Of fractions between 0 and 1 it is more doubtful than it need be. */
-function betaBelief({ count, sum }: ValueSums): Belief {
-  return (random) => drawBeta(1 + sum, 1 + Math.max(0, count - sum), random);
-}
-
-/** Of the mean; each arm begins with one value that is like those of all. */
-function normalBeliefs(arms: readonly ValueSums[]): readonly Belief[] {
-  let all = noValues;
-  for (const arm of arms) all = addSums(all, arm);
-  const common = momentsOfSums(all);
-  // Of values in 0..1 of which nothing is known.
-  const variance = common.count >= 2 && common.squares > 0 ? common.squares / common.count : 0.25;
-  const middle = common.count > 0 ? common.mean : 0.5;
-  return arms.map((arm) => {
-    const own = momentsOfSums(arm);
-    const count = own.count + 1;
-    const mean = (arm.sum + middle) / count;
-    const error = Math.sqrt((own.squares + variance) / count / count);
-    return (random) => mean + error * drawNormal(random);
-  });
 }
 
 /** The first of the highest. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { items, number, part } from '../../src/client/fields.ts';
 import { eventually, redisProgram, RedisServer } from '../support/redis-server.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 
@@ -76,6 +77,51 @@ describe('two replicas on one Redis', { skip: redisProgram.skip, timeout: 300_00
       await Promise.all([...batch, other.infer(`v${count}`, [1, 1])]);
     }
     assert.match(await other.command('status', 'scores'), /rolled_back/);
+  });
+
+  test('learn from the rewards that the other is told, agree on arms, and end a bandit together', async () => {
+    await one.start({
+      strategy: 'bandit',
+      candidates: [2, 5],
+      goal: { metric: 'bought' },
+      bandit: { minutes: 0.01, floor: 10, discount: 1, end: { effect: 0.05, samples: 300, minutes: 0 } },
+      guards: { errors: false, invalid: false, latency: false },
+    });
+    const seen = async (what: 'percent' | 'observations'): Promise<string> => {
+      const all = await Promise.all(
+        [one, other].map(async (server) =>
+          items(await rolloutOf(server), 'arms').map((arm) => number(part(arm), what)),
+        ),
+      );
+      return all.map((arms) => arms.join()).join(' ');
+    };
+    const tell = async (server: RolloutServer, arm: string, sum: number, count: number): Promise<void> => {
+      const told = await server.rollouts.reportMetric({ model: 'scores', metric: 'bought', arm, sum, count });
+      assert.equal(told['counted'], 1);
+    };
+    // Both know the bandit, and all of its versions have a part.
+    await eventually(async () => !/(^| )0|,0|100/.test(await seen('percent')));
+    // One hears of version 5 alone, and the other of the rest.
+    await Promise.all([tell(one, 'v5', 100, 100), tell(other, 'v1', 0, 100), tell(other, 'v2', 0, 100)]);
+    await eventually(async () => (await seen('observations')) === '100,100,100 100,100,100');
+    await eventually(async () => (await seen('percent')) === '10,10,80 10,10,80');
+    await other.command('pause', 'scores');
+    await eventually(async () => (await rolloutOf(one))['phase'] === 'paused');
+    const arms = await Promise.all(
+      Array.from({ length: 200 }, async (_, user) => {
+        const answers = await Promise.all([one, other].map((server) => server.infer(`b${user}`, [1, 1])));
+        return answers.map(({ arm }) => String(arm));
+      }),
+    );
+    for (const [mine, theirs] of arms) assert.equal(mine, theirs);
+    const best = arms.filter(([arm]) => arm === 'v5').length;
+    assert.ok(best > 120 && best < 200, `${best} of 200 users`);
+    await one.command('resume', 'scores');
+    await Promise.all([tell(other, 'v5', 150, 200), tell(one, 'v1', 10, 200), tell(other, 'v2', 0, 200)]);
+    await eventually(async () => (await seen('percent')) === '0,0,100 0,0,100');
+    const history = await other.command('history', 'scores');
+    assert.match(history, /controller +promoted +no other version is better than v5 by more than 0\.05/);
+    assert.equal(await seen('observations'), '300,300,300 300,300,300');
   });
 
   test('are told to pause or abort through any of them, and another one decides when the first is gone', async () => {

@@ -110,3 +110,39 @@ test('rewards that are amounts are learnt from as well, less ones too', (t) => {
   const report = live.report(0);
   assert.ok(Math.abs((report.arms[3]?.mean ?? 0) - 16) < 1);
 });
+
+const endings: readonly (readonly [string, readonly number[], number])[] = [
+  ['a version that is better by twice what is worth waiting for', [0.1, 0.12], 0.03],
+  ['versions that differ by a hair more than what is worth waiting for', [0.1, 0.1101], 0.25],
+];
+for (const [what, rewards, allowed] of endings) {
+  test(`a bandit that ends by itself finds ${what} in all but ${allowed * 100} % of the runs`, (t) => {
+    const runs = 200;
+    const candidates = rewards.slice(1).map((_, index) => index + 2);
+    const plan = readPlan({
+      model: 'm',
+      strategy: 'bandit',
+      stable: 1,
+      candidates,
+      goal: { metric: 'bought' },
+      bandit: { end: { effect: 0.01, samples: 1000, minutes: 0 } },
+      guards: unguarded,
+    });
+    const ends = Array.from({ length: runs }, (_, seed) => {
+      const { end, live } = simulateBandit({
+        plan,
+        reward: (arm, _minute, random) => Number(random() < (rewards[arm] ?? 0)),
+        minutes: 24 * 60,
+        requestsPerMinute: 300,
+        seed: seed + 1,
+      });
+      assert.ok(end !== undefined, `run ${seed} has not ended in a day`);
+      return { minute: end.minute, right: live.state.bandit?.outlook?.leader === 1 };
+    });
+    const wrong = ends.filter(({ right }) => !right).length / runs;
+    t.diagnostic(
+      `${wrong * 100} % wrong, after ${median(ends.map(({ minute }) => minute))} minutes in the median`,
+    );
+    assert.ok(wrong <= allowed, `${wrong}`);
+  });
+}

@@ -1,4 +1,5 @@
 import { noDelta, type ArmDelta } from '../../src/rollouts/arm-delta.ts';
+import type { Decision } from '../../src/rollouts/decide.ts';
 import { LiveRollout } from '../../src/rollouts/live-rollout.ts';
 import type { RolloutPlan } from '../../src/rollouts/plan.ts';
 import { newState } from '../../src/rollouts/state.ts';
@@ -24,6 +25,8 @@ export interface BanditOutcome {
   /** All that was earned. */
   readonly earned: number;
   readonly requests: number;
+  /** The minute in which it ended by itself, and how; undefined where it did not. */
+  readonly end: { readonly minute: number; readonly decision: Decision } | undefined;
 }
 
 /** Runs a bandit's tests, decisions and weights on requests that are drawn, without a server. */
@@ -61,6 +64,10 @@ export function simulateBandit(simulation: BanditSimulation): BanditOutcome {
     });
     live.digest({ model: plan.model, experiment: plan.name, arms }, 0);
     live.pass(60_000, 0);
+    const decision = live.decide(ready);
+    if (decision.kind === 'promote' || decision.kind === 'complete') {
+      return { live, shares, earned, requests, end: { minute, decision } };
+    }
   }
-  return { live, shares, earned, requests };
+  return { live, shares, earned, requests, end: undefined };
 }
