@@ -6,7 +6,6 @@ import type { ChangeReason, RolloutAction, RolloutAdmin, RolloutReport } from '.
 import type { SplitTraffic } from '../inference/traffic-split.ts';
 import type { Clock } from '../util/clock.ts';
 import { printable } from '../util/printable.ts';
-import type { RolloutDelta } from './arm-delta.ts';
 import { ArmWatch } from './arm-watch.ts';
 import { dropArm, leaderOf } from './bandit.ts';
 import type { Decision } from './decide.ts';
@@ -189,7 +188,7 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
-    const { clock, store, traffic, models, intervalMs = usualIntervalMs } = this.#options;
+    const { clock, traffic, models, intervalMs = usualIntervalMs } = this.#options;
     const now = clock.now();
     // A process that stood still has not watched meanwhile.
     const elapsedMs = Math.min(now - this.#tickedAt, 5 * intervalMs);
@@ -198,26 +197,19 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
     if (this.#ledger.size === 0) return;
     const states = this.#ledger.all().map(({ state }) => state);
     const own = this.#watch.deltas(await traffic.readArms(), states, models.labels);
-    const { leading, deltas } = await store.exchange(own);
-    if (!leading) return;
+    if (!(await this.#ledger.exchange(own))) return;
     for (const live of this.#ledger.all()) {
       await this.#ledger.keepLate(live);
-      if (isOver(live.state.phase)) continue;
-      await this.#advance(
-        live,
-        deltas.filter(({ model }) => model === live.state.plan.model),
-        elapsedMs,
-      );
+      if (!isOver(live.state.phase)) await this.#advance(live, elapsedMs);
     }
     if (now - this.#keptAt < keepEveryMs) return;
     this.#keptAt = now;
     await this.#ledger.keep();
   }
 
-  async #advance(live: LiveRollout, deltas: readonly RolloutDelta[], elapsedMs: number): Promise<void> {
+  async #advance(live: LiveRollout, elapsedMs: number): Promise<void> {
     const { models, clock } = this.#options;
     const epochMs = clock.epochMs();
-    for (const delta of deltas) live.digest(delta, epochMs);
     const { plan, phase } = live.state;
     const ready = plan.arms.map(({ version }) => models.ready(plan.model, version));
     if (ready.includes(true, 1)) live.pass(elapsedMs, epochMs);

@@ -1,8 +1,9 @@
 import type { Logger } from '../inference/logger.ts';
 import type { SplitTraffic, TrafficSplit } from '../inference/traffic-split.ts';
 import type { Clock } from '../util/clock.ts';
+import type { RolloutDelta } from './arm-delta.ts';
 import { LiveRollout } from './live-rollout.ts';
-import type { RolloutStore } from './rollout-store.ts';
+import type { Place, Places, RolloutStore } from './rollout-store.ts';
 import { isAhead, splitOf, weightsOf } from './split-of.ts';
 import { changed, isOver, type HistoryEntry, type Phase, type RolloutState } from './state.ts';
 
@@ -23,6 +24,8 @@ export class Ledger implements Disposable {
   /** Until replicas give a candidate more at the same moment. */
   #growth: Disposable | undefined = undefined;
   #ended = false;
+  /** What was told last: where no rollout is left that could be told. */
+  #heard: Place | undefined = undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -95,7 +98,10 @@ export class Ledger implements Disposable {
         await this.load();
         return false;
       }
+      live.isKept();
     } catch (error) {
+      // What it has taken in is not kept, and so must not be forgotten by those who told it.
+      live.dirty = true;
       if (isLeaving) live.unkept = before.revision;
       else live.state = before;
       throw error;
@@ -112,7 +118,21 @@ export class Ledger implements Disposable {
   /** Keeps what could not be kept when it happened. */
   async keepLate(live: LiveRollout): Promise<void> {
     if (live.unkept === undefined) return;
-    if (await this.#options.store.save(live.state, live.unkept)) live.unkept = undefined;
+    if (!(await this.#options.store.save(live.state, live.unkept))) return;
+    live.unkept = undefined;
+    live.isKept();
+  }
+
+  /** Tells all replicas what was counted here, and has whoever decides hear what was told. @returns whether that is this replica. */
+  async exchange(deltas: readonly RolloutDelta[]): Promise<boolean> {
+    const exchanged = await this.#options.store.exchange(deltas, this.#places());
+    const { leading, log, told } = exchanged;
+    if (!leading) return false;
+    const last = told.at(-1);
+    if (last !== undefined) this.#heard = { log, at: last.at };
+    const epochMs = this.#options.clock.epochMs();
+    for (const live of this.#live.values()) if (!isOver(live.state.phase)) live.hear(exchanged, epochMs);
+    return true;
   }
 
   /** Keeps evidence that no change came with. */
@@ -124,12 +144,24 @@ export class Ledger implements Disposable {
       if (!(await this.#options.store.save(kept, revision))) continue;
       live.state = kept;
       live.dirty = false;
+      live.isKept();
     }
   }
 
   [Symbol.dispose](): void {
     this.#ended = true;
     this.#growth?.[Symbol.dispose]();
+  }
+
+  /** The least of all rollouts that are not over. */
+  #places(): Places {
+    const all = this.all().filter(({ state }) => !isOver(state.phase));
+    if (all.length === 0) return { heard: this.#heard, kept: this.#heard };
+    const places = all.map((live) => live.places());
+    return {
+      heard: earliest(places.map(({ heard }) => heard)),
+      kept: earliest(places.map(({ kept }) => kept)),
+    };
   }
 
   /** What is newer elsewhere replaces what is here. */
@@ -171,6 +203,13 @@ export class Ledger implements Disposable {
       this.#options.logger.error({ error }, 'not all threads have been told of the new shares of a rollout');
     });
   }
+}
+
+/** Where places are of different logs, all is needed. */
+function earliest(places: readonly (Place | undefined)[]): Place | undefined {
+  const [first] = places;
+  if (first === undefined || places.some((place) => place?.log !== first.log)) return undefined;
+  return { log: first.log, at: Math.min(...places.map((place) => place?.at ?? 0)) };
 }
 
 /** Whether users come to another version: others learn of it in time, and nobody's arm depends on whom he asks. */

@@ -6,6 +6,7 @@ import { decide, decideBandit, type Decision } from './decide.ts';
 import { rewardsOf } from './goal.ts';
 import { Guards, type GuardFinding } from './guards.ts';
 import { reportOf } from './report.ts';
+import type { Exchanged, Place, Places } from './rollout-store.ts';
 import { isAhead } from './split-of.ts';
 import { isWatched, type RolloutState } from './state.ts';
 
@@ -18,6 +19,8 @@ export class LiveRollout {
   dirty = false;
   /** The revision that is kept of it, where the newest could not be. */
   unkept: number | undefined = undefined;
+  /** Up to where what replicas told is part of what is kept. */
+  #keptPlace: Place | undefined;
   /** One for each candidate. */
   readonly #guards: readonly Guards[];
   /** Requests that breakers refused since the last decision, by arm. */
@@ -26,6 +29,7 @@ export class LiveRollout {
   constructor(state: RolloutState) {
     const { plan, guards, bandit } = state;
     this.state = state;
+    this.#keptPlace = state.heard;
     this.#broken = plan.arms.map(() => 0);
     this.#guards = plan.arms
       .slice(1)
@@ -46,6 +50,27 @@ export class LiveRollout {
 
   report(epochMs: number): RolloutReport {
     return reportOf({ state: this.state, findings: this.findings(), hold: this.hold, epochMs });
+  }
+
+  /** Its state is kept as it is. */
+  isKept(): void {
+    this.#keptPlace = this.state.heard;
+  }
+
+  /** What would be needed to come to where it is from what is kept of it: without news since, nothing. */
+  places(): Places {
+    const { heard } = this.state;
+    return { heard, kept: this.dirty ? this.#keptPlace : heard };
+  }
+
+  /** Takes in what replicas have told, and nothing twice. */
+  hear({ log, told }: Exchanged, epochMs: number): void {
+    for (const { at, deltas } of told) {
+      const { heard, plan } = this.state;
+      if (log !== '' && heard?.log === log && heard.at >= at) continue;
+      for (const delta of deltas) if (delta.model === plan.model) this.digest(delta, epochMs);
+      if (log !== '') this.state = { ...this.state, heard: { log, at } };
+    }
   }
 
   /** Takes in what was counted; only what is seen while it is on counts, and for a step what is seen at its share. */

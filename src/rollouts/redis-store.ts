@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ServingError } from '../errors.ts';
 import { isNews, type RolloutDelta } from './arm-delta.ts';
-import type { Exchanged, RolloutStore } from './rollout-store.ts';
+import type { Exchanged, Places, RolloutStore } from './rollout-store.ts';
 import { readStored, storedForm, type RolloutState } from './state.ts';
 
 /** Redis, as far as rollouts need it. */
@@ -14,7 +14,7 @@ export interface ScriptRunner extends AsyncDisposable {
 /** Whoever decides and is not heard of for so long is followed by another replica. */
 const leaseMs = 2000;
 
-/** Texts of deltas that wait for whoever decides; the oldest are dropped beyond that. */
+/** Texts of deltas that wait for being kept; the oldest are dropped beyond that. */
 const mostWaiting = 10_000;
 
 const saveScript = `
@@ -33,18 +33,35 @@ const loadScript = `return {redis.call('GET', KEYS[2]) or '0', redis.call('HVALS
 
 const changeScript = `return redis.call('GET', KEYS[1]) or '0'`;
 
-/** One at a time decides: its lease is renewed by asking. */
+/**
+ * One at a time decides: its lease is renewed by asking. What is told stays in a list until it is part of states that are kept; the
+ * number of a text is that of all that were dropped before it and its place.
+ */
 const exchangeScript = `
-if ARGV[3] ~= '' then
-  redis.call('RPUSH', KEYS[1], ARGV[3])
-  redis.call('LTRIM', KEYS[1], -ARGV[4], -1)
+local told, log, leader = KEYS[1], KEYS[2], KEYS[3]
+local id = redis.call('HGET', log, 'id')
+if not id then
+  id = ARGV[5]
+  redis.call('DEL', told)
+  redis.call('HSET', log, 'id', id, 'dropped', 0)
 end
-local leader = redis.call('GET', KEYS[2])
-if leader and leader ~= ARGV[1] then return {0, {}} end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-local waiting = redis.call('LRANGE', KEYS[1], 0, -1)
-redis.call('DEL', KEYS[1])
-return {1, waiting}`;
+local drop = 0
+if ARGV[3] ~= '' then drop = redis.call('RPUSH', told, ARGV[3]) - ARGV[4] end
+local leads = redis.call('GET', leader) or ARGV[1]
+if leads == ARGV[1] then
+  redis.call('SET', leader, ARGV[1], 'PX', ARGV[2])
+  if ARGV[6] == id then drop = math.max(drop, ARGV[8] - redis.call('HGET', log, 'dropped')) end
+end
+if drop > 0 then
+  drop = math.min(drop, redis.call('LLEN', told))
+  redis.call('LTRIM', told, drop, -1)
+  redis.call('HINCRBY', log, 'dropped', drop)
+end
+local dropped = tonumber(redis.call('HGET', log, 'dropped'))
+if leads ~= ARGV[1] then return {0, id, 0, {}} end
+local first = 0
+if ARGV[6] == id then first = math.max(ARGV[7] - dropped, 0) end
+return {1, id, dropped + first + 1, redis.call('LRANGE', told, first, -1)}`;
 
 const count = z.number().min(0);
 const arm = z.object({
@@ -58,13 +75,14 @@ const arm = z.object({
   durations: z.array(count),
   metrics: z.record(z.string(), z.object({ count, sum: count, squares: count })),
 });
+const exchangeAnswer = z.tuple([z.number(), z.string(), z.number(), z.array(z.string())]);
 const delta = z.object({ model: z.string(), experiment: z.string(), arms: z.array(arm) });
 
 /** Rollouts of all servers that use one Redis. */
 export class RedisStore implements RolloutStore {
   readonly shared = true;
   readonly #redis: ScriptRunner;
-  readonly #keys: Readonly<Record<'states' | 'revisions' | 'change' | 'deltas' | 'leader', string>>;
+  readonly #keys: Readonly<Record<'states' | 'revisions' | 'change' | 'told' | 'log' | 'leader', string>>;
   readonly #replica = randomUUID();
   #change = '0';
   /** As last seen: a Redis that has lost its memory is told again. */
@@ -79,7 +97,8 @@ export class RedisStore implements RolloutStore {
       states: name('states'),
       revisions: name('revisions'),
       change: name('change'),
-      deltas: name('deltas'),
+      told: name('told'),
+      log: name('log'),
       leader: name('leader'),
     };
   }
@@ -120,15 +139,22 @@ export class RedisStore implements RolloutStore {
     return this.load();
   }
 
-  async exchange(deltas: readonly RolloutDelta[]): Promise<Exchanged> {
+  async exchange(deltas: readonly RolloutDelta[], { heard, kept }: Places): Promise<Exchanged> {
     const news = deltas.filter(({ arms }) => arms.some(isNews));
     const text = news.length === 0 ? '' : JSON.stringify(news);
-    const { deltas: waiting, leader } = this.#keys;
-    const values = [this.#replica, leaseMs, text, mostWaiting];
-    const answer = await this.#run(exchangeScript, [waiting, leader], values);
-    const [leading, texts] = z.tuple([z.number(), z.array(z.string())]).parse(answer);
-    if (leading !== 1) return { leading: false, deltas: [] };
-    return { leading: true, deltas: texts.flatMap(readDeltas) };
+    const { told, log, leader } = this.#keys;
+    // Of a log that is not the newest no place is known.
+    const keptAt = kept?.log === heard?.log ? (kept?.at ?? 0) : 0;
+    const places = [heard?.log ?? '', heard?.at ?? 0, keptAt];
+    const values = [this.#replica, leaseMs, text, mostWaiting, randomUUID(), ...places];
+    const answer = await this.#run(exchangeScript, [told, log, leader], values);
+    const [leading, id, first, texts] = exchangeAnswer.parse(answer);
+    if (leading !== 1) return { leading: false, log: id, told: [] };
+    return {
+      leading: true,
+      log: id,
+      told: texts.map((one, index) => ({ at: first + index, deltas: readDeltas(one) })),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

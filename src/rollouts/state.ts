@@ -5,6 +5,7 @@ import { banditState, newBandit, type BanditState } from './bandit.ts';
 import type { GuardsState } from './guards.ts';
 import type { RolloutPlan } from './plan.ts';
 import { readPlan } from './read-plan.ts';
+import type { Place } from './rollout-store.ts';
 
 /**
  * waiting: for the candidate to be ready. promoted: the candidate serves everybody. rolled_back: it was harmful. aborted: by
@@ -55,6 +56,8 @@ export interface RolloutState {
   readonly winner: number;
   /** The arms' weights until a moment at which all replicas go on to those of the phase and step; undefined when they have. */
   readonly until: { readonly epochMs: number; readonly weights: readonly number[] } | undefined;
+  /** Of what replicas tell, up to where it is taken in here; undefined before anything is. */
+  readonly heard: Place | undefined;
   /** Newest last. */
   readonly history: readonly HistoryEntry[];
 }
@@ -78,6 +81,7 @@ export function newState(plan: RolloutPlan, revision: number, entry: HistoryEntr
     bandit: plan.bandit === undefined ? undefined : newBandit(plan),
     winner: 1,
     until: undefined,
+    heard: undefined,
     history: [entry],
   };
 }
@@ -123,6 +127,7 @@ const stored = z.object({
     .object({ epochMs: z.number(), weights: z.array(z.int().min(0).max(wholeWeight)) })
     .optional()
     .catch(undefined),
+  heard: z.object({ log: z.string(), at: count }).optional(),
   history: z
     .array(z.object({ atEpochMs: z.number(), who: z.string(), what: z.string(), why: z.string() }))
     .min(1),
@@ -135,7 +140,7 @@ export function storedForm({ plan, ...state }: RolloutState): object {
 
 /** @throws when it is no state. */
 export function readStored(raw: unknown): RolloutState {
-  const { document, until, trial, bandit, ...state } = stored.parse(raw);
+  const { document, until, trial, bandit, heard, ...state } = stored.parse(raw);
   const plan = readPlan(document);
   return {
     plan,
@@ -145,6 +150,7 @@ export function readStored(raw: unknown): RolloutState {
     bandit: plan.bandit === undefined ? undefined : fitting(plan, bandit),
     winner: Math.min(state.winner, plan.arms.length - 1),
     until: until?.weights.length === plan.arms.length ? until : undefined,
+    heard,
     step: Math.min(state.step, plan.steps.length - 1),
   };
 }

@@ -30,7 +30,7 @@ export class MemoryStore implements RolloutStore {
   }
 
   exchange(deltas: readonly RolloutDelta[]): Promise<Exchanged> {
-    return Promise.resolve({ leading: true, deltas });
+    return Promise.resolve({ leading: true, log: '', told: [{ at: 0, deltas }] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

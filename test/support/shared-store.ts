@@ -1,5 +1,5 @@
-import type { RolloutDelta } from '../../src/rollouts/arm-delta.ts';
-import type { RolloutStore } from '../../src/rollouts/rollout-store.ts';
+import { isNews } from '../../src/rollouts/arm-delta.ts';
+import type { RolloutStore, Told } from '../../src/rollouts/rollout-store.ts';
 import { readStored, storedForm, type RolloutState } from '../../src/rollouts/state.ts';
 
 /** What replicas share of their rollouts, without a Redis. The one that `leader` names decides. */
@@ -7,7 +7,14 @@ export class SharedStore {
   leader = 0;
   readonly #kept = new Map<string, string>();
   #changes = 0;
-  #waiting: readonly RolloutDelta[] = [];
+  /** What was told and is not kept yet. */
+  #told: readonly Told[] = [];
+  #last = 0;
+
+  /** Texts that wait for being kept. */
+  get waiting(): number {
+    return this.#told.length;
+  }
 
   /** The store of one replica. */
   replica(number: number): RolloutStore {
@@ -31,11 +38,14 @@ export class SharedStore {
         this.#changes += 1;
       },
       changes: async () => (seen === this.#changes ? undefined : load()),
-      exchange: async (deltas) => {
-        const all = [...this.#waiting, ...deltas];
-        const leading = number === this.leader;
-        this.#waiting = leading ? [] : all;
-        return { leading, deltas: leading ? all : [] };
+      exchange: async (deltas, { heard, kept }) => {
+        if (deltas.some(({ arms }) => arms.some(isNews))) {
+          this.#last += 1;
+          this.#told = [...this.#told, { at: this.#last, deltas }];
+        }
+        if (number !== this.leader) return { leading: false, log: 'log', told: [] };
+        this.#told = this.#told.filter(({ at }) => at > (kept?.at ?? 0));
+        return { leading: true, log: 'log', told: this.#told.filter(({ at }) => at > (heard?.at ?? 0)) };
       },
       async [Symbol.asyncDispose]() {},
     };

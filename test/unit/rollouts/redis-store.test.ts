@@ -29,16 +29,29 @@ const state = newState(plan, 4, { atEpochMs: 0, who: 'a', what: 'started', why: 
 const text = JSON.stringify(storedForm(state));
 const delta = { model: 'm', experiment: plan.name, arms: [{ ...noDelta, requests: 2 }, noDelta] };
 
+const nothing = { heard: undefined, kept: undefined };
+
 test("what others have written where counts should be is nobody's", async () => {
-  const { store } = storeOf([1, ['{', '7', '[{"model":"m"}]', JSON.stringify([delta]), '']]);
-  assert.deepEqual(await store.exchange([]), { leading: true, deltas: [delta] });
+  const { store } = storeOf([1, 'log', 5, ['{', '7', '[{"model":"m"}]', JSON.stringify([delta]), '']]);
+  const { leading, log, told } = await store.exchange([], nothing);
+  assert.deepEqual([leading, log], [true, 'log']);
+  assert.deepEqual(
+    told.map(({ at, deltas }) => [at, deltas]),
+    [
+      [5, []],
+      [6, []],
+      [7, []],
+      [8, [delta]],
+      [9, []],
+    ],
+  );
 });
 
 test('counts are sent only where there is something to know', async () => {
-  const { store, asked } = storeOf([0, []], [0, []]);
-  await store.exchange([{ ...delta, arms: [noDelta, noDelta] }]);
+  const { store, asked } = storeOf([0, 'log', 0, []], [0, 'log', 0, []]);
+  await store.exchange([{ ...delta, arms: [noDelta, noDelta] }], nothing);
   assert.equal(asked[0]?.[2], '');
-  await store.exchange([delta]);
+  await store.exchange([delta], nothing);
   assert.equal(asked[1]?.[2], JSON.stringify([delta]));
 });
 
@@ -50,7 +63,7 @@ test('a state that is none, and a Redis that cannot be reached, are said by name
     });
   }
   const gone = { reason: 'ROLLOUT_STATE', code: 'unavailable' };
-  await assert.rejects(storeOf(new Error('closed')).store.exchange([delta]), gone);
+  await assert.rejects(storeOf(new Error('closed')).store.exchange([delta], nothing), gone);
   await assert.rejects(storeOf(new Error('closed')).store.changes(), gone);
 });
 

@@ -89,6 +89,75 @@ test('another replica goes on from what was kept when the one that decides is go
   await other.controller[Symbol.asyncDispose]();
 });
 
+test('what the one that decides has taken in and not kept is handed over, and nothing of it counts twice', async () => {
+  const all = await replicas();
+  const { clock, store, one, other } = all;
+  await one.controller.start(plan.replace('samples: 100', 'samples: 1000000'), ann);
+  await clock.advanceSettling(2000);
+  const counts = ({ controller }: Replica): readonly number[] => {
+    const { candidate_requests, stable_requests } = controller.report('m');
+    return [candidate_requests, stable_requests];
+  };
+  // More and more, so that whatever is missing or there twice shows.
+  let canary = 0;
+  const serve = (replica: Replica, requests: number): void => {
+    replica.traffic.add('canary', { requests });
+    replica.traffic.add('stable', { requests: 9 * requests });
+    canary += requests;
+  };
+  for (let look = 0; look < 30; look++) {
+    serve(one, 1 + look);
+    serve(other, 100 + look);
+    // Again and again in the middle of what is kept every five seconds.
+    if (look % 7 === 3) store.leader = 1 - store.leader;
+    await clock.advanceSettling(300);
+  }
+  await clock.advanceSettling(6000);
+  assert.deepEqual(counts(one), [canary, 9 * canary]);
+  assert.deepEqual(counts(other), [canary, 9 * canary]);
+  assert.equal(store.waiting, 0);
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+});
+
+test('a replica that was away while others told and kept takes in nothing that it has counted already', async () => {
+  const all = await replicas();
+  const { clock, store, one, other } = all;
+  await one.controller.start(plan.replace('samples: 100', 'samples: 1000000'), ann);
+  await clock.advanceSettling(2000);
+  one.traffic.add('canary', { requests: 7 });
+  await clock.advanceSettling(300);
+  // It has taken these in, but not kept them, when the other one decides, takes them in again, and keeps them.
+  assert.equal(one.controller.report('m').candidate_requests, 7);
+  store.leader = 1;
+  other.traffic.add('canary', { requests: 5 });
+  await clock.advanceSettling(6000);
+  assert.equal(other.controller.report('m').candidate_requests, 12);
+  store.leader = 0;
+  await clock.advanceSettling(6000);
+  assert.equal(one.controller.report('m').candidate_requests, 12);
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+});
+
+test('a rollout of the same name begins with nothing, whatever was told of the one before it', async () => {
+  const all = await replicas();
+  const { clock, store, one, other } = all;
+  await one.controller.start(plan.replace('samples: 100', 'samples: 1000000'), ann);
+  await clock.advanceSettling(2000);
+  one.traffic.add('canary', { requests: 7 });
+  other.traffic.add('canary', { requests: 70 });
+  await clock.advanceSettling(600);
+  await one.controller.change('m', 'abort', ann);
+  await one.controller.start(plan, ann);
+  assert.ok(store.waiting > 0);
+  await clock.advanceSettling(3000);
+  assert.equal(one.controller.report('m').candidate_requests, 0);
+  assert.equal(weights(all).join(), '1000,1000');
+  await one.controller[Symbol.asyncDispose]();
+  await other.controller[Symbol.asyncDispose]();
+});
+
 test('a step counts what is seen at its share, and not while replicas wait for it together', async () => {
   const all = await replicas();
   const { clock, one, other } = all;
