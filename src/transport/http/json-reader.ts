@@ -9,6 +9,12 @@ export type JsonValue = null | boolean | number | bigint | string | readonly Jso
 
 export interface JsonObject extends ReadonlyMap<string, JsonValue> {}
 
+/**
+ * What the lists and objects of one document may hold that are built as such. An empty object of two characters becomes
+ * hundreds of bytes: without this bound a body of 64 MiB takes all memory. Tensors are read into bytes and do not count.
+ */
+const maxBuiltValues = 65_536;
+
 /** Characters of JSON's grammar. */
 export const char = {
   quote: 0x22,
@@ -36,6 +42,7 @@ export class JsonReader {
   readonly bytes: Buffer;
   position: number;
   #depth = 0;
+  #built = 0;
   /** Nothing has been read yet of the container that was entered last. */
   #fresh = false;
 
@@ -191,15 +198,25 @@ export class JsonReader {
   #object(): JsonObject {
     const object = new Map<string, JsonValue>();
     this.beginObject();
-    for (let key = this.nextKey(); key !== undefined; key = this.nextKey()) object.set(key, this.value());
+    for (let key = this.nextKey(); key !== undefined; key = this.nextKey()) {
+      this.#countBuilt();
+      object.set(key, this.value());
+    }
     return object;
   }
 
   #array(): readonly JsonValue[] {
     const array: JsonValue[] = [];
     this.beginArray();
-    while (this.nextElement()) array.push(this.value());
+    while (this.nextElement()) {
+      this.#countBuilt();
+      array.push(this.value());
+    }
     return array;
+  }
+
+  #countBuilt(): void {
+    if (++this.#built > maxBuiltValues) throw refuse.values(maxBuiltValues);
   }
 
   #literal<T>(word: string, value: T): T {

@@ -15,6 +15,11 @@ export const refuse = {
     invalid('MALFORMED_MESSAGE', `failed to parse the request JSON buffer: ${what} at ${position}`),
   nesting: (limit: number) =>
     invalid('MALFORMED_MESSAGE', `JSON nesting depth exceeds maximum allowed limit (${limit})`),
+  values: (limit: number) =>
+    invalid(
+      'MALFORMED_MESSAGE',
+      `lists and objects that are no data of a tensor hold more than ${limit} values`,
+    ),
   field: (name: string, expected: string) =>
     invalid('MALFORMED_MESSAGE', `Unable to parse '${printable(name)}': expected ${expected}`),
   encoding: (encoding: string, cause: unknown) =>

@@ -92,11 +92,18 @@ describe('parseJson', () => {
     ['an escape at the end', Buffer.from('"\\'), /does not end/],
     ['nothing', Buffer.alloc(0), /no value/],
     ['two documents', Buffer.from('{} {}'), /something follows/],
+    ['a list of 65,537 values', Buffer.from(`[${'0,'.repeat(65_536)}0]`), /more than 65536 values/],
+    ['65,537 empty objects in lists', Buffer.from(`[[${'{},'.repeat(65_536)}{}]]`), /more than 65536 values/],
+    ['an object of 65,537 values', manyFields(65_537), /more than 65536 values/],
     ['an integer of 401 digits', Buffer.from('9'.repeat(401)), /too many digits/],
   ] as const) {
     it(`refuses ${title}`, () => assert.throws(() => parseJson(bytes), refused(says)));
   }
 });
+
+function manyFields(count: number): Buffer {
+  return Buffer.from(`{${Array.from({ length: count }, (_, index) => `"${index}":0`).join(',')}}`);
+}
 
 function attempt(read: () => unknown): unknown {
   try {
