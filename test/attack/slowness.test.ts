@@ -31,8 +31,8 @@ describe('a peer that', () => {
       ]),
     );
     await victim.untilAnswered(20);
-    while (victim.server.counters.limitHits.windowStall < 50) await victim.untilAnswered(1);
-    assert.equal(victim.server.counters.heldBytes, 0);
+    await victim.until(() => victim.server.counters.limitHits.windowStall >= 50);
+    await victim.until(() => victim.server.counters.heldBytes === 0);
     await attacker.finish(0);
   });
 
@@ -49,7 +49,7 @@ describe('a peer that', () => {
       ]),
     );
     await victim.untilAnswered(20);
-    assert.ok(victim.server.counters.limitHits.connectionBytes > 100);
+    await victim.until(() => victim.server.counters.limitHits.connectionBytes > 100);
     assert.ok(victim.server.counters.heldBytes <= 10 * mebibyte);
     assert.ok(victim.grownBytes < 32 * mebibyte, `memory grew by ${victim.grownBytes}`);
     await attacker.finish(0);
@@ -68,8 +68,8 @@ describe('a peer that', () => {
     );
     await victim.untilAnswered(10);
     assert.ok(victim.server.counters.heldBytes <= 64 * mebibyte);
-    while (victim.server.counters.limitHits.windowStall === 0) await victim.untilAnswered(1);
-    assert.equal(victim.server.counters.heldBytes, 0);
+    await victim.until(() => victim.server.counters.limitHits.windowStall > 0);
+    await victim.until(() => victim.server.counters.heldBytes === 0);
     await attacker.finish(0);
   });
 
@@ -118,7 +118,7 @@ describe('a peer that', () => {
     assert.ok(victim.server.counters.heldBytes < 4 * mebibyte);
     assert.ok(victim.grownBytes < 32 * mebibyte, `memory grew by ${victim.grownBytes}`);
     for (const attacker of attackers) await attacker.finish(0);
-    while (victim.server.counters.heldBytes > 0) await victim.untilAnswered(1);
+    await victim.until(() => victim.server.counters.heldBytes === 0);
   });
 
   it('sends a good request byte by byte is answered all the same', async () => {

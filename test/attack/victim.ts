@@ -68,6 +68,15 @@ export class Victim implements AsyncDisposable {
     while (this.answered < goal) await nextTurn();
   }
 
+  /** Resolves once it is so, with the good client answered all the while. Rejects after a minute. */
+  async until(isSo: () => boolean): Promise<void> {
+    const limit = performance.now() + 60_000;
+    while (!isSo()) {
+      if (performance.now() > limit) throw new Error(`never came true: ${isSo.toString()}`);
+      await this.untilAnswered(1);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await this.#calling;
