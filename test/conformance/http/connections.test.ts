@@ -6,6 +6,7 @@ import { ServingError } from '../../../src/errors.ts';
 import type { CallContext } from '../../../src/inference/call-context.ts';
 import type { Infer } from '../../../src/inference/infer.ts';
 import type { HttpServerOptions } from '../../../src/transport/http/http-server-options.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { Latch } from '../../support/latch.ts';
 import { echo, TestFront } from './support/front.ts';
 import { RawConnection, rawPost } from './support/raw-connection.ts';
@@ -119,7 +120,7 @@ describe('connections of HTTP/1.1', () => {
   });
 
   it('1.3: a body that does not get complete in time ends the connection, and gives back what was held', async () => {
-    using connection = await start({ limits: { headMs: 20, requestMs: 60, maxHeldBytes: 1000 } });
+    using connection = await start({ limits: { headMs: 300, requestMs: 600, maxHeldBytes: 1000 } });
     connection.send(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 900\r\n\r\n`, 'x'.repeat(800));
     const dribble = setInterval(() => connection.send(' '), 10);
     await connection.closed;
@@ -245,14 +246,21 @@ describe('connections of HTTP/1.1', () => {
   });
 
   it('hardening 5.5: a request that is on its way on an idle connection when draining begins gets a 503', async () => {
-    using idle = await start({ infer: new Held().infer });
+    // Idle connections linger for a while, which does not pass before the request is here.
+    const clock = new FakeClock();
+    using idle = await start({ infer: new Held().infer, clock });
     idle.send('GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n');
     assert.equal((await idle.reply()).status, 200);
-    const draining = front.drain(60_000);
+    let drained = false;
+    const draining = front.drain(60_000).then(() => (drained = true));
     idle.send(rawPost(path, body('late')));
     const refused = await idle.reply();
     assert.deepEqual([refused.status, refused.headers.get('connection')], [503, 'close']);
     await idle.closed;
+    while (!drained) {
+      clock.advance(100);
+      await settled();
+    }
     await draining;
   });
 

@@ -10,6 +10,9 @@ import { servicePath } from './support/service.ts';
 import { transports } from './support/transports.ts';
 import { frame, WireClient } from './support/wire.ts';
 
+/** So long that the call of a new connection has arrived by then, on a machine that has much else to do as well. */
+const callableMs = 1_000;
+
 /** A client connection that speaks HTTP/2's opening and then says and reads nothing. */
 async function openSilently(port: number): Promise<{ closed: Promise<void> }> {
   const socket = connect(port, '127.0.0.1');
@@ -39,7 +42,7 @@ for (const { name, start } of transports) {
     });
 
     it('keeps a connection whose peer answers pings', async () => {
-      await using test = await TestServer.start(start, { keepaliveTimeMs: 20, keepaliveTimeoutMs: 5_000 });
+      await using test = await TestServer.start(start, { keepaliveTimeMs: 20, keepaliveTimeoutMs: 60_000 });
       await using wire = new WireClient(test.server.address);
       let pings = 0;
       await new Promise<void>((resolve) => {
@@ -52,7 +55,7 @@ for (const { name, start } of transports) {
     });
 
     it('closes connections that have no calls for the idle time', async () => {
-      await using test = await TestServer.start(start, { maxConnectionIdleMs: 50 });
+      await using test = await TestServer.start(start, { maxConnectionIdleMs: callableMs });
       await using wire = new WireClient(test.server.address);
       const { trailers } = await wire.call(`${servicePath}Echo`, frame(Buffer.alloc(0)));
       assert.equal(trailers?.['grpc-status'], '0');
@@ -62,13 +65,14 @@ for (const { name, start } of transports) {
 
     it('asks old connections to go, and lets their calls finish within the grace', async () => {
       await using test = await TestServer.start(start, {
-        maxConnectionAgeMs: 60,
+        maxConnectionAgeMs: callableMs,
         maxConnectionAgeGraceMs: 60_000,
       });
       await using wire = new WireClient(test.server.address);
+      const toldToGo = new Promise((resolve) => wire.session.once('goaway', resolve));
       const call = wire.call(`${servicePath}Hold`, frame(Buffer.alloc(0)));
       const held = await test.service.held();
-      await new Promise((resolve) => wire.session.once('goaway', resolve));
+      await toldToGo;
       held.release(Buffer.from('late but whole'));
       assert.deepEqual((await call).body, frame(Buffer.from('late but whole')));
       await wire.closed;
@@ -76,7 +80,7 @@ for (const { name, start } of transports) {
 
     it('cuts calls off that outlive the grace of their connection', async () => {
       await using test = await TestServer.start(start, {
-        maxConnectionAgeMs: 30,
+        maxConnectionAgeMs: callableMs,
         maxConnectionAgeGraceMs: 30,
       });
       await using wire = new WireClient(test.server.address);

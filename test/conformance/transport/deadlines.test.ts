@@ -56,7 +56,7 @@ for (const { name, start } of transports) {
       });
     }
 
-    it('ends a call whose timeout is the shortest there is', { timeout: 10_000 }, async () => {
+    it('ends a call whose timeout is the shortest there is', { timeout: 60_000 }, async () => {
       await using test = await TestServer.start(start);
       await using wire = new WireClient(test.server.address);
       for (const timeout of ['0n', '1n', '99999999n', '1u']) {
@@ -81,7 +81,7 @@ for (const { name, start } of transports) {
     it('ends a call with DEADLINE_EXCEEDED by itself and cancels its context', async () => {
       await using test = await TestServer.start(start);
       await using wire = new WireClient(test.server.address);
-      const reply = wire.call(`${servicePath}Hold`, frame(Buffer.alloc(0)), { 'grpc-timeout': '30m' });
+      const reply = wire.call(`${servicePath}Hold`, frame(Buffer.alloc(0)), { 'grpc-timeout': '500m' });
       const held = await test.service.held();
       await held.cancelled;
       await held.finished;
