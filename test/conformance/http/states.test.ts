@@ -5,12 +5,17 @@ import { fixtureModel } from '../../support/build-batch.ts';
 import { models } from '../protocol/support/models.ts';
 import { Serving } from '../protocol/support/serving.ts';
 import { inferText } from './support/http-error-cases.ts';
-import { RawConnection } from './support/raw-connection.ts';
+import { RawConnection, rawPost } from './support/raw-connection.ts';
+
+function bodyOf(rounds: number): string {
+  return JSON.stringify({ inputs: [{ name: 'rounds', datatype: 'INT64', shape: [], data: [rounds] }] });
+}
 
 /** A run of the model busy that takes some tenths of a second. */
-const busyBody = JSON.stringify({
-  inputs: [{ name: 'rounds', datatype: 'INT64', shape: [], data: [60_000] }],
-});
+const busyBody = bodyOf(60_000);
+
+/** One that takes seconds. */
+const longBody = bodyOf(400_000);
 
 interface Reply {
   readonly status: number;
@@ -80,17 +85,23 @@ describe('states of models and the server over HTTP', () => {
 
   it('1.7: a version that is being unloaded is not at ready state, and what it runs is answered', async () => {
     await using serving = await startBusy('', { models: { controlMode: 'explicit', load: ['busy'] } });
-    const running = busy(serving);
-    const unloaded = ask(serving, 'POST', 'repository/models/busy/unload', '');
-    for (let state = ''; state !== 'UNLOADING';) {
+    // On one connection, so that the unload does not come first.
+    using connection = new RawConnection(serving.server.httpAddress);
+    connection.send(
+      rawPost('/v2/models/busy/infer', longBody) + rawPost('/v2/repository/models/busy/unload', ''),
+    );
+    let state = 'READY';
+    while (state === 'READY') {
       const { text } = await ask(serving, 'POST', 'repository/index', '');
       [{ state }] = JSON.parse(text) as [{ state: string }];
     }
+    assert.equal(state, 'UNLOADING');
     const late = await busy(serving, '1');
     assert.equal(late.status, 503, late.text);
     assert.match(late.text, /'busy' version 1 is not at ready state/);
-    assert.equal((await running).status, 200);
-    assert.equal((await unloaded).status, 200);
+    for (const reply of ['of the run', 'of the unload']) {
+      assert.equal((await connection.reply()).status, 200, reply);
+    }
     const gone = await busy(serving);
     assert.equal(gone.status, 404);
     assert.match(gone.text, /'busy' has no available versions/);

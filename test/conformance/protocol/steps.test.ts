@@ -145,9 +145,11 @@ for (const transport of transports) {
       const ahead = (await atRest()) - before.inferences;
       stream.cancel();
       assert.ok(ahead < 20_000, `${ahead} steps`);
-      assert.ok((await atRest()) - before.inferences < ahead + 100);
-      const { fail } = await counters('count');
-      assert.equal(fail, before.fail + 1);
+      while ((await counters('count')).fail === before.fail);
+      // Some more may have been computed before the server heard of it.
+      const left = await atRest();
+      assert.ok(left - before.inferences < 20_000, `${left - before.inferences} steps`);
+      assert.equal((await counters('count')).fail, before.fail + 1);
     });
   });
 }

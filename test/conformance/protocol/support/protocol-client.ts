@@ -129,6 +129,6 @@ function headersOf(metadata: Readonly<Record<string, string>> = {}): Metadata {
 }
 
 /** No call of a test hangs for ever. */
-function deadlineIn(timeoutMs = 30_000): number {
+function deadlineIn(timeoutMs = 120_000): number {
   return Date.now() + timeoutMs;
 }
