@@ -7,6 +7,8 @@ import type { Executor } from '../../../src/inference/executor.ts';
 import { silentLogger } from '../../../src/inference/logger.ts';
 import { systemClock } from '../../../src/util/clock.ts';
 import { buildBatch, buildInput, buildPlan, mlpBatch, unaligned } from '../../support/build-batch.ts';
+import { heldValues } from '../../support/held-session.ts';
+import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
 const open = (options: Partial<ModelOpenerOptions> = {}) =>
   createModelOpener({ clock: systemClock, logger: silentLogger, ...options });
@@ -59,13 +61,22 @@ test('closing waits for the running batch, which is answered', async () => {
 
 test('a thread stuck in a run is reported and left, never ended by force', async () => {
   const reports: StuckRun[] = [];
-  const model = await open({ closeLimitMs: 20, onStuckRun: (run) => reports.push(run) })(buildPlan('busy'));
-  const running = model.executors[0]!.run(busyBatch(100_000));
+  using holds = new TemporaryFolder();
+  process.env['HOLDS'] = holds.path;
+  const model = await open({
+    closeLimitMs: 20,
+    onStuckRun: (run) => reports.push(run),
+    workerUrl: new URL('../../support/held-worker.ts', import.meta.url),
+  })(buildPlan('hold'));
+  delete process.env['HOLDS'];
+  const held = unaligned(BigInt64Array.of(BigInt(heldValues.first)));
+  const running = model.executors[0]!.run(buildBatch([buildInput('x', 'INT64', [1, 1], [held])], ['y']));
   await model[Symbol.asyncDispose]();
   assert.deepEqual(
     reports.map(({ abandoned }) => abandoned),
     [true],
   );
+  holds.write(String(heldValues.first), '');
   assert.equal((await running).outputs.length, 1);
 });
 
