@@ -32,12 +32,15 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
   });
   after(() => redis[Symbol.asyncDispose]());
 
-  /** A server's part; quicker than in use, so that nobody waits. */
+  /** A server's part; quicker than in use, so that nobody waits. Who stands still for a while is not gone, where not said otherwise. */
   async function member(
     run: RunPayload,
     prefix: string,
-    limits: Partial<SharedTaskLimits> = {},
-    ready = () => true,
+    {
+      limits = {},
+      ready = () => true,
+      goneMs = 60_000,
+    }: { limits?: Partial<SharedTaskLimits>; ready?: () => boolean; goneMs?: number } = {},
   ) {
     const hub = openTaskHub({
       url: `redis://${redis.address}`,
@@ -45,7 +48,7 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
       clock: systemClock,
       logger: silentLogger,
       limits: { ...sharedTaskLimits, ...limits },
-      pace: { ...workerPace, mostAtATime: 4, blockMs: 200, beatMs: 50, goneMs: 600 },
+      pace: { ...workerPace, mostAtATime: 4, blockMs: 200, beatMs: 50, goneMs },
     });
     const tasks = hub.join({ run, ready });
     await eventually(async () =>
@@ -107,7 +110,7 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
   test('a server whose models are not there yet leaves tasks to others', async () => {
     const name = prefix();
     const early: RunPayload = () => Promise.reject(new ServingError('not_found', 'no model yet'));
-    await using starting = await member(early, name, {}, () => false);
+    await using starting = await member(early, name, { ready: () => false });
     const tasks = await Promise.all(
       Array.from({ length: 5 }, (_, at) => starting.tasks.start(work(`${at}`))),
     );
@@ -132,14 +135,17 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
 
   test('a task is cancelled from any server, and its work hears of it', async () => {
     const name = prefix();
+    const begun = Promise.withResolvers<void>();
     const cancelled = Promise.withResolvers<void>();
     const run: RunPayload = (_, call: CallContext) => {
       call.onCancelled(() => cancelled.resolve());
+      begun.resolve();
       return new Promise(() => undefined);
     };
     await using one = await member(run, name);
     const task = await one.tasks.start(work(''));
     await using other = await member(run, name);
+    await begun.promise;
     const { outcome } = await other.tasks.cancel(task.id, 'ada');
     assert.equal(outcome.state, 'cancelled');
     await cancelled.promise;
@@ -182,14 +188,14 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
     // It says that it works on it, until it is told to be gone.
     await one[Symbol.asyncDispose]();
     await redis.use((client) => client.hset(`{${name}:tasks}:task:${task.id}`, 'attempts', 3));
-    await using other = await member(never, name);
+    await using other = await member(never, name, { goneMs: 600 });
     const { outcome } = await ended(other.tasks, task);
     assert.ok(outcome.state === 'failed' && outcome.error.reason === 'TASK_LOST');
   });
 
   test('there is room for so many tasks and bytes, and it comes back', async () => {
     const name = prefix();
-    await using one = await member(never, name, { maxTasks: 3, maxBytes: 100 });
+    await using one = await member(never, name, { limits: { maxTasks: 3, maxBytes: 100 } });
     const tasks = [await one.tasks.start(work('a'.repeat(60)))];
     await assert.rejects(one.tasks.start(work('b'.repeat(60))), { reason: 'TASKS_FULL', retryAfterMs: 1000 });
     await assert.rejects(one.tasks.start(work('b'.repeat(101))), { reason: 'TASK_TOO_LARGE' });
@@ -206,7 +212,7 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
 
   test('a finished task expires, and its room comes back', async () => {
     const name = prefix();
-    await using one = await member(echo, name, { maxTasks: 1, keepMs: 300 });
+    await using one = await member(echo, name, { limits: { maxTasks: 1, keepMs: 300 } });
     const task = await one.tasks.start(work(''));
     await eventually(async () => one.tasks.find(task.id, 'ada').then(() => false, isNotFound));
     await one.tasks.start(work(''));
