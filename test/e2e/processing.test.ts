@@ -130,7 +130,7 @@ test('a model with a module is refused where modules are not allowed', async () 
 
 const passOn = 'return { features: { shape: features.shape, data: features.data } };';
 
-/** Each misbehaves when the first feature is 1. */
+/** Each misbehaves when the first feature is 1. Those that never come back are given two seconds, the others as long as they need. */
 const hostile: readonly (readonly [name: string, code: string, reason: string])[] = [
   ['throws', 'throw new Error("secret")', 'PROCESSING_FAILED'],
   ['hangs', 'for (;;);', 'PROCESSING_TIMEOUT'],
@@ -147,12 +147,13 @@ const hostile: readonly (readonly [name: string, code: string, reason: string])[
 
 test('modules that misbehave fail only their own requests', async (t) => {
   using folder = new RepositoryFolder();
-  const parameters = Object.entries({ processing_timeout_ms: '2000', processing_memory_mib: '256' })
-    .map(([key, value]) => `parameters { key: "${key}" value { string_value: "${value}" } }`)
-    .join('\n');
-  for (const [name, code] of hostile) {
+  const parameters = (timeoutMs: string): string =>
+    Object.entries({ processing_timeout_ms: timeoutMs, processing_memory_mib: '256' })
+      .map(([key, value]) => `parameters { key: "${key}" value { string_value: "${value}" } }`)
+      .join('\n');
+  for (const [name, code, reason] of hostile) {
     folder.put(`${name}/1/model.onnx`, iris);
-    folder.put(`${name}/config.pbtxt`, parameters);
+    folder.put(`${name}/config.pbtxt`, parameters(reason === 'PROCESSING_TIMEOUT' ? '2000' : '60000'));
     const body = `export async function preprocess({ features }) { if (features.data[0] === 1) { ${code}; } ${passOn} }`;
     folder.put(`${name}/processing.mjs`, body);
   }
