@@ -74,6 +74,10 @@ async function predict(server: RunningServer, customers: readonly string[]): Pro
   }
 }
 
+async function scrape(server: RunningServer): Promise<string> {
+  return (await fetch(`http://${server.metricsAddress}/metrics`)).text();
+}
+
 async function run(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     join(root, 'bin', 'tensorgate.js'),
@@ -104,6 +108,8 @@ test(
     const plan = writePlan(folder, 'jsonl: { directory: log }');
     await using server = await serve(plan);
     await predict(server, ['anna', 'bert', 'anna']);
+    const written3 = /^tensorgate_prediction_log_sink_records_total\{sink="jsonl",outcome="written"\} 3$/m;
+    while (!written3.test(await scrape(server)));
     assert.match(await run('erase', plan, '--subject', 'anna'), /files: 2 of 3 records erased/);
     const [kept, ...others] = written(folder);
     assert.deepEqual(others, []);
@@ -113,12 +119,7 @@ test(
     assert.ok(kept.confidence > 0.9 && kept.confidence <= 1);
     assert.deepEqual([kept.features['sepal_length'], kept.features['petal_length']], [5.1, '[1, 2)']);
     assert.match(String(kept.features['petal_width']), /^[\w-]{22}$/);
-    const metrics = await (await fetch(`http://${server.metricsAddress}/metrics`)).text();
-    assert.match(metrics, /^tensorgate_prediction_log_records_total\{model="iris"\} 3$/m);
-    assert.match(
-      metrics,
-      /^tensorgate_prediction_log_sink_records_total\{sink="jsonl",outcome="written"\} 3$/m,
-    );
+    assert.match(await scrape(server), /^tensorgate_prediction_log_records_total\{model="iris"\} 3$/m);
     await predict(server, ['cleo']);
     // What waits is written when the server stops.
     assert.equal(await server.stop(), 0);

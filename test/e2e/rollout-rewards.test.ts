@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { part } from '../../src/client/fields.ts';
 import type { WireMessage } from '../../src/client/connection.ts';
 import { freePort } from '../support/free-port.ts';
+import { eventually } from '../support/redis-server.ts';
 import { RolloutServer } from '../support/rollout-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -67,7 +68,8 @@ test(
       assert.equal(rollout['phase'], 'promoted');
       assert.equal(part(rollout['design'])['outcome'], 'better');
       assert.match(await server.command('history', 'scores'), /controller +promoted +The bought is 1 in/);
-      assert.equal((await server.infer('u', [1, 1])).version, '5');
+      // The decision is told before it is kept, and carried out then.
+      await eventually(async () => (await server.infer('u', [1, 1])).version === '5');
     });
 
     await t.test('a bandit gives the version that is rewarded what there is, and tells how', async () => {

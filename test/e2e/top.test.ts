@@ -43,14 +43,16 @@ describe('tensorgate top', { timeout: 240_000 }, () => {
       assert.match(lines[0] ?? '', /^tensorgate \S+ at \S+ {2}ready {2}up /);
       assert.match(lines[4] ?? '', /^MODEL +VER +REQ\/S +ERR\/S +P50 +P95 +P99 +ROWS +QUEUE +CACHE STATE$/);
       const [busiest = '', , idle = ''] = lines.slice(5);
-      assert.match(busiest, /^iris +1 +\d+ +\S+ +\d+\.\d+ +\d+\.\d+ +\d+\.?\d* +1\.\d +\d+ +ready/);
+      assert.match(busiest, /^iris +1 +\d+ +\S+ +\d+\.?\d* +\d+\.?\d* +\d+\.?\d* +1\.\d +\d+ +ready/);
       assert.match(idle, / - .* not loaded$/);
       terminal.press('\r');
       const details = await terminal.until(
-        (shown) => shown[4]?.startsWith('iris  version 1  ready') === true,
+        (shown) =>
+          shown[4]?.startsWith('iris  version 1  ready') === true &&
+          shown.some((line) => /^answer +\d/.test(line)) &&
+          shown.some((line) => / 1 rows #+ \d+/.test(line)),
       );
-      assert.ok(details.some((line) => /^answer +\d/.test(line)));
-      assert.ok(details.some((line) => / 1 rows #+ \d+/.test(line)));
+      assert.equal(details.length, 24);
       terminal.press('q');
       assert.equal(await terminal.ended, 0);
       assert.ok(terminal.output().includes('\u001b[?25h\u001b[?1049l'), 'the cursor and the screen are back');
