@@ -33,7 +33,7 @@ for (const transport of ['h2', 'grpc-js']) {
 
     test('grpc-go: grpcurl', { skip: grpcurl.skip }, async () => {
       const call = ['-d', '{"name":"iris"}', path, 'inference.GRPCInferenceService/ModelReady'];
-      const { stdout } = await execute(grpcurl.path, ['-plaintext', '-unix', '-max-time', '10', ...call]);
+      const { stdout } = await execute(grpcurl.path, ['-plaintext', '-unix', '-max-time', '60', ...call]);
       assert.deepEqual(JSON.parse(stdout), { ready: true });
     });
 

@@ -18,7 +18,7 @@ export interface PythonOptions {
 export async function runPython(
   script: string,
   args: readonly string[],
-  { timeoutMs = 60_000, env = {} }: PythonOptions = {},
+  { timeoutMs = 240_000, env = {} }: PythonOptions = {},
 ): Promise<string> {
   const { stdout } = await execute(findPython().path, [join(scripts, script), ...args], {
     timeout: timeoutMs,

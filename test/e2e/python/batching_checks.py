@@ -48,7 +48,7 @@ class Behind:
 
     def until(self, metric: str, wanted: int) -> None:
         for _ in range(2_000):
-            lines = urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=10).read().decode().splitlines()
+            lines = urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=120).read().decode().splitlines()
             if any(line.startswith(f'{metric}{{model="{self.model}"') and line.endswith(f" {wanted}") for line in lines):
                 return
         raise AssertionError(f"{metric} never was {wanted}")

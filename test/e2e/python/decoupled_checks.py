@@ -56,7 +56,7 @@ class Stream:
         self.client.async_stream_infer("writer", first_token(token), **options)
 
     def take(self):
-        result, error = self.answers.get(timeout=20)
+        result, error = self.answers.get(timeout=120)
         if error is not None:
             raise error
         return result
@@ -169,7 +169,7 @@ def errors() -> None:
     """a request that cannot be is an error, and the stream goes on"""
     stream = Stream()
     stream.send(5, parameters={"max_steps": 41})
-    result, error = stream.answers.get(timeout=20)
+    result, error = stream.answers.get(timeout=120)
     checks.equal("expected an integer of 1 to 40" in error.message(), True)
     stream.send(11)
     checks.equal(tokens_of(stream.take_all()), [6, 0])
@@ -207,7 +207,7 @@ def asynchronous() -> None:
 def events() -> None:
     """generate_stream sends an event for each token"""
     url = f"http://{HTTP_ADDRESS}/v2/models/writer/generate_stream"
-    with urllib.request.urlopen(url, json.dumps({"token": 5}).encode(), timeout=20) as reply:
+    with urllib.request.urlopen(url, json.dumps({"token": 5}).encode(), timeout=120) as reply:
         checks.equal(reply.headers["Content-Type"], "text/event-stream; charset=utf-8")
         lines = [line.decode() for line in reply if line.strip()]
     checks.equal([json.loads(line[6:])["next_token"] for line in lines], [token for token, _ in wanted(5)])
@@ -225,7 +225,7 @@ def answers_counted() -> None:
     checks.equal(answers["0"].success.count, before + 1)
     checks.equal(answers["0"].compute_infer.ns > 0, True)
     checks.equal(answers[str(len(tokens) - 1)].success.count > 0, True)
-    with urllib.request.urlopen(f"http://{HTTP_ADDRESS}/v2/models/writer/stats", timeout=20) as reply:
+    with urllib.request.urlopen(f"http://{HTTP_ADDRESS}/v2/models/writer/stats", timeout=120) as reply:
         [model] = json.load(reply)["model_stats"]
     checks.equal(model["response_stats"]["0"]["success"]["count"], before + 1)
     checks.equal(len(counted("last_letter").response_stats), 0)

@@ -13,7 +13,7 @@ URL = f"http://{sys.argv[1]}/metrics"
 
 def fetch(accept: str) -> str:
     request = urllib.request.Request(URL, headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         return response.read().decode()
 
 

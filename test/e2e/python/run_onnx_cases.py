@@ -44,7 +44,7 @@ def run(name: str) -> None:
     inputs, outputs, rtol, atol = pickle.loads((FOLDER / "data" / f"{name}.pickle").read_bytes())
     client.load_model(name)
     try:
-        answer = client.infer(name, [tensor(*item) for item in inputs.items()], client_timeout=20)
+        answer = client.infer(name, [tensor(*item) for item in inputs.items()], client_timeout=120)
         reference = expected(FOLDER / "models" / name / "1" / "model.onnx", inputs)
         for output, values in reference.items():
             compare(answer.as_numpy(output), numpy.asarray(values), outputs[output], rtol, atol)

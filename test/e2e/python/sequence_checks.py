@@ -43,7 +43,7 @@ class Stream:
         self.client.async_stream_infer(model, tensors, sequence_id=identity, **flags(first, last))
 
     def take(self):
-        result, error = self.answers.get(timeout=20)
+        result, error = self.answers.get(timeout=120)
         if error is not None:
             raise error
         return result

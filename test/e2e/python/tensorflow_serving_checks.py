@@ -55,7 +55,7 @@ def predict_request(model: str, **inputs: tensor_pb2.TensorProto) -> predict_pb2
 
 def predict(typed: bool) -> None:
     values = (random.random((5, 4)) * 7).astype(numpy.float32)
-    answer = predictions.Predict(predict_request("iris", features=tensor(values, typed)), timeout=10)
+    answer = predictions.Predict(predict_request("iris", features=tensor(values, typed)), timeout=120)
     checks.equal(answer.model_spec.version.value, 1)
     for name, wanted in expected(MODELS / "iris" / "1" / "model.onnx", {"features": values}).items():
         same_bits(array(answer.outputs[name]), wanted)

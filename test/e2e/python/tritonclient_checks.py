@@ -120,7 +120,7 @@ def async_inference() -> None:
         done = partial(lambda index, result, error: answers.put((index, result, error)), index)
         client.async_infer("digits", tensors(inputs), callback=done)
     for _ in sent:
-        index, result, error = answers.get(timeout=20)
+        index, result, error = answers.get(timeout=120)
         if error is not None:
             raise error
         compare(result, reference("digits", sent[index]), close)
@@ -136,7 +136,7 @@ def stream() -> None:
             streaming.async_stream_infer("iris", tensors(inputs), request_id=request_id)
         seen = set()
         for _ in sent:
-            result, error = answers.get(timeout=20)
+            result, error = answers.get(timeout=120)
             if error is not None:
                 raise error
             request_id = result.get_response().id
@@ -145,7 +145,7 @@ def stream() -> None:
         checks.equal(seen, set(sent))
         streaming.async_stream_infer("absent", tensors(rows("iris", 1)), request_id="bad")
         streaming.async_stream_infer("iris", tensors(rows("iris", 1)), request_id="good")
-        outcomes = [answers.get(timeout=20) for _ in range(2)]
+        outcomes = [answers.get(timeout=120) for _ in range(2)]
         checks.equal(sum(error is not None for _, error in outcomes), 1)
         streaming.stop_stream()
 
