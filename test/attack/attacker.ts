@@ -9,8 +9,8 @@ export interface AttackResult {
   readonly sentBytes: number;
 }
 
-/** A client that sends what it likes. */
-export class Attacker {
+/** A client that sends what it likes, until it is disposed. */
+export class Attacker implements Disposable {
   readonly #socket: Socket;
   readonly #received: Buffer[] = [];
   readonly #closed: Promise<void>;
@@ -42,6 +42,10 @@ export class Attacker {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
   }
 
   /** Reads nothing from now on. */

@@ -85,7 +85,7 @@ describe('a flood of', () => {
     it(`${name} ends its own connection and disturbs no other`, async () => {
       await using victim = await Victim.start();
       await victim.untilAnswered(20);
-      const attacker = await Attacker.connect(victim.server.port);
+      using attacker = await Attacker.connect(victim.server.port);
       await attacker.flood(turns, part);
       const result = await attacker.finish(60_000);
       assert.equal(result.closed, true, `still open after ${result.sentBytes} bytes`);
@@ -105,7 +105,7 @@ describe('a flood of', () => {
 
   it('references to one large field (HPACK bomb) costs no memory and little time', async () => {
     await using victim = await Victim.start();
-    const attacker = await Attacker.connect(victim.server.port);
+    using attacker = await Attacker.connect(victim.server.port);
     await attacker.send(frame(1, 5, 1, bomb));
     await attacker.flood(200, (turn) => frame(1, 5, 3 + 2 * turn, bombReferences));
     await victim.untilAnswered(20);
@@ -117,7 +117,7 @@ describe('a flood of', () => {
 
   it('header lists of many times the limit costs its streams, no memory, and no other call of its connection', async () => {
     await using victim = await Victim.start();
-    const attacker = await Attacker.connect(victim.server.port);
+    using attacker = await Attacker.connect(victim.server.port);
     const block = Buffer.concat([
       requestBlock(echoPath),
       Buffer.from([0x40, 1, 0x62, 0x7f, 0x81, 0xfe, 0x0e]),
@@ -146,7 +146,7 @@ describe('a flood of', () => {
 
   it('calls that never end runs into the limit of concurrent streams, cancelled ones included', async () => {
     await using victim = await Victim.start({ maxConcurrentStreams: 50, rapidResetMs: 0 });
-    const attacker = await Attacker.connect(victim.server.port);
+    using attacker = await Attacker.connect(victim.server.port);
     await attacker.flood(500, (turn) =>
       Buffer.concat([
         request(streamId(turn), 4, slowPath),

@@ -20,7 +20,7 @@ const windowUpdate = (streamId: number, size: number): Buffer => frame(8, 0, str
 describe('a peer that', () => {
   it('opens no window for its replies is cut off, and what was kept for it is freed', async () => {
     await using victim = await Victim.start({ windowStallMs: 200 });
-    const attacker = await Attacker.connect(
+    using attacker = await Attacker.connect(
       victim.server.port,
       Buffer.concat([preface, settings({ 4: 0 }), ack]),
     );
@@ -38,7 +38,7 @@ describe('a peer that', () => {
 
   it('asks for more than may be kept is refused the rest', async () => {
     await using victim = await Victim.start({ maxConnectionBytes: 10 * mebibyte });
-    const attacker = await Attacker.connect(
+    using attacker = await Attacker.connect(
       victim.server.port,
       Buffer.concat([preface, settings({ 4: 0 }), ack]),
     );
@@ -58,7 +58,7 @@ describe('a peer that', () => {
   it('reads nothing from its socket holds a bounded amount and is cut off', async () => {
     await using victim = await Victim.start({ windowStallMs: 300, maxConnectionBytes: 64 * mebibyte });
     const open = Buffer.concat([preface, settings({ 4: 0x7fff_ffff }), ack, windowUpdate(0, 0x7fff_0000)]);
-    const attacker = await Attacker.connect(victim.server.port, open);
+    using attacker = await Attacker.connect(victim.server.port, open);
     attacker.stopReading();
     await attacker.flood(300, (turn) =>
       Buffer.concat([
@@ -75,7 +75,7 @@ describe('a peer that', () => {
 
   it('sends its headers too slowly is cut off', async () => {
     await using victim = await Victim.start({ slowFrameMs: 150 });
-    const attacker = await Attacker.connect(victim.server.port, Buffer.concat([opening, ack]));
+    using attacker = await Attacker.connect(victim.server.port, Buffer.concat([opening, ack]));
     const bytes = frame(1, 5, 1, requestBlock(echoPath));
     for (const byte of bytes.subarray(0, -1)) {
       if (attacker.isClosed) break;
@@ -90,7 +90,7 @@ describe('a peer that', () => {
 
   it('sends its body too slowly loses its call', async () => {
     await using victim = await Victim.start({ slowRequestGraceMs: 150, minRequestBytesPerSecond: 1_000_000 });
-    const attacker = await Attacker.connect(
+    using attacker = await Attacker.connect(
       victim.server.port,
       Buffer.concat([opening, ack, request(1, 4, echoPath)]),
     );
@@ -105,8 +105,9 @@ describe('a peer that', () => {
 
   it('claims a large message and sends little of it makes the server keep little', async () => {
     await using victim = await Victim.start();
+    using resources = new DisposableStack();
     const attackers = await Promise.all(
-      Array.from({ length: 20 }, () => Attacker.connect(victim.server.port)),
+      Array.from({ length: 20 }, async () => resources.use(await Attacker.connect(victim.server.port))),
     );
     const claim = Buffer.concat([Buffer.from([0]), uint32(60 * mebibyte), Buffer.alloc(2000)]);
     for (const attacker of attackers) {
@@ -123,7 +124,7 @@ describe('a peer that', () => {
 
   it('sends a good request byte by byte is answered all the same', async () => {
     await using victim = await Victim.start();
-    const attacker = await Attacker.connect(victim.server.port, Buffer.alloc(0));
+    using attacker = await Attacker.connect(victim.server.port, Buffer.alloc(0));
     const bytes = Buffer.concat([
       opening,
       request(1, 4, echoPath),
