@@ -12,7 +12,7 @@ const { skip } = analyzer;
 const models = join(import.meta.dirname, '..', '..', 'examples', 'models');
 const rows = 2;
 const concurrency = 2;
-const requests = 100;
+const requests = 3000;
 
 /** What perf_analyzer prints; microseconds. */
 interface Report {
@@ -27,7 +27,7 @@ interface Report {
 
 async function measure(more: readonly string[]): Promise<Report> {
   using folder = new TemporaryFolder();
-  // So many requests and no more, so that both sides count the same ones; the figures themselves mean nothing here.
+  // So many requests and no more; the figures themselves mean nothing here, only that they fit together.
   const asked = `-m iris -b ${rows} --concurrency-range ${concurrency} --request-count ${requests}`;
   const args = [...asked.split(' '), ...more];
   const { stdout } = await promisify(execFile)(analyzer.path, args, { cwd: folder.path, timeout: 240_000 });
@@ -55,7 +55,9 @@ async function measure(more: readonly string[]): Promise<Report> {
 function assertPlausible(report: Report): void {
   const { clientRequests, latency, inferences, executions, successes, server, parts } = report;
   const told = JSON.stringify(report);
-  assert.deepEqual([clientRequests, successes], [requests, requests], told);
+  assert.equal(clientRequests, requests, told);
+  // It asks for the server's counters when the first requests are under way, or answered.
+  assert.ok(successes > 0 && successes <= requests, told);
   assert.equal(inferences, successes * rows, told);
   assert.ok(executions > 0 && executions <= successes, told);
   assert.deepEqual(Object.keys(parts), [
@@ -69,7 +71,8 @@ function assertPlausible(report: Report): void {
   // Each is rounded down by itself; the overhead is what is left, and never less than nothing.
   assert.ok(Math.abs(sum - server) <= 5, told);
   assert.ok((parts['compute infer'] ?? 0) > 0, told);
-  assert.ok(server > 0 && server <= latency, told);
+  // What these took at the server is a part of what all took; both means are rounded down.
+  assert.ok(server > 0 && server * successes <= (latency + 1) * clientRequests, told);
 }
 
 /** Its forms with shared memory do not start where there is no CUDA, not even those with that of the system. */

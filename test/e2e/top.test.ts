@@ -43,7 +43,7 @@ describe('tensorgate top', { timeout: 240_000 }, () => {
       assert.match(lines[0] ?? '', /^tensorgate \S+ at \S+ {2}ready {2}up /);
       assert.match(lines[4] ?? '', /^MODEL +VER +REQ\/S +ERR\/S +P50 +P95 +P99 +ROWS +QUEUE +CACHE STATE$/);
       const [busiest = '', , idle = ''] = lines.slice(5);
-      assert.match(busiest, /^iris +1 +\d+ +\S+ +\d+\.?\d* +\d+\.?\d* +\d+\.?\d* +1\.\d +\d+ +ready/);
+      assert.match(busiest, /^iris +1 +\d+\.?\d* +\S+ +\d+\.?\d* +\d+\.?\d* +\d+\.?\d* +1\.\d +\d+ +ready/);
       assert.match(idle, / - .* not loaded$/);
       terminal.press('\r');
       const details = await terminal.until(
@@ -80,7 +80,7 @@ describe('tensorgate top', { timeout: 240_000 }, () => {
   test('--once prints a table, also without a terminal', async () => {
     for (const args of [['--once'], []]) {
       const { stdout, stderr } = await tensorgate(['top', '--interval', '1', ...places, ...args]);
-      assert.match(stdout, /^iris +1 +[1-9]\d* .* ready$/m);
+      assert.match(stdout, /^iris +1 +[1-9][\d.]* .* ready$/m);
       assert.ok(!stdout.includes('\u001b'));
       assert.equal(stderr, '');
     }

@@ -251,13 +251,13 @@ describe('connections of HTTP/1.1', () => {
     using idle = await start({ infer: new Held().infer, clock });
     idle.send('GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n');
     assert.equal((await idle.reply()).status, 200);
-    let drained = false;
-    const draining = front.drain(60_000).then(() => (drained = true));
+    const drained = new AbortController();
+    const draining = front.drain(60_000).then(() => drained.abort());
     idle.send(rawPost(path, body('late')));
     const refused = await idle.reply();
     assert.deepEqual([refused.status, refused.headers.get('connection')], [503, 'close']);
     await idle.closed;
-    while (!drained) {
+    while (!drained.signal.aborted) {
       clock.advance(100);
       await settled();
     }
