@@ -1,4 +1,3 @@
-import { ServingError } from './errors.ts';
 import { parseAddress } from './config/address.ts';
 import type { Options } from './config/options.ts';
 import { tlsFiles, type ListenContext } from './grpc-listeners.ts';
@@ -130,10 +129,7 @@ async function openTasks(
   const { redisUrl: url, redisPasswordFile: passwordFile, redisPrefix: prefix } = tasks;
   const { redisMode: mode, redisSentinelName: sentinelName } = tasks;
   if (url === undefined || !server.dialects.includes('plain')) return undefined;
-  const { openTaskHub } = await import('./tasks/open-task-hub.ts').catch((cause: unknown) => {
-    const problem = '--task-redis needs the package ioredis: npm install ioredis@6.0.0';
-    throw new ServingError('failed_precondition', problem, { cause });
-  });
+  const { openTaskHub } = await import('./tasks/open-task-hub.ts');
   return openTaskHub({ url, mode, sentinelName, passwordFile, prefix, clock, logger });
 }
 

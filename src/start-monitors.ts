@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Options } from './config/options.ts';
-import { ServingError } from './errors.ts';
 import type { Logger } from './inference/logger.ts';
 import { ModelMonitors } from './quality/model-monitors.ts';
 import type { QualityStore } from './quality/quality-store.ts';
@@ -29,20 +28,17 @@ async function openQualityStore(options: Options, { clock, logger }: MonitorTool
     const { FileQualityStore } = await import('./quality/file-store.ts');
     return new FileQualityStore({ folder: quality.state, clock, logger });
   }
-  const [{ connectRedis }, { whenReady }, { RedisQualityStore }] = await Promise.all([
-    import('./cache/redis-store.ts'),
-    import('./cache/when-ready.ts'),
+  const [{ openRedis }, { RedisQualityStore }] = await Promise.all([
+    import('./redis/open-redis.ts'),
     import('./quality/redis-store.ts'),
   ]);
-  // What does not work is said with the first command that fails.
-  const client = await connectRedis(cache.redis, () => undefined).catch((cause: unknown) => {
-    throw new ServingError(
-      'failed_precondition',
-      '--quality-store redis cannot be used: it needs the package ioredis, and the files of --cache-redis-*',
-      { cause },
-    );
+  const client = await openRedis(cache.redis, {
+    user: '--quality-store redis',
+    // What does not work is said with the first command that fails.
+    onProblem: () => undefined,
+    clock,
+    limitMs: connectLimitMs,
   });
-  await whenReady(client, { clock, limitMs: connectLimitMs });
   return new RedisQualityStore({
     redis: {
       get: (key) => client.get(key),

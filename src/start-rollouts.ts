@@ -67,18 +67,17 @@ async function openStore(
   { clock, logger }: Pick<RolloutParts, 'clock' | 'logger'>,
 ): Promise<RolloutStore> {
   if (rollouts.store === 'file') return new FileStore(rollouts.state);
-  const [{ connectRedis }, { whenReady }, { RedisStore }] = await Promise.all([
-    import('./cache/redis-store.ts'),
-    import('./cache/when-ready.ts'),
+  const [{ openRedis }, { RedisStore }] = await Promise.all([
+    import('./redis/open-redis.ts'),
     import('./rollouts/redis-store.ts'),
   ]);
-  let said = '';
-  const client = await connectRedis(redis, (problem) => {
-    if (problem !== said)
-      logger.warn({ problem }, 'the Redis of rollouts cannot be reached; they stay as they are');
-    said = problem;
+  const client = await openRedis(redis, {
+    user: '--rollout-store redis',
+    onProblem: (problem) =>
+      logger.warn({ problem }, 'the Redis of rollouts cannot be reached; they stay as they are'),
+    clock,
+    limitMs: connectLimitMs,
   });
-  await whenReady(client, { clock, limitMs: connectLimitMs });
   const runner: ScriptRunner = {
     run: (script, keys, values) => client.eval(script, keys.length, ...keys, ...values),
     [Symbol.asyncDispose]: () => Promise.resolve(client.disconnect()),

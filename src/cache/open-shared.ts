@@ -1,11 +1,12 @@
 import type { Logger } from '../inference/logger.ts';
 import type { Clock } from '../util/clock.ts';
+import type { RedisPlace } from '../redis/redis-place.ts';
 import { CipherKeys } from './cipher-keys.ts';
-import { openRedis, type RedisPlan } from './redis-store.ts';
+import { openRedisStore } from './redis-store.ts';
 import { sealValues } from './sealed-store.ts';
 import { SharedAnswers, type SharedLimits } from './shared-answers.ts';
 
-interface SharedPlan extends RedisPlan, SharedLimits {
+interface SharedPlan extends RedisPlace, SharedLimits {
   /** Encrypts values; undefined for not encrypted. */
   readonly encryptionKeysFile?: string | undefined;
 }
@@ -24,7 +25,7 @@ export function openShared(
   const { encryptionKeysFile } = plan;
   const keys =
     encryptionKeysFile === undefined ? undefined : new CipherKeys(encryptionKeysFile, { clock, logger });
-  const redis = openRedis(plan, logger);
+  const redis = openRedisStore(plan, logger);
   const store = keys === undefined ? redis : sealValues(redis, keys);
   return new SharedAnswers({ store, clock, logger, budgetMs, ttlMs, maxValueBytes, prefix });
 }

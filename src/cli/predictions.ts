@@ -155,7 +155,7 @@ async function withRedis<T>(
   plan: RedisPlan,
   use: (client: RedisClient, plan: RedisPlan) => Promise<T>,
 ): Promise<T> {
-  const client = await openRedis(plan, 'wait');
+  const client = await openRedis(plan, { waiting: true });
   try {
     return await use(client, plan);
   } catch (cause) {

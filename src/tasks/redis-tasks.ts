@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ServingError } from '../errors.ts';
 import type { SharedTasks, SharedWork, Task } from '../inference/task.ts';
+import type { RedisClient } from '../redis/load-redis.ts';
 import type { Clock } from '../util/clock.ts';
-import type { TaskClient } from './redis-client.ts';
 import { noTask, tasksFull, tasksUnreachable, taskTooLarge } from './refusals.ts';
 import { cancelScript, startScript } from './scripts.ts';
 import type { TaskKeys } from './task-keys.ts';
@@ -29,7 +29,7 @@ export const sharedTaskLimits: SharedTaskLimits = {
 
 export interface RedisTasksOptions {
   /** Owned from here on. */
-  readonly client: TaskClient;
+  readonly client: RedisClient;
   readonly worker: TaskWorker;
   readonly keys: TaskKeys;
   readonly limits: SharedTaskLimits;

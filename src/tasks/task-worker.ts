@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { TaskClient } from './redis-client.ts';
 import { ServingError } from '../errors.ts';
 import { CallContext } from '../inference/call-context.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { Scope } from '../inference/principal.ts';
 import type { RunPayload, TaskMember, TaskOutcome } from '../inference/task.ts';
+import type { RedisClient } from '../redis/load-redis.ts';
 import type { Clock } from '../util/clock.ts';
 import type { SharedTaskLimits } from './redis-tasks.ts';
 import { taskLost, taskTooLarge } from './refusals.ts';
@@ -45,9 +45,9 @@ export const workerPace: WorkerPace = {
 
 export interface TaskWorkerOptions {
   /** For short questions; shared. */
-  readonly client: TaskClient;
+  readonly client: RedisClient;
   /** Waits for work; owned from here on. */
-  readonly waiting: TaskClient;
+  readonly waiting: RedisClient;
   readonly keys: TaskKeys;
   readonly limits: SharedTaskLimits;
   readonly run: RunPayload;

@@ -42,7 +42,7 @@ describe('tasks that servers share', { skip: redisProgram.skip, timeout: 240_000
       goneMs = 60_000,
     }: { limits?: Partial<SharedTaskLimits>; ready?: () => boolean; goneMs?: number } = {},
   ) {
-    const hub = openTaskHub({
+    const hub = await openTaskHub({
       url: `redis://${redis.address}`,
       prefix,
       clock: systemClock,

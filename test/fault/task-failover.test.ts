@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { ServingError } from '../../src/errors.ts';
 import { silentLogger } from '../../src/inference/logger.ts';
 import type { SharedTasks, SharedWork, Task } from '../../src/inference/task.ts';
+import type { RedisUrl } from '../../src/redis/redis-place.ts';
 import { openTaskHub } from '../../src/tasks/open-task-hub.ts';
-import type { TaskRedisPlan } from '../../src/tasks/redis-client.ts';
 import { workerPace } from '../../src/tasks/task-worker.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
@@ -14,8 +14,8 @@ import { eventually, redisProgram } from '../support/redis-server.ts';
 const options = { skip: redisProgram.skip, timeout: 240_000 };
 
 /** A server's part, which answers a task with its payload; quicker than in use. */
-function member(plan: TaskRedisPlan, prefix: string) {
-  const hub = openTaskHub({
+async function member(plan: RedisUrl, prefix: string) {
+  const hub = await openTaskHub({
     ...plan,
     prefix,
     clock: systemClock,
@@ -57,8 +57,8 @@ test('tasks go on when the master of Sentinels is gone', options, async () => {
   await using redis = await RedisSentinels.start();
   const hosts = redis.sentinels.map(({ address }) => address).join();
   const plan = { url: `redis://${hosts}`, mode: 'sentinel', sentinelName: 'mymaster' } as const;
-  await using one = member(plan, 't');
-  await using other = member(plan, 't');
+  await using one = await member(plan, 't');
+  await using other = await member(plan, 't');
   await done(one.tasks, other.tasks, 'before');
   await redis.master.kill();
   await done(other.tasks, one.tasks, 'after');
@@ -76,8 +76,8 @@ test('tasks go on when their node of a cluster is gone', options, async () => {
   }
   const hosts = redis.masters.map(({ address }) => address).join();
   const plan = { url: `redis://${hosts}`, mode: 'cluster' } as const;
-  await using one = member(plan, prefix);
-  await using other = member(plan, prefix);
+  await using one = await member(plan, prefix);
+  await using other = await member(plan, prefix);
   await done(one.tasks, other.tasks, 'before');
   await first.kill();
   await done(other.tasks, one.tasks, 'after');

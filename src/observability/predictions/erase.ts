@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../redis/load-redis.ts';
 import type { JsonlPlan, RedisPlan } from './plan.ts';
 import { listFiles } from './jsonl-files.ts';
 import { recordField } from './redis-sink.ts';
@@ -114,7 +114,7 @@ function isAbout(line: string, subjects: Subjects): boolean {
 
 /** Removes the records of subjects from a Redis Stream, in rounds that do not hold Redis up. */
 export async function eraseFromStream(
-  client: Redis,
+  client: RedisClient,
   { stream }: Pick<RedisPlan, 'stream'>,
   subjects: Subjects,
 ): Promise<Erased> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { whenReady } from '../../../src/cache/when-ready.ts';
+import { whenReady } from '../../../src/redis/when-ready.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 class Connection extends EventEmitter {
