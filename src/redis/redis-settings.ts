@@ -68,7 +68,10 @@ function serverOptions(common: CommonOptions, [node]: readonly RedisNode[]) {
 }
 
 function sentinelOptions(common: CommonOptions, sentinels: RedisNode[], name: string) {
-  return { ...common, sentinels, name, retryStrategy: retryMs, sentinelRetryStrategy: retryMs };
+  const { tls } = common;
+  // ioredis takes neither for granted, and would send the password in the clear.
+  const guarded = tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls };
+  return { ...common, ...guarded, sentinels, name, retryStrategy: retryMs, sentinelRetryStrategy: retryMs };
 }
 
 function clusterOptions({ enableOfflineQueue, ...redisOptions }: CommonOptions) {

@@ -29,6 +29,11 @@ test('Sentinels are asked for the master of their name', () => {
   assert.partialDeepStrictEqual(options, { sentinels: nodes, name: 'main' });
 });
 
+test('TLS holds for Sentinels and for the server that they name', () => {
+  const { options } = redisSettings(place({ mode: 'sentinel', tls: true }), use);
+  assert.partialDeepStrictEqual(options, { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true });
+});
+
 test('a cluster is found at its nodes, and each of them is met in the same way', () => {
   const settings = redisSettings(place({ mode: 'cluster', username: 'ada', password: 'p' }), use);
   assert.ok(settings.kind === 'cluster');
