@@ -17,6 +17,8 @@ export const compareFlags = {
   cores: { type: 'string', default: '0,1' },
   /** Requests a second, whatever the server could do; 0: a closed loop. */
   rate: { type: 'string', default: '0' },
+  /** Seconds of the same load before each measurement: what has saved up room while others were measured has spent it then. */
+  settle: { type: 'string', default: '0' },
 } as const;
 
 export type CompareFlags = Readonly<Record<keyof typeof compareFlags, string>>;
@@ -57,6 +59,7 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
     running.set(candidate.server, server);
     contenders.push(await contenderOf(candidate, server, { workload, scratch }));
   }
+  const settle = Number(flags.settle);
   // The first rounds warm up and find how many requests fill the time.
   for (let round = -2; round < Number(flags.rounds); round++) {
     // Each is first as often as the others.
@@ -68,8 +71,9 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
         contender.cpuUs.length = 0;
         await measure(contender, { tools, workload, requests: Math.round(rate * Number(flags.seconds)) });
       } else {
-        const requests = Math.round((contender.rates.at(-1) ?? 20_000) * Number(flags.seconds));
-        await measure(contender, { tools, workload, requests });
+        const rate = contender.rates.at(-1) ?? 20_000;
+        if (settle > 0) await load(tools, workload, contender.target, Math.round(rate * settle));
+        await measure(contender, { tools, workload, requests: Math.round(rate * Number(flags.seconds)) });
       }
     }
   }

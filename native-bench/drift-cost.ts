@@ -1,8 +1,9 @@
 /**
  * What watching a model's data costs throughput: the same load in turn on two copies of a model that nobody watches, on one whose inputs and
- * outputs are watched number by number, and on one whose inputs are watched as vectors, all in one process.
+ * outputs are watched number by number, on one of which ten times as many rows are watched, and on one whose inputs are watched as vectors,
+ * all in one process.
  *
- * node native-bench/drift-cost.ts [--model mlp16] [--connections 4] [--streams 16] [--rounds 9] [--seconds 1] [--cores 0,1]
+ * node native-bench/drift-cost.ts [--model mlp16] [--connections 4] [--streams 16] [--rounds 9] [--seconds 1] [--settle 0.1] [--cores 0,1]
  */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareFlags, compareLoads, type Candidate } from './compare-loads.ts';
 
-const { values: flags } = parseArgs({ options: compareFlags });
+const { values: flags } = parseArgs({
+  options: { ...compareFlags, settle: { type: 'string', default: '0.1' } },
+});
 
 const source = join(import.meta.dirname, '..', '.tools', 'bench-models', flags.model);
 const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-drift-'));
@@ -33,6 +36,8 @@ await compareLoads(
     candidate('off-one', ''),
     candidate('off-two', '{}'),
     candidate('columns', '{ drift: { firstRows: 1000, windowMinutes: 1 } }'),
+    // Ten times the rows make ten times the cost: what is too little to be seen above chance is a tenth of it.
+    candidate('tenfold', '{ drift: { firstRows: 1000, windowMinutes: 1, rowsPerSecond: 2000 } }'),
     candidate('vectors', '{ drift: { firstRows: 1000, windowMinutes: 1, embeddings: [input] } }'),
   ],
   flags,

@@ -19,12 +19,14 @@ import {
   type Terminal,
 } from './command.ts';
 import { withConnection } from './connect.ts';
+import { sampleArray, sampleTable, withVectors, type VectorSource } from './profile-vectors.ts';
 import { readCsv } from './read-csv.ts';
 import { readParquet } from './read-parquet.ts';
 import { errorCode, inferencePlace, serverFlags, serverFlagsHelp } from './server-flags.ts';
 import { summarize } from './show-quality.ts';
 
 const help = `Usage: tensorgate quality profile <data.csv|data.parquet> --output <profile.json> [--columns <a,b,...>] [--rows <n>]
+       tensorgate quality profile <vectors.npy|.parquet|.csv> --embedding <tensor> --output <profile.json> [--columns <a,b,...>] [--rows <n>]
        tensorgate quality feedback <model> --id <id> --label <label>... [--principal <name>]
        tensorgate quality feedback <model> --file <labels.csv> [--principal <name>]
        tensorgate quality report <model> [--version <n>] [--json]
@@ -36,6 +38,7 @@ report    metrics of labels, and drift, as known now; /v2/models/<model>/quality
 Flags:
   --output <file>     where the profile is written; beside model.yaml, which names it
   --columns <a,b>     columns that are features of the model; all by default
+  --embedding <name>  the file's rows are vectors of this input or output, compared as wholes: added to a profile that is there
   --rows <n>          rows that are read at most, from the start; 1000000 by default
   --id <id>           of the request
   --label <label>     its true value, one for each row; a class by name or index, or a number. May be repeated
@@ -48,6 +51,7 @@ const flags = {
   ...serverFlags,
   output: { type: 'string' },
   columns: { type: 'string' },
+  embedding: { type: 'string' },
   rows: { type: 'string' },
   id: { type: 'string' },
   label: { type: 'string', multiple: true },
@@ -96,6 +100,17 @@ async function profile({ argument: path, values, terminal }: Task): Promise<void
   const wanted = flagText(values, 'columns')
     ?.split(',')
     .map((column) => column.trim());
+  const embedding = flagText(values, 'embedding');
+  if (embedding !== undefined) {
+    const made = await profileVectors(embedding, output, { path, most, columns: wanted });
+    terminal.stdout.write(made);
+    return;
+  }
+  if (path.endsWith('.npy')) {
+    throw usageError(
+      `${path}: an array has no columns of features; --embedding <tensor> takes its rows as vectors`,
+    );
+  }
   let columns: readonly { readonly name: string; readonly at: number; readonly sample: ColumnSample }[] = [];
   let rows = -1;
   for await (const row of table(path)) {
@@ -110,10 +125,26 @@ async function profile({ argument: path, values, terminal }: Task): Promise<void
   terminal.stdout.write(`${output}: ${rows} rows, ${features.length} features: ${kinds.join(', ')}\n`);
 }
 
+async function profileVectors(tensor: string, output: string, source: VectorSource): Promise<string> {
+  const { path } = source;
+  const sample = path.endsWith('.npy')
+    ? sampleArray(source)
+    : await sampleTable(table(path, 'lists'), source);
+  const made = withVectors(output, tensor, sample);
+  writeFileSync(output, `${JSON.stringify(made)}\n`);
+  const left =
+    sample.unfitting === 0 ? '' : `, ${sample.unfitting} left out that hold what is no finite number`;
+  const rows = made.embeddings?.find(({ name }) => name === tensor)?.rows ?? 0;
+  return `${output}: ${tensor} as vectors of ${sample.width} numbers, ${rows} of ${sample.rows} rows taken by chance${left}\n`;
+}
+
 /** The first row names the columns. @throws ServingError with reason USAGE for what cannot be read. */
-async function* table(path: string): AsyncGenerator<readonly unknown[], void, void> {
+async function* table(
+  path: string,
+  kinds: 'values' | 'lists' = 'values',
+): AsyncGenerator<readonly unknown[], void, void> {
   try {
-    yield* path.endsWith('.parquet') ? readParquet(path) : readCsv(path);
+    yield* path.endsWith('.parquet') ? readParquet(path, kinds) : readCsv(path);
   } catch (error) {
     if (error instanceof ServingError) throw error;
     const problem = errorCode(error) || ` (${error instanceof Error ? error.message : String(error)})`;

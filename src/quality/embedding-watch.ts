@@ -16,7 +16,7 @@ const persistence = 2;
 const bandwidthRows = 500;
 
 /** Vectors of a reference that is made of the first ones, at most. */
-const mostReferenceRows = 4000;
+export const mostReferenceRows = 4000;
 
 /** Mapped vectors of a window that are kept, for the scale of its shift: an eighth of a megabyte. */
 const mostSampled = 128;

@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ServingError } from '../errors.ts';
-import type { LabelTotal, MetricCounts, MetricReport } from '../inference/arm-metrics.ts';
+import {
+  accuracyMetric,
+  type LabelTotal,
+  type MetricCounts,
+  type MetricReport,
+} from '../inference/arm-metrics.ts';
 import type { Logger } from '../inference/logger.ts';
 import type { ChangeReason, RolloutAction, RolloutAdmin, RolloutReport } from '../inference/rollout-admin.ts';
 import type { SplitTraffic } from '../inference/traffic-split.ts';
@@ -90,6 +95,12 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
       if (!models.ready(plan.model, plan.stable)) throw notRunnable(plan);
       const mismatch = this.#mismatch(plan);
       if (mismatch !== '') throw notStarted(mismatch);
+      const asksForLabels = plan.metrics.some(({ name }) => name === accuracyMetric);
+      if (asksForLabels && models.labels(plan.model, plan.stable) === undefined) {
+        throw notStarted(
+          `its metric accuracy is counted from labels, and version ${plan.stable} waits for none (monitoring.feedback in its model.yaml)`,
+        );
+      }
       await this.#begin(plan, reason);
       return this.report(plan.model);
     });

@@ -6,7 +6,7 @@ import type {
   MetricRule,
   MetricSums,
 } from '../inference/arm-metrics.ts';
-import { mostMetricEntries } from '../inference/arm-metrics.ts';
+import { accuracyMetric, mostMetricEntries } from '../inference/arm-metrics.ts';
 import type { ArmCounts } from './arm-counts.ts';
 import type { Experiment } from './experiment.ts';
 import type { Claim, KeptArms } from './kept-arms.ts';
@@ -24,7 +24,7 @@ const mostAtOnce = 1e9;
 /**
  * Counts the entries of a report among the metrics of their arms; all of them or, when one is wrong, none.
  *
- * @throws ServingError invalid_argument for values out of the metric's range.
+ * @throws ServingError invalid_argument for values out of the metric's range, and for the metric that labels feed.
  */
 export function reportMetric({ metric, entries }: MetricReport, parts: ReportParts): MetricOutcome {
   const rule = parts.experiment.split.metrics.find(({ name }) => name === metric);
@@ -34,6 +34,10 @@ export function reportMetric({ metric, entries }: MetricReport, parts: ReportPar
     throw wrong(`more than ${mostMetricEntries} values in one message`);
   }
   if (rule === undefined) return { ...counts, unknown, unused: entries.length };
+  // An answer whose label has come would count twice.
+  if (metric === accuracyMetric) {
+    throw wrong(`'${accuracyMetric}' is counted from labels: tell these, or report by another name`);
+  }
   const sums = entries.map((entry) => sumsOf(entry, rule));
   for (const [index, entry] of entries.entries()) {
     const found = armOf(entry, metric, parts);

@@ -63,6 +63,105 @@ test('a Parquet file gives the same profile as a CSV of its rows', async () => {
   assert.deepEqual(fromParquet.features, fromCsv.features);
 });
 
+/** An array of NumPy of so many vectors of two numbers. */
+function npyOf(rows: number, value: (row: number) => readonly [number, number]): Uint8Array {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, 2), }`.padEnd(117);
+  const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, 118, 0]);
+  const data = Float32Array.from(Array.from({ length: rows }, (_, row) => value(row)).flat());
+  return Buffer.concat([start, Buffer.from(`${header}\n`), Buffer.from(data.buffer)]);
+}
+
+const circle = (row: number): readonly [number, number] => [Math.sin(row), Math.cos(3 * row)];
+
+async function profileVectors(files: Readonly<Record<string, string | Uint8Array>>, ...args: string[]) {
+  using folder = new TemporaryFolder();
+  const output = join(folder.path, 'profile.json');
+  const terminal = new FakeTerminal();
+  let code: number = 0;
+  for (const [file, content] of Object.entries(files)) {
+    const path = join(folder.path, file);
+    writeFileSync(path, content);
+    if (file === 'profile.json') continue;
+    code = await run(['quality', 'profile', path, '--output', output, ...args], terminal);
+  }
+  const made = code === 0 ? profileSchema.parse(JSON.parse(readFileSync(output, 'utf8'))) : undefined;
+  return { code, terminal, made };
+}
+
+test('vectors of an array, a CSV and a column of lists in Parquet give the same reference of a tensor', async () => {
+  const rows = Array.from({ length: 1200 }, (_, row) => Array.from(Float32Array.from(circle(row))));
+  const npy = await profileVectors({ 'v.npy': npyOf(1200, circle) }, '--embedding', 'out');
+  const csv = `id,a,b\n${rows.map((row, id) => `${id},${row.join()}`).join('\n')}\n`;
+  const table = await profileVectors({ 'v.csv': csv }, '--embedding', 'out', '--columns', 'a,b');
+  const parquet = parquetWriteBuffer({
+    columnData: [{ name: 'vector', data: rows, type: 'JSON' }],
+  });
+  const lists = await profileVectors(
+    { 'v.parquet': new Uint8Array(parquet) },
+    '--embedding',
+    'out',
+    '--columns',
+    'vector',
+  );
+  for (const each of [npy, table, lists]) assert.equal(each.code, 0, each.terminal.error);
+  assert.match(npy.terminal.out, /out as vectors of 2 numbers, 1200 of 1200 rows taken by chance\n$/);
+  const [embedding] = npy.made?.embeddings ?? [];
+  assert.deepEqual([embedding?.name, embedding?.width, embedding?.rows], ['out', 2, 1200]);
+  assert.deepEqual(table.made, npy.made);
+  assert.deepEqual(lists.made, npy.made);
+});
+
+test('a reference of vectors is added to the profile that is there', async () => {
+  const features = (await profile('data.csv', 'a\n1\n2\n')).features;
+  const before = JSON.stringify({ format: 'tensorgate-profile-1', features });
+  const { made } = await profileVectors(
+    { 'profile.json': before, 'one.npy': npyOf(1000, circle), 'two.npy': npyOf(1500, circle) },
+    '--embedding',
+    'out',
+  );
+  assert.deepEqual(made?.features, features);
+  assert.deepEqual(
+    made?.embeddings?.map(({ rows }) => rows),
+    [1500],
+  );
+});
+
+function raggedParquet(): Uint8Array {
+  return new Uint8Array(
+    parquetWriteBuffer({ columnData: [{ name: 'v', data: [[1, 2], [1]], type: 'JSON' }] }),
+  );
+}
+
+const noVectors: readonly (readonly [
+  string,
+  Readonly<Record<string, string | Uint8Array>>,
+  readonly string[],
+  RegExp,
+])[] = [
+  ['too few', { 'v.npy': npyOf(999, circle) }, ['--embedding', 'x'], /needs 1000 vectors .* there are 999/],
+  [
+    'an array without --embedding',
+    { 'v.npy': npyOf(9, circle) },
+    [],
+    /--embedding <tensor> takes its rows as vectors/,
+  ],
+  ['rows of different sizes', { 'v.parquet': raggedParquet() }, ['--embedding', 'x'], /row 2/],
+  [
+    'what is no profile',
+    { 'profile.json': '{}', 'v.npy': npyOf(1000, circle) },
+    ['--embedding', 'x'],
+    /is no profile/,
+  ],
+  ['words', { 'v.csv': `a\n${'red\n'.repeat(1000)}` }, ['--embedding', 'x'], /there are 0/],
+];
+for (const [what, files, args, message] of noVectors) {
+  test(`a reference of vectors is refused for ${what}`, async () => {
+    const { code, terminal } = await profileVectors(files, ...args);
+    assert.equal(code, 2);
+    assert.match(terminal.error, message);
+  });
+}
+
 test('only the columns and rows that are asked for are read', async () => {
   const { features } = await profile('data.csv', 'a,b\n1,2\n3,4\n5,6\n', '--columns', 'b', '--rows', '2');
   assert.deepEqual(

@@ -259,3 +259,10 @@ test('without a rollout nothing is looked at, and nothing wakes up', async () =>
   await controller[Symbol.asyncDispose]();
   assert.equal(clock.pending, 0);
 });
+
+test('a rollout that asks for accuracy does not start where nobody waits for labels', async () => {
+  const { controller } = await setUp();
+  const plan = `${text}guards: { metric: { name: accuracy } }`;
+  await assert.rejects(controller.start(plan, ann), { reason: 'ROLLOUT_VERSION', message: /waits for none/ });
+  await controller[Symbol.asyncDispose]();
+});

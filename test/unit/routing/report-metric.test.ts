@@ -126,6 +126,19 @@ for (const [title, entry] of wrong) {
   });
 }
 
+test('accuracy is not reported: its labels would count a second time', () => {
+  const experiments = setUp();
+  experiments.publish(
+    new Map([['m', buildSplit(5000, { metrics: [{ name: 'accuracy', min: 0, max: 1 }] })]]),
+  );
+  const entries: readonly MetricEntry[] = [{ by: 'user', user: 'u', value: 1 }];
+  assert.throws(() => report(experiments, entries, 'accuracy'), {
+    reason: 'ROLLOUT_METRIC',
+    message: /counted from labels/,
+  });
+  assert.equal(sumsOf(experiments, 'stable', 'accuracy'), undefined);
+});
+
 test('a message of too many values is refused', () => {
   const entry: MetricEntry = { by: 'user', user: 'u', value: 1 };
   const many = Array.from({ length: 10_001 }, () => entry);
