@@ -57,7 +57,8 @@ for (const owner of Object.values(lock.packages)) {
     added += 1;
   }
 }
-const entries = Object.entries(lock.packages).sort(([one], [other]) => (one < other ? -1 : 1));
+// As npm sorts them, so that its next install finds nothing to move.
+const entries = Object.entries(lock.packages).sort(([one], [other]) => one.localeCompare(other, 'en'));
 lock.packages = Object.fromEntries(entries);
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`${added} packages added`);

@@ -9,6 +9,7 @@ interface Lockfile {
       {
         readonly version?: string;
         readonly integrity?: string;
+        readonly resolved?: string;
         readonly dev?: boolean;
         readonly link?: boolean;
         readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -47,6 +48,21 @@ test('every optional package is locked, for whatever platform: npm ci refuses th
   );
   const missing = named.filter((name) => !(`node_modules/${name}` in lockfile.packages));
   assert.deepEqual(missing, [], 'npm run lock:complete adds them');
+});
+
+test('the file is as npm writes it, so that an install changes nothing in it', () => {
+  const paths = Object.keys(lockfile.packages);
+  assert.deepEqual(
+    paths,
+    paths.toSorted((one, other) => one.localeCompare(other, 'en')),
+  );
+});
+
+test('no package is bound to the registry that one machine had it from', () => {
+  const bound = Object.entries(lockfile.packages).filter(
+    ([, { link = false, resolved }]) => !link && resolved !== undefined,
+  );
+  assert.deepEqual(bound, []);
 });
 
 test('all that runs in production is locked by its content, for whatever platform', () => {
