@@ -14,7 +14,8 @@ const objectsPerRound = 2000;
  * Lets the part of V8's heap where objects are born grow to the size that suits a server, and no further. Left to itself it
  * doubles whenever enough requests are in flight, up to 32 MiB: more than the processor's cache holds, so that large
  * requests cost up to a third more, and memory that is never given back. V8 takes the sizes themselves only on the
- * command line, before the program; the factor of growth is the one that it reads while it runs.
+ * command line, before the program, for the thread that runs it: that one has to be filled. Threads that start later are born with it. The
+ * factor of growth is read while it runs.
  *
  * Concerns the whole process: for programs that are a server, not for those that embed one. Does nothing where the
  * operator chose (`node --max-semi-space-size`, also in NODE_OPTIONS).
@@ -27,6 +28,7 @@ export function holdYoungGeneration(given: readonly string[], nodeOptions = ''):
   }
   kept = [];
   setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString(`--min-semi-space-size=${targetBytes / 2 ** 21}`);
 }
 
 /** What V8 has taken for it from the system. */

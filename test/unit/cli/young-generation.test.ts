@@ -43,6 +43,30 @@ test('the young generation grows to its size at once and stays there', () => {
   assert.ok(free.end > held.end, `left alone it takes ${free.end} bytes`);
 });
 
+/** Bytes of the young generation of a thread that is started when it is held, once many objects have come and gone. */
+function heldInThread(): number {
+  const thread = `
+    const { getHeapSpaceStatistics } = process.getBuiltinModule('node:v8');
+    for (let index = 0; index < 3_000_000; index += 1) globalThis.last = [index];
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    console.log(young.space_size);`;
+  const program = `
+    import { Worker } from 'node:worker_threads';
+    import { holdYoungGeneration } from '${module}';
+    holdYoungGeneration([]);
+    new Worker(${JSON.stringify(thread)}, { eval: true });`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  assert.equal(stderr, '');
+  return Number(stdout);
+}
+
+test('threads that start later have it from birth', () => {
+  const held = heldInThread();
+  assert.ok(held >= 8 * 2 ** 20 && held <= 17 * 2 ** 20, `${held} bytes`);
+});
+
 test("the operator's own choice of its size is left alone", () => {
   const chosen = growth('holdYoungGeneration(process.execArgv);', ['--max-semi-space-size=2']);
   assert.ok(chosen.start < 4 * 2 ** 20, `${chosen.start} bytes`);
