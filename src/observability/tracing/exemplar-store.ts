@@ -27,4 +27,8 @@ export class ExemplarStore {
   all(): readonly Exemplar[] {
     return Array.from(this.#series.values()).flatMap((buckets) => [...buckets.values()]);
   }
+
+  clear(): void {
+    this.#series.clear();
+  }
 }

@@ -45,7 +45,6 @@ export interface RecordedCallsOptions {
  */
 export class RecordedCalls {
   readonly #options: RecordedCallsOptions;
-  readonly #told = new Map<CallTrace, number>();
   readonly #slow = new Map<string, SlowCalls>();
   readonly #keep = new Allowance(keptPerSecond);
   #lastNumber = 0;
@@ -65,7 +64,7 @@ export class RecordedCalls {
   }
 
   begin(call: CallContext, named: CallTrace): RecordedCall {
-    return this.#begin(call, named, 0);
+    return this.#begin(call, named, false);
   }
 
   end(recorded: RecordedCall, outcome: CallOutcome): void {
@@ -78,7 +77,7 @@ export class RecordedCalls {
     if (!outcome.failed || trace === undefined || trace instanceof RecordedCall) return;
     const now = this.#options.clock.now();
     if (!this.#keep.take(now)) return;
-    this.#end(this.#begin(call, trace, 1), now, outcome);
+    this.#end(this.#begin(call, trace, true), now, outcome);
   }
 
   addBatch(run: BatchRun): void {
@@ -101,7 +100,7 @@ export class RecordedCalls {
       }
     }
     if (recorded === undefined) return;
-    this.#options.tell(['batch', this.#batchEvent(run), recorded]);
+    this.#options.tell({ kind: 'batch', batch: this.#batchEvent(run), calls: recorded });
     for (const call of kept ?? []) this.#end(call, run.endedAt, answered);
   }
 
@@ -109,35 +108,33 @@ export class RecordedCalls {
   #keepSlow({ call }: BatchedCall, run: BatchRun): RecordedCall | undefined {
     if (call.trace === undefined || run.error !== undefined || !this.#keep.take(run.endedAt))
       return undefined;
-    return this.#begin(call, call.trace, 1);
+    return this.#begin(call, call.trace, true);
   }
 
-  #begin(call: CallContext, named: CallTrace, kept: 0 | 1): RecordedCall {
+  #begin(call: CallContext, named: CallTrace, kept: boolean): RecordedCall {
     this.#followWallClock();
     const { tell, headers } = this.#options;
-    let index = this.#told.get(named);
-    if (index === undefined) {
-      index = this.#told.size;
-      this.#told.set(named, index);
-      tell(['named', index, named]);
-    }
     const header = call.header ?? noHeader;
-    const values = headers.map((name) => header(name) ?? null);
     const recorded = new RecordedCall(named, (this.#lastNumber += 1), call.front);
     call.trace = recorded;
-    tell(['begin', recorded.number, index, kept, values, this.#epochMs(call.receivedAt)]);
+    tell({
+      kind: 'begin',
+      call: recorded.number,
+      named,
+      kept,
+      headers: headers.map((name) => header(name)),
+      receivedAt: this.#epochMs(call.receivedAt),
+    });
     return recorded;
   }
 
-  #end({ number, version, front }: RecordedCall, at: number, { attributes, failed }: CallOutcome): void {
-    const wasAnswered = version !== undefined && attributes['error.type'] === undefined;
-    const by = wasAnswered ? ([version.model, version.version, front] as const) : null;
-    this.#options.tell(['end', number, this.#epochMs(at), failed ? 1 : 0, attributes, by]);
+  #end({ number, version, front }: RecordedCall, at: number, outcome: CallOutcome): void {
+    const wasAnswered = version !== undefined && outcome.attributes['error.type'] === undefined;
+    const answered = wasAnswered ? { model: version.model, version: version.version, front } : undefined;
+    this.#options.tell({ kind: 'end', call: number, endedAt: this.#epochMs(at), outcome, answered });
   }
 
-  #batchEvent({ calls, parts, error, startedAt, endedAt, ...batch }: BatchRun): BatchEvent {
-    const { model, version, rows } = batch;
-    const times = parts && ([parts.inputMs, parts.inferMs, parts.outputMs] as const);
+  #batchEvent({ model, version, rows, calls, parts, error, startedAt, endedAt }: BatchRun): BatchEvent {
     return {
       model,
       version,
@@ -145,8 +142,8 @@ export class RecordedCalls {
       requests: calls.length,
       startedAt: this.#epochMs(startedAt),
       endedAt: this.#epochMs(endedAt),
-      parts: times ?? null,
-      error: error?.code ?? '',
+      parts,
+      error: error?.code,
     };
   }
 

@@ -9,10 +9,10 @@ import {
 } from '@opentelemetry/api';
 import { ServingError } from '../../errors.ts';
 import type { BatchedCall } from '../../inference/batch-channel.ts';
-import { CallContext, type CallTrace } from '../../inference/call-context.ts';
+import { CallContext } from '../../inference/call-context.ts';
 import type { Exemplar } from '../../inference/exemplar.ts';
 import { CallTracer } from './call-tracer.ts';
-import type { BatchEvent, SpanEvent } from './span-events.ts';
+import type { BeginEvent, EndEvent, RunEvent, SpanEvent } from './span-events.ts';
 
 /** Recorded calls that have not ended; one whose end was lost gives way to later ones. */
 const maxOpenCalls = 65_536;
@@ -27,7 +27,6 @@ export class SpanReplay {
   readonly #calls: CallTracer;
   readonly #headers: readonly string[];
   readonly #onExemplar: (exemplar: Exemplar) => void;
-  readonly #named = new Map<number, CallTrace>();
   readonly #open = new Map<number, OpenCall>();
   #now = 0;
 
@@ -43,15 +42,12 @@ export class SpanReplay {
   }
 
   take(event: SpanEvent): void {
-    switch (event[0]) {
-      case 'named':
-        this.#named.set(event[1], event[2]);
-        break;
+    switch (event.kind) {
       case 'begin':
         this.#begin(event);
         break;
       case 'batch':
-        this.#batch(event[1], event[2]);
+        this.#batch(event);
         break;
       case 'end': {
         this.#end(event);
@@ -59,12 +55,7 @@ export class SpanReplay {
     }
   }
 
-  #begin([, call, index, kept, values, receivedAt]: Extract<
-    SpanEvent,
-    readonly ['begin', ...unknown[]]
-  >): void {
-    const named = this.#named.get(index);
-    if (named === undefined) return;
+  #begin({ call, named, kept, headers, receivedAt }: BeginEvent): void {
     if (this.#open.size >= maxOpenCalls) {
       for (const oldest of this.#open.keys()) {
         this.#open.delete(oldest);
@@ -72,30 +63,27 @@ export class SpanReplay {
       }
     }
     const context = new CallContext(receivedAt, Infinity);
-    const parent = this.#parentOf(values);
-    const span = this.#calls.begin(context, named, kept === 1 ? sampled(parent) : parent);
+    const parent = this.#parentOf(headers);
+    const span = this.#calls.begin(context, named, kept ? sampled(parent) : parent);
     this.#open.set(call, { context, span });
   }
 
-  #end([, call, endedAt, failed, attributes, answered]: Extract<
-    SpanEvent,
-    readonly ['end', ...unknown[]]
-  >): void {
+  #end({ call, endedAt, outcome, answered }: EndEvent): void {
     const open = this.#open.get(call);
     if (open === undefined) return;
     this.#open.delete(call);
     this.#now = endedAt;
     const { span, context } = open;
-    if (answered !== null && span.isRecording()) {
-      const [model, version, front] = answered;
+    if (answered !== undefined && span.isRecording()) {
       const { traceId, spanId } = span.spanContext();
       const ms = endedAt - context.receivedAt;
-      this.#onExemplar({ model, version, front, ms, traceId, spanId, epochMs: endedAt });
+      this.#onExemplar({ ...answered, ms, traceId, spanId, epochMs: endedAt });
     }
-    this.#calls.end(span, { attributes, failed: failed === 1 });
+    this.#calls.end(span, outcome);
   }
 
-  #batch({ parts, error, requests, ...batch }: BatchEvent, pairs: readonly number[]): void {
+  #batch({ batch, calls: pairs }: RunEvent): void {
+    const { requests, error, ...run } = batch;
     const calls: BatchedCall[] = [];
     for (let at = 0; at < pairs.length; at += 2) {
       const open = this.#open.get(pairs[at] ?? NaN);
@@ -103,17 +91,13 @@ export class SpanReplay {
     }
     if (calls.length === 0) return;
     while (calls.length < requests) calls.push(unrecorded);
-    this.#calls.addBatch({
-      ...batch,
-      calls,
-      parts: parts === null ? undefined : { inputMs: parts[0], inferMs: parts[1], outputMs: parts[2] },
-      error: error === '' ? undefined : new ServingError(error, ''),
-    });
+    this.#calls.addBatch({ ...run, calls, error: error && new ServingError(error, '') });
   }
 
-  #parentOf(values: readonly (string | null)[]): Context {
+  #parentOf(values: readonly (string | undefined)[]): Context {
+    if (values.every((value) => value === undefined)) return ROOT_CONTEXT;
     return propagation.extract(ROOT_CONTEXT, values, {
-      get: (carrier, name) => carrier[this.#headers.indexOf(name.toLowerCase())] ?? undefined,
+      get: (carrier, name) => carrier[this.#headers.indexOf(name.toLowerCase())],
       keys: () => [],
     });
   }

@@ -3,10 +3,17 @@ import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { propagation, ProxyTracerProvider, trace } from '@opentelemetry/api';
-import type { Exemplar } from '../../inference/exemplar.ts';
 import { loadSdk, sender } from '../telemetry-sdk.ts';
 import { chooseRootsByEnvironment } from './root-choice.ts';
-import { spanCommands, type SpanEvent, type SpanThreadMessage, type SpanThreadSetup } from './span-events.ts';
+import { EventReader } from './event-reader.ts';
+import type { WrittenEvents } from './event-writer.ts';
+import { ExemplarStore } from './exemplar-store.ts';
+import {
+  spanCommands,
+  type SpanCommand,
+  type SpanThreadMessage,
+  type SpanThreadSetup,
+} from './span-events.ts';
 import { SpanReplay } from './span-replay.ts';
 
 /** Of Linux's 40 the last but one: on a machine that is busy, spans wait for requests and not the other way round. */
@@ -52,9 +59,9 @@ giveWay();
 const { version } = workerData as SpanThreadSetup;
 const sdk = await startSdk();
 const headers = propagation.fields().map((name) => name.toLowerCase());
-let exemplars: Exemplar[] = [];
+const exemplars = new ExemplarStore();
 const replay = new SpanReplay(trace.getTracer('tensorgate', version), headers, (exemplar) => {
-  exemplars.push(exemplar);
+  exemplars.add(exemplar);
 });
 /** A collector that is away is given up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; timers of its retries would outlive less. */
 async function end(): Promise<void> {
@@ -75,19 +82,18 @@ async function flush(): Promise<boolean> {
   }
 }
 
-port.on('message', (text: string) => {
-  if (text === spanCommands.end) {
+port.on('message', (message: WrittenEvents | SpanCommand) => {
+  if (message === spanCommands.end) {
     void end();
     return;
   }
-  if (text === spanCommands.flush) {
+  if (message === spanCommands.flush) {
     void flush().then((taken) => tell({ kind: 'flushed', taken }));
     return;
   }
-  // As `SpanThread` writes it.
-  const events: readonly SpanEvent[] = JSON.parse(text);
-  for (const event of events) replay.take(event);
-  tell({ kind: 'read', exemplars });
-  exemplars = [];
+  const reader = new EventReader(message);
+  for (let event = reader.next(); event !== undefined; event = reader.next()) replay.take(event);
+  tell({ kind: 'read', exemplars: exemplars.all() });
+  exemplars.clear();
 });
 tell({ kind: 'ready', headers });
