@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { framed, inferRequest, replySizeBytes } from '../test/support/raw-infer.ts';
@@ -30,6 +30,8 @@ export interface Candidate {
   readonly server: Omit<ServerOptions, 'prefix'>;
   /** Asked in place of the workload's. */
   readonly model?: string;
+  /** With this header its server warms up besides: what few calls need is compiled then, as it is in a server of some age. */
+  readonly warmUpHeader?: string;
 }
 
 interface Contender {
@@ -38,6 +40,8 @@ interface Contender {
   readonly target: LoadTarget;
   readonly rates: number[];
   readonly cpuUs: number[];
+  /** Of all threads. */
+  readonly processCpuUs: number[];
 }
 
 /**
@@ -57,7 +61,10 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
       running.get(candidate.server) ??
       servers.use(await startServer({ ...candidate.server, prefix: ['taskset', '-c', flags.cores] }));
     running.set(candidate.server, server);
-    contenders.push(await contenderOf(candidate, server, { workload, scratch }));
+    const contender = await contenderOf(candidate, server, { workload, scratch });
+    contenders.push(contender);
+    if (candidate.warmUpHeader !== undefined)
+      await warmUp(contender, { tools, workload }, candidate.warmUpHeader);
   }
   const settle = Number(flags.settle);
   // The first rounds warm up and find how many requests fill the time.
@@ -69,6 +76,7 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
         const rate = contender.rates.at(-1) ?? 0;
         contender.rates.length = 0;
         contender.cpuUs.length = 0;
+        contender.processCpuUs.length = 0;
         await measure(contender, { tools, workload, requests: Math.round(rate * Number(flags.seconds)) });
       } else {
         const rate = contender.rates.at(-1) ?? 20_000;
@@ -80,8 +88,18 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
   report(contenders, workload);
 }
 
+/** Some seconds, at a rate at which nothing is dropped. */
+async function warmUp(
+  { target }: Contender,
+  { tools, workload }: { readonly tools: Tools; readonly workload: Workload },
+  header: string,
+): Promise<void> {
+  const h2loadFlags = ['--rps', '1500', '-H', header];
+  await load({ ...tools, h2loadFlags }, { ...workload, connections: 4, streams: 16 }, target, 30_000);
+}
+
 async function measure(
-  { server, target, rates, cpuUs }: Contender,
+  { server, target, rates, cpuUs, processCpuUs }: Contender,
   {
     tools,
     workload,
@@ -89,19 +107,26 @@ async function measure(
   }: { readonly tools: Tools; readonly workload: Workload; readonly requests: number },
 ): Promise<void> {
   const before = servingNs(server.pid);
+  const allBefore = processNs(server.pid);
   const { seconds } = await load(tools, workload, target, requests);
   rates.push(requests / seconds);
   cpuUs.push((servingNs(server.pid) - before) / 1000 / requests);
+  processCpuUs.push((processNs(server.pid) - allBefore) / 1000 / requests);
 }
 
 function report(contenders: readonly Contender[], { model, connections, streams }: Workload): void {
   const [base] = contenders;
   const width = Math.max(...contenders.map(({ name }) => name.length));
   console.log(`${model}, ${connections} x ${streams}; changes are medians of rounds`);
-  for (const { name, rates, cpuUs } of contenders) {
+  for (const { name, rates, cpuUs, processCpuUs } of contenders) {
     const shown = `${Math.round(median(rates))} req/s, ${median(cpuUs).toFixed(2)} us CPU of the serving thread, least ${Math.min(...cpuUs).toFixed(2)}`;
-    const changes = `${change(rates, base?.rates ?? [])} req/s, ${change(cpuUs, base?.cpuUs ?? [])} CPU`;
-    console.log(`${name.padStart(width)}: ${shown}; ${changes}`);
+    const ofAll = `${median(processCpuUs).toFixed(2)} us of all threads`;
+    const changes = [
+      `${change(rates, base?.rates ?? [])} req/s`,
+      `${change(cpuUs, base?.cpuUs ?? [])} CPU of the serving thread`,
+      `${change(processCpuUs, base?.processCpuUs ?? [])} of all threads`,
+    ].join(', ');
+    console.log(`${name.padStart(width)}: ${shown}, ${ofAll}; ${changes}`);
   }
 }
 
@@ -121,7 +146,15 @@ function findTools(perConnection: number): Tools {
 
 /** CPU time of the thread that serves: what other threads do is not in it. */
 function servingNs(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ', 1)[0]);
+  return threadNs(pid, `${pid}`);
+}
+
+function processNs(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNs(pid, thread), 0);
+}
+
+function threadNs(pid: number, thread: string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]);
 }
 
 async function contenderOf(
@@ -134,7 +167,7 @@ async function contenderOf(
   writeFileSync(framedFile, message);
   const size = await replySizeBytes(server.grpcPort, message);
   const target = { port: server.grpcPort, framedFile, messageFile: '', replySizeBytes: size };
-  return { name, server, target, rates: [], cpuUs: [] };
+  return { name, server, target, rates: [], cpuUs: [], processCpuUs: [] };
 }
 
 function median(values: readonly number[]): number {
