@@ -15,14 +15,21 @@ const noText = -1;
 
 const firstNumbers = 4096;
 
+/** Of some hundred and seventy calls: a message costs some tens of microseconds. */
+const fullEvents = 512;
+
+/** Headers of callers may be long, and each is its own. */
+const fullTextChars = 65_536;
+
 /**
- * Writes events down as numbers, of which a recorded call takes some thirty, and each text once: JSON of their own objects takes
- * three times as long, and the objects live until they are sent. What is taken says all by itself.
+ * Writes events down as numbers, of which a recorded call takes some thirty, and each text once: JSON of them takes more than twice
+ * as long, and they would have to live until they are sent. What is taken says all by itself.
  */
 export class EventWriter {
   #numbers = new Float64Array(firstNumbers);
   #length = 0;
   #texts: string[] = [];
+  #textChars = 0;
   readonly #known = new Map<string | object, number>();
   #events = 0;
   #ended = 0;
@@ -30,6 +37,11 @@ export class EventWriter {
   /** Events that have been written and not taken. */
   get events(): number {
     return this.#events;
+  }
+
+  /** They are to be sent. */
+  get isFull(): boolean {
+    return this.#events >= fullEvents || this.#textChars >= fullTextChars;
   }
 
   /** Ends of calls among them. */
@@ -62,6 +74,7 @@ export class EventWriter {
   clear(): void {
     this.#length = 0;
     this.#texts = [];
+    this.#textChars = 0;
     this.#known.clear();
     this.#events = 0;
     this.#ended = 0;
@@ -130,6 +143,7 @@ export class EventWriter {
 
   #learn(text: string): number {
     const index = this.#texts.push(text) - 1;
+    this.#textChars += text.length;
     this.#known.set(text, index);
     return index;
   }

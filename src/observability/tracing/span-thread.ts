@@ -11,9 +11,6 @@ import { spanCommands, type SpanEvent, type SpanThreadMessage, type SpanThreadSe
 /** Runs from source as well as from the build: bundled names are not rewritten. */
 const entry = new URL(`./span-worker${extname(import.meta.filename)}`, import.meta.url);
 
-/** Of some hundred and seventy calls: a message costs some tens of microseconds. */
-const eventsPerMessage = 512;
-
 const flushMs = 200;
 
 /** Messages that are not read yet: some megabytes. More are dropped. */
@@ -104,7 +101,7 @@ export class SpanThread implements AsyncDisposable {
   take(event: SpanEvent): void {
     if (this.#lost) return;
     this.#events.write(event);
-    if (this.#events.events >= eventsPerMessage) this.#flush();
+    if (this.#events.isFull) this.#flush();
     else this.#timer ??= this.#options.clock.after(flushMs, () => this.#flush());
   }
 

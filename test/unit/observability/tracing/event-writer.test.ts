@@ -83,6 +83,22 @@ test('what was taken or cleared is not written again, and what follows says all 
   assert.deepEqual(read(writer.take()), events);
 });
 
+test('a writer is full after many events, or after a few with long headers, until they are taken', () => {
+  const writer = new EventWriter();
+  let events = 0;
+  for (; !writer.isFull; events += 1)
+    writer.write({ kind: 'end', call: 1, endedAt: 1, outcome, answered: undefined });
+  assert.equal(events, 512);
+  writer.take();
+  assert.equal(writer.isFull, false);
+  const begin = { kind: 'begin', call: 1, named, kept: false, receivedAt: 0 } as const;
+  for (events = 0; !writer.isFull; events += 1)
+    writer.write({ ...begin, headers: [`${events}`.padEnd(8192)] });
+  assert.ok(events <= 8, `${events} events of 8 kB`);
+  writer.clear();
+  assert.equal(writer.isFull, false);
+});
+
 test('events that were cut off are no events', () => {
   const { numbers, texts } = written(...events);
   assert.throws(() => read({ numbers: numbers.subarray(0, -1), texts }), /bug:/);
