@@ -20,7 +20,8 @@ test(
       timed: 'max_batch_size: 8 dynamic_batching { }',
       hurried: 'max_batch_size: 8 dynamic_batching { }',
     });
-    await runChecks(t, 'batching_checks.py', [models.server.grpcAddress, models.server.metricsAddress]);
+    const { grpcAddress, metricsAddress } = models.server;
+    await runChecks(t, 'batching_checks.py', [grpcAddress, metricsAddress, models.holdsFolder]);
   },
 );
 

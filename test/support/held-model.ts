@@ -99,6 +99,11 @@ export class HeldModels implements AsyncDisposable {
     }
   }
 
+  /** The folder to which who holds runs by a client of its own adds a file for each that it lets go, named by its value. */
+  get holdsFolder(): string {
+    return this.#holds.path;
+  }
+
   /** A metric of the model; 0 while it has none. @param label such as `reason="full"`. */
   async reading(model: string, metric: string, label = ''): Promise<number> {
     const response = await fetch(`http://${this.server.metricsAddress}/metrics`);

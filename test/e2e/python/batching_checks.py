@@ -1,7 +1,10 @@
-"""batching_checks.py ADDRESS METRICS: NVIDIA's own client against models that compute as long as a request says."""
+"""batching_checks.py ADDRESS METRICS HOLDS: NVIDIA's own client against models that compute until they are let go."""
 
+import itertools
+import pathlib
 import sys
 import threading
+import time
 import urllib.request
 
 import numpy
@@ -9,7 +12,9 @@ import tritonclient.grpc as triton
 
 import checks
 
-ADDRESS, METRICS = sys.argv[1:]
+ADDRESS, METRICS, HOLDS = sys.argv[1:]
+# A run with one of these values lasts until a file of that name is in the folder HOLDS (test/support/held-session.ts).
+held_values = itertools.count(700)
 client = triton.InferenceServerClient(ADDRESS)
 
 
@@ -25,10 +30,11 @@ class Behind:
     def __init__(self, model: str) -> None:
         self.model = model
         self.answered, self.errors, self.waiting, self.sent = [], {}, 0, []
-        self.send(25_000)
+        self.held = next(held_values)
+        self.send(self.held)
         self.until("tensorgate_running_batches", 1)
 
-    def send(self, value: int, **options) -> None:
+    def send(self, value: int, **options) -> threading.Event:
         done = threading.Event()
 
         def note(result, error) -> None:
@@ -40,22 +46,26 @@ class Behind:
 
         client.async_infer(self.model, tensor(value), note, **options)
         self.sent.append(done)
+        return done
 
-    def queue(self, value: int, **options) -> None:
-        self.send(value, **options)
+    def queue(self, value: int, **options) -> threading.Event:
+        done = self.send(value, **options)
         self.waiting += 1
         self.until("tensorgate_queue_requests", self.waiting)
+        return done
 
     def until(self, metric: str, wanted: int) -> None:
-        for _ in range(2_000):
-            lines = urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=120).read().decode().splitlines()
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit:
+            lines = urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=60).read().decode().splitlines()
             if any(line.startswith(f'{metric}{{model="{self.model}"') and line.endswith(f" {wanted}") for line in lines):
                 return
         raise AssertionError(f"{metric} never was {wanted}")
 
     def finish(self) -> list[int]:
+        pathlib.Path(HOLDS, str(self.held)).touch()
         for done in self.sent:
-            checks.equal(done.wait(20), True)
+            checks.equal(done.wait(60), True)
         return self.answered[1:]
 
 
@@ -71,7 +81,7 @@ def priority() -> None:
 def timeout() -> None:
     """timeout= is microseconds in the queue: what waited longer is refused and not executed"""
     behind = Behind("timed")
-    behind.send(7, timeout=10_000)
+    checks.equal(behind.send(7, timeout=10_000).wait(60), True)
     behind.finish()
     checks.equal(behind.errors[7].status(), "StatusCode.UNAVAILABLE")
     checks.equal(behind.errors[7].message(), "Request timeout expired")
@@ -82,7 +92,9 @@ def timeout() -> None:
 def client_timeout() -> None:
     """client_timeout= is the call's deadline: nothing is executed after it"""
     behind = Behind("hurried")
-    behind.send(7, client_timeout=0.05)
+    # Long enough to be seen waiting.
+    checks.equal(behind.queue(7, client_timeout=3).wait(60), True)
+    behind.until("tensorgate_queue_requests", 0)
     behind.finish()
     checks.equal(behind.errors[7].status(), "StatusCode.DEADLINE_EXCEEDED")
     (statistics,) = client.get_inference_statistics("hurried", as_json=True)["model_stats"]
