@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { createClient, type Client } from '../../src/client/client.ts';
-import { fixtureModel } from '../support/build-batch.ts';
-import { RepositoryFolder } from '../support/repository-folder.ts';
-import { startServer, type RunningServer } from '../support/start-server.ts';
-
-/** A run of so many rounds takes some 10 us each: the long one is still running when the short one has come. */
-const longRounds = 50_000n;
+import { HeldModels, valuesOf } from '../support/held-model.ts';
 
 const shared = 'rate_limiter { resources { name: "lock" count: 1 } }';
 const models: Readonly<Record<string, string>> = {
@@ -20,62 +13,40 @@ const models: Readonly<Record<string, string>> = {
   greedy: 'instance_group { rate_limiter { resources { name: "lock" count: 2 } } }',
 };
 
-interface Setup extends AsyncDisposable {
-  readonly server: RunningServer;
-  readonly client: Client;
-}
-
-async function start(folder: RepositoryFolder, ...args: readonly string[]): Promise<Setup> {
+function start(...args: readonly string[]): Promise<HeldModels> {
+  const configs = Object.entries(models).map(([name, config]) => [name, `max_batch_size: 1 ${config}`]);
   const loaded = Object.keys(models).filter((name) => name !== 'greedy');
-  const server = await startServer({
-    repository: folder.path,
-    args: [
-      '--placement',
-      'thread',
-      '--model-control-mode',
-      'explicit',
-      ...args,
-      ...loaded.flatMap((name) => ['--load-model', name]),
-    ],
-  });
-  const client = createClient({ address: server.grpcAddress });
-  return {
-    server,
-    client,
-    async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+  return HeldModels.start(Object.fromEntries(configs), [
+    '--model-control-mode',
+    'explicit',
+    ...args,
+    ...loaded.flatMap((name) => ['--load-model', name]),
+  ]);
 }
 
-/** Sends a long run, then a short one, and tells in which order they were answered. */
-async function orderOf({ client }: Setup, long: string, short: string): Promise<readonly string[]> {
-  const answered: string[] = [];
-  const run = async (model: string, rounds: bigint, name: string): Promise<void> => {
-    await client.infer({ model, inputs: [{ name: 'rounds', shape: [], data: BigInt64Array.of(rounds) }] });
-    answered.push(name);
-  };
-  await Promise.all([run(long, longRounds, 'long'), run(short, 1n, 'short')]);
-  return answered;
+/** A request is answered while one that came before it still runs. */
+async function runBeside(held: HeldModels, first: string, second: string): Promise<void> {
+  const running = await held.hold(first);
+  assert.deepEqual(valuesOf(await held.infer(second, { values: [1] })), [1]);
+  await running.release();
+}
+
+/** A request waits until one that came before it has run. */
+async function runInTurn(held: HeldModels, first: string, second: string): Promise<void> {
+  const running = await held.hold(first);
+  const answer = held.infer(second, { values: [1] });
+  await held.waiting(second, 1);
+  assert.equal(await held.reading(second, 'tensorgate_running_batches'), first === second ? 1 : 0);
+  await running.release();
+  assert.deepEqual(valuesOf(await answer), [1]);
 }
 
 describe('instances of models', { timeout: 240_000 }, () => {
-  const folder = new RepositoryFolder();
-  const busy = readFileSync(fixtureModel('busy'));
-  for (const [name, config] of Object.entries(models)) {
-    folder.put(`${name}/1/model.onnx`, busy);
-    folder.put(
-      `${name}/config.pbtxt`,
-      `parameters { key: "intra_op_thread_count" value { string_value: "1" } } ${config}`,
-    );
-  }
-  let free: Setup;
-  let limited: Setup;
+  let free: HeldModels;
+  let limited: HeldModels;
   before(async () => {
-    free = await start(folder);
+    free = await start();
     limited = await start(
-      folder,
       '--rate-limit',
       'execution_count',
       '--rate-limit-resource',
@@ -87,37 +58,41 @@ describe('instances of models', { timeout: 240_000 }, () => {
   after(async () => {
     await free[Symbol.asyncDispose]();
     await limited[Symbol.asyncDispose]();
-    folder[Symbol.dispose]();
   });
 
   test('one instance runs one request after the other', async () => {
-    assert.deepEqual(await orderOf(free, 'one', 'one'), ['long', 'short']);
+    await runInTurn(free, 'one', 'one');
   });
 
   test('two instances run two requests at once', async () => {
-    assert.deepEqual(await orderOf(free, 'two', 'two'), ['short', 'long']);
+    await runBeside(free, 'two', 'two');
   });
 
   test('two instances that preserve order answer in order', async () => {
-    assert.deepEqual(await orderOf(free, 'ordered', 'ordered'), ['long', 'short']);
+    const answered: string[] = [];
+    const running = await free.hold('ordered');
+    const second = free.infer('ordered', { values: [1] }).then(() => answered.push('second'));
+    while ((await free.executedRows('ordered')) === 0);
+    await Promise.all([running.release().then(() => answered.push('first')), second]);
+    assert.deepEqual(answered, ['first', 'second']);
   });
 
   test('resources mean nothing while the rate limiter is off', async () => {
-    assert.deepEqual(await orderOf(free, 'locked', 'locked'), ['short', 'long']);
-    assert.deepEqual(await orderOf(free, 'locked', 'other'), ['short', 'long']);
+    await runBeside(free, 'locked', 'locked');
+    await runBeside(free, 'locked', 'other');
   });
 
   test('two instances that need the same resource run one after the other', async () => {
-    assert.deepEqual(await orderOf(limited, 'locked', 'locked'), ['long', 'short']);
+    await runInTurn(limited, 'locked', 'locked');
   });
 
   test('two models that need the same resource run one after the other', async () => {
-    assert.deepEqual(await orderOf(limited, 'locked', 'other'), ['long', 'short']);
+    await runInTurn(limited, 'locked', 'other');
   });
 
   test('models that need different resources, or none, run at once', async () => {
-    assert.deepEqual(await orderOf(limited, 'locked', 'apart'), ['short', 'long']);
-    assert.deepEqual(await orderOf(limited, 'locked', 'one'), ['short', 'long']);
+    await runBeside(limited, 'locked', 'apart');
+    await runBeside(limited, 'locked', 'one');
   });
 
   test('a model that needs more than there is does not load', async () => {
