@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { HeldModels } from '../support/held-model.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
 import { RedisSentinels } from '../support/redis-sentinels.ts';
-import { redisProgram, RedisServer } from '../support/redis-server.ts';
+import { eventually, redisProgram, RedisServer } from '../support/redis-server.ts';
 import {
   ask,
   event,
@@ -67,7 +67,7 @@ test(
     });
     const written = await event(one, 'written');
     const after = await untilKept(one, redis.replica, rounds + 6000);
-    assert.ok((await event(one, 'written')) > written);
+    await eventually(async () => (await event(one, 'written')) > written);
     await using other = await startConnected(args);
     assert.equal(await found(other, after), true);
     assert.equal(await found(other, before), true);

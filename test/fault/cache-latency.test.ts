@@ -27,7 +27,7 @@ class Latencies {
 
 test(
   'with a Redis that takes five seconds requests take as long as without a cache, and some the budget more',
-  { skip: redisProgram.skip, timeout: 120_000 },
+  { skip: redisProgram.skip, timeout: 240_000 },
   async (t) => {
     await using redis = await RedisServer.start();
     await using proxy = await SlowProxy.start(redis.port);
@@ -37,8 +37,8 @@ test(
     };
     const args = ['--cache-redis', proxy.address, '--cache-redis-budget', String(budgetMs)];
     await using models = await HeldModels.start(configs, args);
-    await untilConnected(models);
     await ask(models, rounds, 12);
+    await untilConnected(models);
     proxy.delayMs = 5000;
     const latencies = { cached: new Latencies(), hold: new Latencies() };
     // In turn, so that both meet the same machine.
@@ -51,8 +51,12 @@ test(
     }
     assert.ok((await event(models, 'timeout')) >= 1, 'Redis was never waited for');
     t.diagnostic(`with the cache ${latencies.cached.toString()}; without ${latencies.hold.toString()}`);
-    for (const share of [0.5, 0.99]) {
-      const bar = 3 * latencies.hold.percentile(share) + budgetMs + 500;
+    // What the machine does beside may meet a few requests of either.
+    for (const [share, besideMs] of [
+      [0.5, 500],
+      [0.99, 2000],
+    ] as const) {
+      const bar = 3 * latencies.hold.percentile(share) + budgetMs + besideMs;
       assert.ok(latencies.cached.percentile(share) <= bar, `of ${share}: more than ${bar} ms`);
     }
   },

@@ -21,9 +21,9 @@ async function ask(client: Client, model: string, value: number, version = ''): 
   );
 }
 
-/** So many failures that the version goes out of service, and soon: those before it are back after some seconds. */
+/** So many failures that the version goes out of service; for good, since it fails whenever it is tried again. */
 async function failAll(client: Client, model: string, version: string): Promise<void> {
-  await Promise.all(Array.from({ length: 60 }, () => ask(client, model, faults.throws, version)));
+  await Promise.all(Array.from({ length: 60 }, () => ask(client, model, faults.breaks, version)));
 }
 
 for (const threads of ['1', '2']) {

@@ -4,6 +4,9 @@ import { createServer } from 'node:net';
 
 const lowest = 12_000;
 
+/** Who asked for them may not listen there yet. */
+const given = new Set<number>();
+
 /** The kernel takes ports from here on for connections and for servers that do not care. */
 function lowestPassing(): number {
   try {
@@ -21,6 +24,7 @@ export async function freePort(): Promise<number> {
   const highest = Math.max(lowest + 1000, lowestPassing());
   for (;;) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    if (given.has(port)) continue;
     const probe = createServer();
     const bound = await Promise.race([
       once(probe.listen(port, '127.0.0.1'), 'listening').then(() => true),
@@ -29,6 +33,7 @@ export async function freePort(): Promise<number> {
     if (!bound) continue;
     probe.close();
     await once(probe, 'close');
+    given.add(port);
     return port;
   }
 }

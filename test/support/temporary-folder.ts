@@ -14,6 +14,7 @@ export class TemporaryFolder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    // What a program has left behind may still write there.
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }

@@ -1,19 +1,32 @@
 import { openSession as openReal, type Session } from '../../../src/execution/session.ts';
 import type { NativeOptions } from '../../../src/execution/native-binding.ts';
 
-/** Values of a row of the model `hold` that make a thread or process fail as a fault of the server would. */
-export const faults = { crash: -1001, throws: -1002, abort: -1003, exhaust: -1004, hang: -1005 } as const;
+/**
+ * Values of a row of the model `hold` that make a thread or process fail as a fault of the server would; after `breaks` every run
+ * of that session fails, also those that are to find out whether it works again.
+ */
+export const faults = {
+  crash: -1001,
+  throws: -1002,
+  abort: -1003,
+  exhaust: -1004,
+  hang: -1005,
+  breaks: -1006,
+} as const;
 
 /** As the real one, but for batches that hold one of these values. */
 export async function openSession(modelPath: string, options: NativeOptions): Promise<Session> {
   const session = await openReal(modelPath, options);
+  let broken = false;
   return {
     ...session,
     compute(feeds, fetches) {
       const data: unknown = feeds['x']?.data;
       if (!(data instanceof BigInt64Array)) return session.compute(feeds, fetches);
       const has = (value: number) => data.includes(BigInt(value));
-      if (has(faults.throws)) throw new Error('CUDA failure 700: an illegal memory access was encountered');
+      broken ||= has(faults.breaks);
+      if (broken || has(faults.throws))
+        throw new Error('CUDA failure 700: an illegal memory access was encountered');
       if (has(faults.abort)) process.abort();
       if (has(faults.exhaust)) exhaust();
       if (has(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);

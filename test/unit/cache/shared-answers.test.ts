@@ -83,6 +83,29 @@ test('a store that hangs costs a request its budget, and after some requests not
   assert.equal(model.clock.pending, 0);
 });
 
+test('a store that is slow is left alone also where the process stood still until its answer was there', async () => {
+  const store = new PuppetStore();
+  const model = await connected(store);
+  const { clock } = model;
+  store.mood = 'failing';
+  for (let row = 0; row < 6; row++) await ask(model, row);
+  const pong = Promise.withResolvers<void>();
+  let pings = 0;
+  store.ping = () => {
+    pings += 1;
+    return pong.promise;
+  };
+  await clock.advanceSettling(clock.nextDue - clock.now());
+  assert.equal(pings, 1);
+  clock.standStill(6);
+  pong.resolve();
+  await settled();
+  assert.equal(model.reading().shared?.offReason, 'unreachable');
+  await clock.advanceSettling(1000);
+  assert.deepEqual([pings, model.reading().shared?.offReason], [2, '']);
+  model.close();
+});
+
 test('a store that works again is asked again', async () => {
   const store = new PuppetStore();
   const model = await connected(store);
