@@ -26,7 +26,7 @@ for (const transport of ['h2', 'grpc-js']) {
 
     /** `grpcurl [flags] ADDRESS [words]` */
     async function run(words: readonly string[], flags: readonly string[] = []): Promise<string> {
-      const args = ['-plaintext', '-max-time', '10', ...flags, server.grpcAddress, ...words];
+      const args = ['-plaintext', '-max-time', '60', ...flags, server.grpcAddress, ...words];
       const { stdout } = await execute(grpcurl.path, args, { timeout: 120_000 });
       return stdout;
     }

@@ -14,7 +14,7 @@ import { makeSigner, signModel } from '../support/sign-model.ts';
 import { startServer, type RunningServer } from '../support/start-server.ts';
 import { TemporaryFolder } from '../support/temporary-folder.ts';
 
-const timeout = 60_000;
+const timeout = 240_000;
 const model = readFileSync(fixtureModel('identity_fp32'));
 
 function start(uri: string, cache: string): Promise<RunningServer> {
@@ -56,7 +56,7 @@ test(
       await until(async () => (await metric(server, 'tensorgate_source_failures_total')) > 0);
       assert.deepEqual(await versions(server), ['2']);
       assert.equal(await metric(server, 'tensorgate_source_up'), 0);
-      assert.match(server.output(), /what serves stays/);
+      await server.printed(/what serves stays/);
     }
     files.files.clear();
     await using again = await start(uri, cache.path);

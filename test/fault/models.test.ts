@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { HeldModels } from '../support/held-model.ts';
+import { heldValues } from '../support/held-session.ts';
 import { faults } from './support/faulty-session.ts';
 import { backAfterMs, codeOf, Load, outcomeOf } from './support/load.ts';
 
 const { crash, breaks } = faults;
-/** Some seconds of a run that nothing can end. */
-const hang = 400_000;
 const preload = join(import.meta.dirname, 'support', 'faulty-sessions.ts');
 
 describe('faults of models under load', { timeout: 240_000 }, () => {
@@ -70,7 +70,7 @@ describe('faults of models under load', { timeout: 240_000 }, () => {
     for (let i = 0; i < 5; i++) await outcomeOf(models, 'hold.hangs', 1);
     const other = new Load(models, 'hold.healthy', 1);
     const startedAt = performance.now();
-    assert.equal(codeOf(await outcomeOf(models, 'hold.hangs', hang)), 'unavailable');
+    assert.equal(codeOf(await outcomeOf(models, 'hold.hangs', heldValues.first)), 'unavailable');
     const gaveUpMs = performance.now() - startedAt;
     assert.ok(gaveUpMs >= 1_000, `${gaveUpMs}`);
     await backAfterMs(models, 'hold.hangs');
@@ -78,6 +78,7 @@ describe('faults of models under load', { timeout: 240_000 }, () => {
     assert.deepEqual(other.failures, []);
     assert.equal(await models.reading('hold.hangs', 'tensorgate_hung_runs_total'), 1);
     assert.equal(await models.reading('hold.hangs', 'tensorgate_breaker_opened_total'), 1);
+    writeFileSync(join(models.holdsFolder, String(heldValues.first)), '');
     await models.server.printed(/a run that was given up has ended/);
   });
 

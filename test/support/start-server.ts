@@ -125,10 +125,17 @@ function readAddresses(child: Child, lines: string[], timeoutMs: number): Promis
 }
 
 async function printed(child: Child, lines: readonly string[], pattern: RegExp): Promise<void> {
-  const signal = AbortSignal.timeout(60_000);
+  const limit = AbortSignal.timeout(60_000);
   while (!lines.some((line) => pattern.test(line))) {
-    if (child.exitCode !== null) throw new Error(`the server ended before it printed ${pattern.source}`);
-    await once(child.stdout, 'data', { signal });
+    // What it printed last may be read only after it has ended.
+    if (child.stdout.closed) throw new Error(`the server ended before it printed ${pattern.source}`);
+    const heard = new AbortController();
+    const signal = AbortSignal.any([limit, heard.signal]);
+    try {
+      await Promise.race(['data', 'close'].map((event) => once(child.stdout, event, { signal })));
+    } finally {
+      heard.abort();
+    }
   }
 }
 

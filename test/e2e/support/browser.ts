@@ -119,15 +119,18 @@ export class Browser implements AsyncDisposable {
     }
   }
 
-  /** Presses the button with this text, as a person would find it. */
-  async press(text: string): Promise<void> {
-    const pressed = await this.evaluate(`(() => {
-      const open = document.querySelector('dialog[open]') ?? document;
-      const found = [...open.querySelectorAll('button')].find((one) => one.checkVisibility() && one.textContent === ${JSON.stringify(text)});
+  /** Presses the button with this text, as a person would find it, once it is there. Rejects as `until`. */
+  press(text: string): Promise<void> {
+    return this.until(`(() => {
+      const found = ${button(text)};
       found?.click();
       return found !== undefined;
     })()`);
-    if (pressed !== true) throw new Error(`there is no button ${text}`);
+  }
+
+  /** Whether there is a button with this text now. */
+  async offers(text: string): Promise<boolean> {
+    return (await this.evaluate(`${button(text)} !== undefined`)) === true;
   }
 
   /** Of the whole page, as PNG. */
@@ -167,6 +170,12 @@ export class Browser implements AsyncDisposable {
       this.complaints.push(JSON.stringify(params));
     }
   }
+}
+
+/** In the dialog, where one is open. */
+function button(text: string): string {
+  const all = `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button')]`;
+  return `${all}.find((one) => one.checkVisibility() && one.textContent === ${JSON.stringify(text)})`;
 }
 
 function isError(params: object | undefined): boolean {

@@ -11,7 +11,7 @@ export interface RunningEnvoy extends AsyncDisposable {
   readonly address: string;
   /** One of Envoy's own counters or gauges of its cluster, e.g. `membership_healthy`. */
   clusterStat(name: string): Promise<number>;
-  /** Resolves when a statistic is what `holds` asks for. Rejects after ten seconds. */
+  /** Resolves when a statistic is what `holds` asks for. Rejects after a minute. */
   until(name: string, holds: (value: number) => boolean): Promise<void>;
 }
 
@@ -55,13 +55,14 @@ export async function runEnvoy(text: string): Promise<RunningEnvoy> {
     const response = await fetch(`http://${readFileSync(adminFile, 'utf8')}${path}`);
     return response.text();
   };
-  const clusterStat = async (name: string): Promise<number> => {
-    const full = `cluster.servers.${name}`;
+  const stat = async (full: string): Promise<number> => {
     const line = (await admin(`/stats?filter=^${full}$`)).trim();
     return Number(line.slice(full.length + 1));
   };
+  const clusterStat = (name: string): Promise<number> => stat(`cluster.servers.${name}`);
   try {
     await until('two healthy servers', async () => (await clusterStat('membership_healthy')) === 2);
+    await until('listening', async () => (await stat('listener_manager.workers_started')) === 1);
     const listener = /127\.0\.0\.1:\d+/.exec(await admin('/listeners'));
     if (listener === null) throw new Error('Envoy does not say where it listens');
     return {

@@ -1,5 +1,6 @@
-import { openSession as openReal, type Session } from '../../../src/execution/session.ts';
+import type { Session } from '../../../src/execution/session.ts';
 import type { NativeOptions } from '../../../src/execution/native-binding.ts';
+import { openSession as openHeld } from '../../support/held-session.ts';
 
 /**
  * Values of a row of the model `hold` that make a thread or process fail as a fault of the server would; after `breaks` every run
@@ -14,9 +15,9 @@ export const faults = {
   breaks: -1006,
 } as const;
 
-/** As the real one, but for batches that hold one of these values. */
+/** As one whose runs can be held, but for batches that hold one of these values. */
 export async function openSession(modelPath: string, options: NativeOptions): Promise<Session> {
-  const session = await openReal(modelPath, options);
+  const session = await openHeld(modelPath, options);
   let broken = false;
   return {
     ...session,
