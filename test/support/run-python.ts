@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 const scripts = join(import.meta.dirname, '..', 'e2e', 'python');
 
 export interface PythonOptions {
-  /** 60 seconds by default. */
+  /** Four minutes by default. */
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
