@@ -15,7 +15,7 @@ function bodyOf(rounds: number): string {
 const busyBody = bodyOf(60_000);
 
 /** One that takes seconds. */
-const longBody = bodyOf(400_000);
+const longBody = bodyOf(300_000);
 
 interface Reply {
   readonly status: number;

@@ -12,7 +12,7 @@ import { Serving, transports, type Transport } from './support/serving.ts';
 const tenths = 60_000;
 
 /** One that takes seconds. */
-const seconds = 400_000;
+const seconds = 300_000;
 
 function busy(client: ProtocolClient, version = '', rounds = tenths): Promise<Outcome> {
   const count = Buffer.alloc(8);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createModelOpener } from '../../../src/execution/model-opener.ts';
 import {
   loadRuntime,
@@ -56,7 +57,11 @@ test('a model that becomes dear moves back to a thread while it keeps answering'
   assert.equal(executor.inline, true);
   const idle = Promise.withResolvers<void>();
   executor.onIdle(idle.resolve);
-  for (let run = 0; run < 30 && executor.inline; run += 1) await rounds(60_000);
+  for (let run = 0; run < 30 && executor.inline; run += 1) {
+    await rounds(40_000);
+    // Inline runs answer within a turn, and its new thread needs some.
+    await nextTurn();
+  }
   await idle.promise;
   assert.equal(executor.inline, false);
   assert.equal((await rounds(1)).outputs.length, 1);
