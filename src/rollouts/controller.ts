@@ -47,6 +47,9 @@ const usualIntervalMs = 300;
 /** Evidence that is lost with the process at worst. */
 const keepEveryMs = 5000;
 
+/** How often somebody's change is tried who meets a replica that keeps evidence at the same moment. */
+const mostTries = 5;
+
 /** Who decides what nobody asked for. */
 const itself = 'controller';
 
@@ -133,23 +136,34 @@ export class RolloutController implements RolloutAdmin, AsyncDisposable {
   ): Promise<RolloutReport | undefined> {
     return this.#exclusive(async () => {
       await this.#ledger.follow();
-      const live = this.#find(model);
-      const { phase, plan } = live.state;
+      const { phase } = this.#find(model).state;
       if (action === 'forget') {
         if (!isOver(phase)) throw notInPhase(model, phase, 'forgotten');
         await this.#ledger.remove(model);
         return undefined;
       }
-      const { from, to, word } = actions[action];
-      const allowed: readonly Phase[] = from;
-      if (!allowed.includes(phase)) throw notInPhase(model, phase, word);
-      // There must be something to go back to.
-      if (phase === 'promoted' && !this.#options.models.ready(model, plan.stable)) throw notRunnable(plan);
-      const winner = to === 'promoted' ? winnerOf(live.state) : live.state.winner;
-      const entry = this.#entry(reason.who, word, reason.why);
-      if (!(await this.#ledger.change(live, { phase: to, winner }, entry))) throw changedMeanwhile(model);
-      return this.report(model);
+      for (let tries = 1; ; tries++) {
+        const { state } = this.#find(model);
+        if (await this.#carryOut(model, action, reason)) return this.report(model);
+        // What was decided elsewhere is for whoever asks to look at; what was only counted there changes nothing for him.
+        const history = this.#ledger.get(model)?.state.history;
+        if (tries === mostTries || !isDeepStrictEqual(history, state.history)) throw changedMeanwhile(model);
+      }
     });
+  }
+
+  /** @returns false when the rollout was changed elsewhere meanwhile. */
+  #carryOut(model: string, action: Exclude<RolloutAction, 'forget'>, reason: ChangeReason): Promise<boolean> {
+    const live = this.#find(model);
+    const { phase, plan } = live.state;
+    const { from, to, word } = actions[action];
+    const allowed: readonly Phase[] = from;
+    if (!allowed.includes(phase)) throw notInPhase(model, phase, word);
+    // There must be something to go back to.
+    if (phase === 'promoted' && !this.#options.models.ready(model, plan.stable)) throw notRunnable(plan);
+    const winner = to === 'promoted' ? winnerOf(live.state) : live.state.winner;
+    const entry = this.#entry(reason.who, word, reason.why);
+    return this.#ledger.change(live, { phase: to, winner }, entry);
   }
 
   reportMetric(report: MetricReport): Promise<MetricCounts> {

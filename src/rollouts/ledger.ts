@@ -95,6 +95,8 @@ export class Ledger implements Disposable {
     if (isLeaving) await this.#publish();
     try {
       if (!(await store.save(live.state, before.revision))) {
+        // What is kept may have the same revision as what is not.
+        live.state = before;
         await this.load();
         return false;
       }

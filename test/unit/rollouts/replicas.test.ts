@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RolloutController } from '../../../src/rollouts/controller.ts';
+import type { RolloutState } from '../../../src/rollouts/state.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { puppetController, PuppetTraffic } from '../../support/puppet-rollouts.ts';
@@ -245,6 +246,60 @@ class EarlyClock extends FakeClock {
     return super.epochMs() - 3_600_000;
   }
 }
+
+/** Who pauses a rollout, while just before each time that is kept another replica changes it. */
+async function pausedAgainst(
+  change: (state: RolloutState) => RolloutState,
+  times: number,
+): Promise<{ pausing: Promise<unknown>; controller: RolloutController }> {
+  const clock = new FakeClock();
+  const shared = new SharedStore();
+  const store = shared.replica(0);
+  let left = times;
+  const controller = puppetController(
+    new PuppetTraffic(),
+    {
+      ...store,
+      save: async (state, earlier) => {
+        if (state.phase === 'paused' && left-- > 0) {
+          const [kept] = await store.load();
+          assert.ok(kept !== undefined);
+          assert.equal(
+            await store.save(change({ ...kept, revision: kept.revision + 1 }), kept.revision),
+            true,
+          );
+        }
+        return store.save(state, earlier);
+      },
+    },
+    clock,
+  );
+  await controller.restore();
+  await controller.start(plan, ann);
+  await clock.advanceSettling(2000);
+  return { pausing: controller.change('m', 'pause', { who: 'ben', why: 'lunch' }), controller };
+}
+
+test('who pauses a rollout while another replica keeps evidence is not told to look again, and loses none of it', async () => {
+  const { pausing, controller } = await pausedAgainst((kept) => ({ ...kept, candidateRequests: 7 }), 2);
+  await pausing;
+  const { phase, candidate_requests, history } = controller.report('m');
+  assert.deepEqual([phase, candidate_requests, history.at(-1)?.why], ['paused', 7, 'lunch']);
+  await controller[Symbol.asyncDispose]();
+});
+
+test('who pauses a rollout that another replica decides about, or keeps again and again, is told to look again', async () => {
+  const entry = { atEpochMs: 1, who: 'cleo', what: 'paused', why: '' };
+  for (const [change, times] of [
+    [(kept: RolloutState) => ({ ...kept, history: [...kept.history, entry] }), 1],
+    [(kept: RolloutState) => kept, Infinity],
+  ] as const) {
+    const { pausing, controller } = await pausedAgainst(change, times);
+    await assert.rejects(pausing, { reason: 'ROLLOUT_CHANGED' });
+    assert.equal(controller.report('m').phase, 'running');
+    await controller[Symbol.asyncDispose]();
+  }
+});
 
 test('a clock that was set back an hour holds no step back', async () => {
   const all = await replicas();
