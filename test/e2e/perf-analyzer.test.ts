@@ -12,7 +12,7 @@ const { skip } = analyzer;
 const models = join(import.meta.dirname, '..', '..', 'examples', 'models');
 const rows = 2;
 const concurrency = 2;
-const requests = 3000;
+const requests = 2000;
 
 /** What perf_analyzer prints; microseconds. */
 interface Report {

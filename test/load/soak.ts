@@ -17,6 +17,7 @@ import { startServer } from '../support/start-server.ts';
 import { findProgram } from '../support/tools.ts';
 import { describeGrowth, growthOfSecondHalf, isSteady } from './rss-growth.ts';
 
+const mebibyte = 1024 * 1024;
 const quick = process.argv.includes('--quick');
 const loadSeconds = quick ? 40 : 120;
 const loads = 200;
@@ -62,7 +63,9 @@ async function readUnderLoad(server: { pid: number; grpcPort: number }, seconds:
 
 test('memory is steady under full load', { skip: h2load.skip }, async (t) => {
   await using server = await startServer({ repository: exampleModels });
-  const growth = growthOfSecondHalf(await readUnderLoad(server, loadSeconds));
+  const readings = await readUnderLoad(server, loadSeconds);
+  t.diagnostic(readings.map((bytes) => Math.round(bytes / mebibyte)).join(' '));
+  const growth = growthOfSecondHalf(readings);
   t.diagnostic(describeGrowth(growth));
   assert.ok(isSteady(growth), describeGrowth(growth));
 });
