@@ -144,7 +144,7 @@ describe('connections of HTTP/1.1', () => {
       ...(await echo(request, context)),
       outputs: [output],
     });
-    using connection = await start({ infer, limits: { stallMs: 50, maxHeldBytes: 1000 } });
+    using connection = await start({ infer, limits: { stallMs: 500, maxHeldBytes: 1000 } });
     connection.socket.pause();
     const ask = body('a').replace('"id"', '"parameters":{"binary_data_output":true},"id"').padEnd(900);
     connection.send(rawPost(path, ask, { 'inference-header-content-length': '900' }));
