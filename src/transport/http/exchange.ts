@@ -11,6 +11,7 @@ import type { DialectRoutes } from './dialect.ts';
 import { findEndpoint, queryOf, type Endpoints } from './endpoint-table.ts';
 import type { Endpoint, Handler, HttpCall, PathNames } from './http-call.ts';
 import type { HttpLimits, HttpServerOptions } from './http-server-options.ts';
+import type { LargeJson } from './large-json/large-json.ts';
 import type { PeerRequest, PeerResponse } from './peer.ts';
 import { isHopeless, receiveBody, type ReceiveLimits } from './receive-body.ts';
 import { jsonReply, type HttpReply } from './reply.ts';
@@ -29,6 +30,7 @@ export interface ExchangeServices {
   readonly clock: Clock;
   readonly budget: BodyBudget;
   readonly limits: HttpLimits;
+  readonly largeJson: LargeJson | undefined;
   /** From the start of draining requests are refused, also those that were on their way. */
   draining: boolean;
   /** The ports are closed: from here on replies end their connections. Who is told so earlier may come back, and be reset. */
@@ -130,6 +132,7 @@ export class Exchange implements WheelEntry {
       path: target.names,
       query: queryOf(this.#request.url ?? ''),
       body,
+      largeJson: this.#services.largeJson,
       header,
     };
     return target.handler(call);

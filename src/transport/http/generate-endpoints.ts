@@ -6,6 +6,7 @@ import type { InferResponse } from '../../inference/response.ts';
 import { answerAsEvents, eventOf, isEmpty } from './answer-as-events.ts';
 import { decodeGenerateRequest, generateReplyText } from './generate.ts';
 import { takes, type Endpoint, type HttpCall } from './http-call.ts';
+import { readBody } from './large-json/large-json.ts';
 import type { HttpReply } from './reply.ts';
 
 export interface GenerateEndpointsOptions {
@@ -23,21 +24,26 @@ export function createGenerateEndpoints(
     ['models/{model}/generate', takes('infer', (call) => answerOnce(options, call))],
     [
       'models/{model}/generate_stream',
-      takes('infer', (call) =>
-        answerAsEvents({ infer: options.infer, eventOf: generateEvent }, decode(options, call), call),
+      takes('infer', async (call) =>
+        answerAsEvents({ infer: options.infer, eventOf: generateEvent }, await decode(options, call), call),
       ),
     ],
   ];
 }
 
-function decode({ catalog, maxBodyBytes }: GenerateEndpointsOptions, { path, body }: HttpCall): InferRequest {
+function decode(
+  { catalog, maxBodyBytes }: GenerateEndpointsOptions,
+  call: HttpCall,
+): InferRequest | Promise<InferRequest> {
+  const { path, body } = call;
   const { inputs } = catalog.metadata(path.model, path.version);
-  return decodeGenerateRequest({ path, bytes: body, inputs, maxBytes: maxBodyBytes });
+  const asked = { path, bytes: body, inputs, maxBytes: maxBodyBytes };
+  return readBody(call, 'generate', asked, { read: decodeGenerateRequest });
 }
 
 /** Decoupled models are asked as well, and may answer once; a second answer ends the request. */
 async function answerOnce(options: GenerateEndpointsOptions, call: HttpCall): Promise<HttpReply> {
-  const request = decode(options, call);
+  const request = await decode(options, call);
   const { context } = call;
   context.streaming = true;
   context.takeAnswer = () => Promise.reject(notOneAnswer());

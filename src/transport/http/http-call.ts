@@ -1,5 +1,6 @@
 import type { CallContext } from '../../inference/call-context.ts';
 import type { Scope } from '../../inference/principal.ts';
+import type { LargeJson } from './large-json/large-json.ts';
 import type { HttpReply } from './reply.ts';
 
 /** What a handler sees of a request. */
@@ -11,6 +12,8 @@ export interface HttpCall {
   readonly query: string;
   /** Received and decompressed as a whole; empty for GET. */
   readonly body: Buffer;
+  /** Reads large bodies; left out, they are read like others. */
+  readonly largeJson?: LargeJson | undefined;
   /** By lower-case name. */
   header(name: string): string | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ModelCatalog } from '../../inference/catalog.ts';
 import { polled } from '../../util/polled.ts';
 import { TimerWheel } from '../../util/timer-wheel.ts';
 import { BodyBudget } from './body-budget.ts';
@@ -10,6 +11,7 @@ import { createH2Acceptor, type H2Acceptor } from './h2-acceptor.ts';
 import { Http1Connections } from './http1-connections.ts';
 import { defaultHttpLimits, type HttpLimits, type HttpServerOptions } from './http-server-options.ts';
 import { createInferEndpoints } from './infer.ts';
+import { LargeJson } from './large-json/large-json.ts';
 import { createHealthEndpoints, createMetadataEndpoints } from './metadata.ts';
 import type { PeerRequest, PeerResponse } from './peer.ts';
 import { createQualityEndpoints } from './quality.ts';
@@ -49,6 +51,7 @@ export function createHttpServer(options: HttpServerOptions): HttpFront {
     limits,
     dialects: createDialectRoutes(options, limits),
     endpoints: (draining) => createEndpoints(options, limits, draining),
+    catalog: options.catalog,
   });
 }
 
@@ -58,6 +61,7 @@ export function createDialectServer(options: FrontTools, dialect: Omit<Dialect, 
     limits: { ...defaultHttpLimits, ...options.limits },
     dialects: new DialectRoutes([dialect]),
     endpoints: () => new Map(),
+    catalog: undefined,
   });
 }
 
@@ -70,11 +74,14 @@ interface FrontParts {
   readonly limits: HttpLimits;
   readonly dialects: DialectRoutes;
   readonly endpoints: (draining: () => boolean) => Endpoints;
+  /** Of the models that large bodies are read for. */
+  readonly catalog: ModelCatalog | undefined;
 }
 
-function createFront(options: FrontTools, { limits, dialects, endpoints }: FrontParts): HttpFront {
+function createFront(options: FrontTools, { limits, dialects, endpoints, catalog }: FrontParts): HttpFront {
   const { clock } = options;
   const wheel = new TimerWheel(clock, deadlineTickMs);
+  const largeJson = catalog && new LargeJson(catalog, clock);
   const services: ExchangeServices = {
     endpoints: endpoints(() => services.draining),
     dialects,
@@ -84,6 +91,7 @@ function createFront(options: FrontTools, { limits, dialects, endpoints }: Front
     clock,
     budget: new BodyBudget(limits.maxHeldBytes),
     limits,
+    largeJson,
     draining: false,
     closed: false,
   };
@@ -101,7 +109,10 @@ function createFront(options: FrontTools, { limits, dialects, endpoints }: Front
       drained ??= drain(graceMs);
       return drained;
     },
-    [Symbol.dispose]: () => wheel[Symbol.dispose](),
+    [Symbol.dispose]() {
+      largeJson?.[Symbol.dispose]();
+      wheel[Symbol.dispose]();
+    },
   };
 
   function pause(ms: number): Promise<void> {

@@ -6,6 +6,7 @@ import { createGenerateEndpoints } from './generate-endpoints.ts';
 import { takes, type Endpoint, type HttpCall } from './http-call.ts';
 import { decodeInferRequest, type DecodedInfer } from './infer-request.ts';
 import { encodeInferResponse, jsonLengthHeader } from './infer-response.ts';
+import { largeBytes } from './large-json/large-json.ts';
 import { rawInferRequest } from './raw-request.ts';
 import { refuse } from './refuse.ts';
 import type { HttpReply } from './reply.ts';
@@ -29,13 +30,13 @@ export function createInferEndpoints(
 }
 
 async function answerInfer(options: InferEndpointsOptions, call: HttpCall): Promise<HttpReply> {
-  const { request, binaryOutputs } = decode(options, call);
+  const { request, binaryOutputs } = await decode(options, call);
   return encodeInferResponse(await options.infer(request, call.context), binaryOutputs);
 }
 
 /** MLServer's form of a stream: an event for each answer, with the reply that infer gives. */
-function answerInferStream(options: InferEndpointsOptions, call: HttpCall): Promise<HttpReply> {
-  const { request, binaryOutputs } = decode(options, call);
+async function answerInferStream(options: InferEndpointsOptions, call: HttpCall): Promise<HttpReply> {
+  const { request, binaryOutputs } = await decode(options, call);
   if (binaryOutputs === 'all' || binaryOutputs.size > 0) throw refuse.binaryEvents();
   return answerAsEvents({ infer: options.infer, eventOf: inferEvent }, request, call);
 }
@@ -48,18 +49,24 @@ const noNames: ReadonlySet<string> = new Set<string>();
 
 const jsonLengthName = jsonLengthHeader.toLowerCase();
 
-function decode({ catalog, maxBodyBytes }: InferEndpointsOptions, call: HttpCall): DecodedInfer {
+function decode(
+  { catalog, maxBodyBytes }: InferEndpointsOptions,
+  call: HttpCall,
+): DecodedInfer | Promise<DecodedInfer> {
   const { path, body } = call;
   const header = call.header(jsonLengthName);
   const jsonBytes = header === undefined ? undefined : readJsonLength(header, body.length);
   if (jsonBytes === 0) return rawInferRequest(catalog, path, body);
-  return decodeInferRequest({
+  const asked = {
     model: path.model,
     version: path.version,
     bytes: body,
     jsonBytes,
     maxBytes: maxBodyBytes,
-  });
+  };
+  const { largeJson, context } = call;
+  if (largeJson === undefined || (jsonBytes ?? body.length) < largeBytes) return decodeInferRequest(asked);
+  return largeJson.read('infer', asked, context);
 }
 
 function readJsonLength(text: string, bodyBytes: number): number {

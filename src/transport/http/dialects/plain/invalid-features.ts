@@ -29,6 +29,11 @@ export class FeatureMistakes {
     if (this.listed.length < maxListed) this.listed.push(mistake);
   }
 
+  /** What was gathered elsewhere, as it is thrown. */
+  static error(listed: readonly FeatureMistake[], count: number): ServingError {
+    return new InvalidFeatures(listed, count);
+  }
+
   /** @throws InvalidFeatures when there are any. */
   throwAny(): void {
     if (this.count > 0) throw new InvalidFeatures(this.listed, this.count);
@@ -36,7 +41,7 @@ export class FeatureMistakes {
 }
 
 /** Features that are wrong, each with its place. */
-class InvalidFeatures extends ServingError {
+export class InvalidFeatures extends ServingError {
   readonly mistakes: readonly FeatureMistake[];
   readonly count: number;
 

@@ -13,7 +13,7 @@ import type { Tasks } from './tasks.ts';
 export function createPredictAsync(services: DialectServices, tasks: Tasks, form: PredictForm): Handler {
   return async (call) => {
     if (!services.alone && services.joinTasks === undefined) throw notAlone();
-    const asked = readCall(services, call, form);
+    const asked = await readCall(services, call, form);
     const { principal, deadline, front } = call.context;
     const task = await tasks.start({
       principal,

@@ -1,5 +1,6 @@
 import type { CallContext } from '../../../../inference/call-context.ts';
 import type { Handler, HttpCall } from '../../http-call.ts';
+import { readBody } from '../../large-json/large-json.ts';
 import { jsonPieces } from '../../reply.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { predictionTexts } from './prediction-text.ts';
@@ -9,7 +10,7 @@ import { runRequests } from './run-requests.ts';
 /** A prediction for one row of features, or for each row of a list. */
 export function createPredict(services: DialectServices, form: PredictForm): Handler {
   return async (call) => {
-    const text = await answerPredict(services, readCall(services, call, form), call.context);
+    const text = await answerPredict(services, await readCall(services, call, form), call.context);
     return jsonPieces([Buffer.from(text)]);
   };
 }
@@ -17,10 +18,12 @@ export function createPredict(services: DialectServices, form: PredictForm): Han
 /** @throws invalid_argument, and what the catalog throws for models that are not there. */
 export function readCall(
   { catalog, defaultModel, maxBodyBytes }: DialectServices,
-  { path, body }: HttpCall,
+  call: HttpCall,
   form: PredictForm,
-): PredictRequest {
-  return readPredict({ catalog, defaultModel, path, bytes: body, form, maxBytes: maxBodyBytes });
+): PredictRequest | Promise<PredictRequest> {
+  const { path, body } = call;
+  const asked = { defaultModel, path, bytes: body, form, maxBytes: maxBodyBytes };
+  return readBody(call, 'plain', asked, { read: (here) => readPredict({ ...here, catalog }) });
 }
 
 /** The reply's JSON. */

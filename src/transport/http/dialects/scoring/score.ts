@@ -1,13 +1,14 @@
 import type { Handler, HttpCall } from '../../http-call.ts';
 import { decodeInferRequest } from '../../infer-request.ts';
 import { encodeInferResponse, jsonLengthHeader } from '../../infer-response.ts';
+import { readBody } from '../../large-json/large-json.ts';
 import { jsonPieces, type HttpReply } from '../../reply.ts';
 import { defaultModel } from '../default-model.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { mediaType, type MediaType } from '../media-type.ts';
 import { answerPredict, readCall } from '../plain/predict.ts';
 import { runRequests } from '../plain/run-requests.ts';
-import { readCsvTable, readRecords, readSplit, type TableBody } from '../tables/read-table.ts';
+import { readTableBody } from '../tables/read-table-body.ts';
 import type { TableRequest } from '../tables/read-table.ts';
 import { columnTexts, csvText, recordsText } from '../tables/table-text.ts';
 import { decodePredictRequest } from '../v1-models/predict-request.ts';
@@ -35,25 +36,31 @@ export function createScore(services: DialectServices): Handler {
 }
 
 async function answerJson(services: DialectServices, call: HttpCall): Promise<HttpReply> {
-  const { form, position } = findScoringForm(call.body);
+  const { form, position } = await readBody(
+    call,
+    'scoringForm',
+    { bytes: call.body },
+    { read: ({ bytes }) => findScoringForm(bytes) },
+  );
   if (form === 'protocol') return answerProtocol(services, call, undefined);
   if (form === 'rows' || form === 'columns') return answerTensors(services, call);
   if (form === 'split' || form === 'records') {
-    const read = form === 'split' ? readSplit : readRecords;
-    return answerRecords(services, call, read(tableBody(services, call), position));
+    return answerRecords(services, call, await readTableBody(services, call, { form, position }));
   }
-  const asked = readCall(services, call, form === 'prediction' ? 'single' : 'batch');
+  const asked = await readCall(services, call, form === 'prediction' ? 'single' : 'batch');
   return jsonPieces([Buffer.from(await answerPredict(services, asked, call.context))]);
 }
 
 async function answerProtocol(
   { infer, catalog, maxBodyBytes, ...services }: DialectServices,
-  { body, context }: HttpCall,
+  call: HttpCall,
   jsonBytes: number | undefined,
 ): Promise<HttpReply> {
   const model = defaultModel(catalog, services.defaultModel);
-  const asked = decodeInferRequest({ model, version: '', bytes: body, jsonBytes, maxBytes: maxBodyBytes });
-  return encodeInferResponse(await infer(asked.request, context), asked.binaryOutputs);
+  const body = { model, version: '', bytes: call.body, jsonBytes, maxBytes: maxBodyBytes };
+  const sizeBytes = jsonBytes ?? call.body.length;
+  const asked = await readBody(call, 'infer', body, { read: decodeInferRequest, sizeBytes });
+  return encodeInferResponse(await infer(asked.request, call.context), asked.binaryOutputs);
 }
 
 async function answerBinary(services: DialectServices, call: HttpCall, type: MediaType): Promise<HttpReply> {
@@ -66,24 +73,19 @@ async function answerBinary(services: DialectServices, call: HttpCall, type: Med
   return { ...reply, contentType: `${type.name};json-header-size=${reply.headers[at + 1] ?? ''}` };
 }
 
-async function answerTensors(services: DialectServices, { body, context }: HttpCall): Promise<HttpReply> {
+async function answerTensors(services: DialectServices, call: HttpCall): Promise<HttpReply> {
   const { infer, catalog, maxBodyBytes } = services;
   const model = defaultModel(catalog, services.defaultModel);
-  const { request, form } = decodePredictRequest({
+  const asked = {
     model,
     version: '',
-    bytes: body,
+    bytes: call.body,
     inputs: catalog.metadata(model, '').inputs,
     maxBytes: maxBodyBytes,
     inputsForm: 'column',
-  });
-  return encodePredictResponse(await infer(request, context), form);
-}
-
-function tableBody(services: DialectServices, { body }: HttpCall): TableBody {
-  const { catalog, maxBodyBytes } = services;
-  const model = defaultModel(catalog, services.defaultModel);
-  return { catalog, model, version: '', bytes: body, maxBytes: maxBodyBytes };
+  } as const;
+  const { request, form } = await readBody(call, 'tensors', asked, { read: decodePredictRequest });
+  return encodePredictResponse(await infer(request, call.context), form);
 }
 
 async function answerRecords(
@@ -97,7 +99,7 @@ async function answerRecords(
 
 /** Rows without names; the reply is CSV, too, where that is asked for. */
 async function answerCsv(services: DialectServices, call: HttpCall): Promise<HttpReply> {
-  const table = readCsvTable(tableBody(services, call), 'unnamed');
+  const table = await readTableBody(services, call, { form: 'unnamed' });
   if (!/\btext\/csv\b/i.test(call.header('accept') ?? '')) return answerRecords(services, call, table);
   const responses = await runRequests(services.infer, table.requests, call.context);
   const text = csvText(columnTexts(responses, table.model.maxBatchSize > 0));

@@ -27,6 +27,21 @@ export interface TableRequest {
   readonly requests: readonly InferRequest[];
 }
 
+/** How a table is written: as JSON somewhere in a body, or as CSV, with the names of its columns in the first line or not. */
+export type TableForm =
+  | { readonly form: 'split' | 'records'; readonly position: number }
+  | { readonly form: 'named' | 'unnamed' };
+
+export type AskedTable = Omit<TableBody, 'catalog'> & TableForm;
+
+/** A table of any form. @throws invalid_argument, and what the catalog throws. */
+export function readTable(asked: AskedTable, catalog: ModelCatalog): TableRequest {
+  const body = { ...asked, catalog };
+  if (asked.form === 'split') return readSplit(body, asked.position);
+  if (asked.form === 'records') return readRecords(body, asked.position);
+  return readCsvTable(body, asked.form);
+}
+
 /**
  * A data frame as pandas writes it with `orient="split"`: `{"columns": [...], "data": [[...], ...]}`.
  *

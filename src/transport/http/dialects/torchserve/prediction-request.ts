@@ -103,6 +103,11 @@ function isJson(contentType: string, bytes: Buffer): boolean {
   return formType.test(contentType) && (first === char.openBrace || first === char.openBracket);
 }
 
+/** Whether more of a body of this type may be read than its bytes taken. */
+export function mayHoldJson(contentType: string): boolean {
+  return jsonType.test(contentType) || formType.test(contentType) || boundaryOf(contentType) !== undefined;
+}
+
 /** A value for the only input, or an object of values by input. */
 function readJson(draft: Draft, bytes: Buffer): readonly Tensor[] {
   const reader = new JsonReader(bytes);

@@ -1,10 +1,11 @@
 import type { Dialect } from '../../dialect.ts';
 import { reads, takes, type Endpoint, type Handler } from '../../http-call.ts';
+import { readBody } from '../../large-json/large-json.ts';
 import { jsonReply } from '../../reply.ts';
 import type { DialectServices } from '../dialect-services.ts';
 import { createDescribe, createList } from './describe-model.ts';
 import { createRegister, createScale, createUnregister } from './manage-models.ts';
-import { decodePrediction } from './prediction-request.ts';
+import { decodePrediction, mayHoldJson } from './prediction-request.ts';
 import { encodePrediction } from './prediction-response.ts';
 import { refuseTorchserve } from './refuse-torchserve.ts';
 import { torchserveErrorReply } from './torchserve-error.ts';
@@ -65,9 +66,14 @@ function createPredict({ infer, catalog, maxBodyBytes }: DialectServices): Handl
     const { model, label } = call.path;
     const version = versionAsWritten(model, label);
     const contentType = call.header('content-type') ?? '';
-    const { request, batches } = decodePrediction(
+    const { request, batches } = await readBody(
+      call,
+      'torchserve',
       { model, version, bytes: call.body, contentType, maxBytes: maxBodyBytes },
-      catalog,
+      {
+        read: (asked) => decodePrediction(asked, catalog),
+        sizeBytes: mayHoldJson(contentType) ? call.body.length : 0,
+      },
     );
     return encodePrediction(await infer(request, call.context), batches);
   };

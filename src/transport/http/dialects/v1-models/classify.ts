@@ -1,6 +1,7 @@
 import type { InferRequest, RequestedOutput } from '../../../../inference/request.ts';
 import { noParameters } from '../../../../inference/request.ts';
 import type { Handler, HttpCall } from '../../http-call.ts';
+import { readBody } from '../../large-json/large-json.ts';
 import { jsonPieces } from '../../reply.ts';
 import { versionOf, type DialectServices } from '../dialect-services.ts';
 import { readExamples } from './read-examples.ts';
@@ -13,7 +14,7 @@ export function createClassify(services: DialectServices): Handler {
     const version = versionOf(catalog, call.path);
     const model = catalog.metadata(call.path.model, version);
     const outputs = classificationOutputs(model);
-    const request = requestOf(call, version, outputs, services);
+    const request = await requestOf(call, version, outputs, services);
     const labels = catalog.labels(model.name, version).get(scoresOutput(model)) ?? [];
     return jsonPieces([Buffer.from(classificationText(await infer(request, call.context), labels))]);
   };
@@ -26,19 +27,21 @@ export function createRegress(services: DialectServices): Handler {
     const version = versionOf(catalog, call.path);
     const model = catalog.metadata(call.path.model, version);
     const outputs = [{ name: scoresOutput(model), parameters: noParameters }];
-    const request = requestOf(call, version, outputs, services);
+    const request = await requestOf(call, version, outputs, services);
     const rows = request.inputs[0]?.shape[0] ?? 0;
     return jsonPieces([Buffer.from(regressionText(await infer(request, call.context), rows))]);
   };
 }
 
-function requestOf(
-  { path, body }: HttpCall,
+async function requestOf(
+  call: HttpCall,
   version: string,
   outputs: readonly RequestedOutput[],
   { catalog, maxBodyBytes }: DialectServices,
-): InferRequest {
+): Promise<InferRequest> {
+  const { path, body } = call;
   const { inputs } = catalog.metadata(path.model, version);
-  const tensors = readExamples({ bytes: body, inputs, maxBytes: maxBodyBytes });
+  const asked = { bytes: body, inputs, maxBytes: maxBodyBytes };
+  const tensors = await readBody(call, 'examples', asked, { read: readExamples });
   return { model: path.model, version, id: '', inputs: tensors, outputs, parameters: noParameters };
 }
