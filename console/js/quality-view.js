@@ -24,21 +24,25 @@ function qualityRow(group) {
 }
 /** All rollouts, in the order of the page of metrics. */
 export function rolloutRows({ server, versions }) {
-    return server.samples('tensorgate_rollout_running').map(({ labels, value }) => {
-        const { model = '', rollout = '' } = labels;
-        const isBack = server
-            .samples('tensorgate_rollout_rolled_back')
-            .some((sample) => sample.value > 0 && sample.labels['model'] === model && sample.labels['rollout'] === rollout);
+    return server.samples('tensorgate_rollout_phase').map(({ labels }) => {
+        const { model = '', rollout = '', phase = '' } = labels;
         return {
             model,
             name: rollout,
-            state: isBack ? 'rolled back' : value > 0 ? 'under way' : 'waits or is over',
+            state: phase.replace('_', ' '),
+            condition: conditions[phase] ?? 'idle',
             arms: Array.from(versions.values())
                 .filter((group) => group.labels['model'] === model)
                 .flatMap((group) => armRows(group, rollout)),
         };
     });
 }
+/** Others wait for somebody, or are over without a change. */
+const conditions = {
+    running: 'good',
+    promoted: 'good',
+    rolled_back: 'bad',
+};
 function armRows(group, rollout) {
     const ofRollout = (name) => group.samples(name).filter(({ labels }) => labels['rollout'] === rollout);
     const sum = (name, arm) => ofRollout(name).reduce((total, { labels, value }) => total + (labels['arm'] === arm ? value : 0), 0);

@@ -32,7 +32,9 @@ export interface RolloutArmRow {
 export interface RolloutRow {
   readonly model: string;
   readonly name: string;
-  readonly state: 'under way' | 'rolled back' | 'waits or is over';
+  /** Its phase, in words. */
+  readonly state: string;
+  readonly condition: 'good' | 'bad' | 'idle';
   readonly arms: readonly RolloutArmRow[];
 }
 
@@ -64,24 +66,26 @@ function qualityRow(group: SampleGroup): QualityRow {
 
 /** All rollouts, in the order of the page of metrics. */
 export function rolloutRows({ server, versions }: MetricsReading): readonly RolloutRow[] {
-  return server.samples('tensorgate_rollout_running').map(({ labels, value }): RolloutRow => {
-    const { model = '', rollout = '' } = labels;
-    const isBack = server
-      .samples('tensorgate_rollout_rolled_back')
-      .some(
-        (sample) =>
-          sample.value > 0 && sample.labels['model'] === model && sample.labels['rollout'] === rollout,
-      );
+  return server.samples('tensorgate_rollout_phase').map(({ labels }): RolloutRow => {
+    const { model = '', rollout = '', phase = '' } = labels;
     return {
       model,
       name: rollout,
-      state: isBack ? 'rolled back' : value > 0 ? 'under way' : 'waits or is over',
+      state: phase.replace('_', ' '),
+      condition: conditions[phase] ?? 'idle',
       arms: Array.from(versions.values())
         .filter((group) => group.labels['model'] === model)
         .flatMap((group) => armRows(group, rollout)),
     };
   });
 }
+
+/** Others wait for somebody, or are over without a change. */
+const conditions: Readonly<Record<string, RolloutRow['condition']>> = {
+  running: 'good',
+  promoted: 'good',
+  rolled_back: 'bad',
+};
 
 function armRows(group: SampleGroup, rollout: string): readonly RolloutArmRow[] {
   const ofRollout = (name: string) =>

@@ -21,11 +21,14 @@ export function banditWords(state: RolloutState, bandit: BanditState): readonly 
   });
   const first = phase === 'promoted' ? winner : leaderOf(bandit);
   const leader = plan.arms[first]?.label ?? '';
+  const toDo = `To do: ${adviceOf(state, leader, first === 0)}${reasonOf(state)}`;
+  const tried = `Tried: ${plan.arms.length} versions of ${plan.model} by ${rules.policy}, each with ${shown(rules.floor * 100)} % at least; rewarded by ${goal.metric}, ${goal.better} is better.`;
+  if (phase === 'waiting') return [tried, toDo];
   return [
-    `Tried: ${plan.arms.length} versions of ${plan.model} by ${rules.policy}, each with ${shown(rules.floor * 100)} % at least; rewarded by ${goal.metric}, ${goal.better} is better.`,
+    tried,
     ...lines,
     `Found: ${leader} ${standing(bandit, goal)}. Lost against the best version of each time, by estimate: ${lost(bandit.regret)} of ${goal.metric} in all; equal shares would have lost ${lost(bandit.equalRegret)}.`,
-    `To do: ${adviceOf(state, leader, first === 0)}${reasonOf(state)}`,
+    toDo,
     `Mind: a bandit's means are not those of an unbiased test, for it tried more of what looked good and less of what looked bad; ask an A/B test for the size of a difference${cautionsOf(bandit)}.`,
   ];
 }

@@ -8,6 +8,9 @@ import { judgeTrial } from './trial-words.ts';
 /** One guard's finding as a sentence. */
 export function findingWords({ name, label, guard, finding }: GuardFinding, { labels }: RolloutPlan): string {
   const { candidate, baseline, pValue } = finding;
+  if (candidate.count === 0 || (baseline.count === 0 && guard.kind !== 'disagreement')) {
+    return `${name}: nothing to compare was seen yet`;
+  }
   const share = `${shown(candidate.sum, candidate.count)} of ${candidate.count} ${label}`;
   const chance = pValue < 0.0001 ? 'p < 0.0001' : `p = ${pValue.toFixed(4)}`;
   if (guard.kind === 'disagreement') {

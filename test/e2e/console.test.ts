@@ -95,7 +95,7 @@ describe('the console in Chromium', { skip: chromium.skip, timeout: 240_000 }, (
     await post('versions/1/infer', { id: 'labelled', inputs: [input] });
     await post('feedback', { id: 'labelled', label: 'setosa' });
     await browser.until(
-      `/iris: .*under way.*stable, version 1: 90%.*canary, version 2: 10%/s.test(document.querySelector('.rollouts')?.textContent)`,
+      `/iris: .*running.*stable, version 1: 90%.*canary, version 2: 10%/s.test(document.querySelector('.rollouts')?.textContent)`,
     );
     await browser.until(
       `/iris 1\\s*–\\s*1\\s*\\d+%\\s*accuracy 1/.test(document.querySelector('.quality')?.innerText.replaceAll('\\n', ' '))`,

@@ -17,7 +17,7 @@ export function createRollouts() {
         },
     };
 }
-function rolloutOf({ model, name, state, arms }) {
+function rolloutOf({ model, name, state, condition, arms }) {
     const bar = element('div', { class: 'split' });
     const words = [];
     for (const [index, { arm, version, share, requests, failures }] of arms.entries()) {
@@ -29,7 +29,6 @@ function rolloutOf({ model, name, state, arms }) {
             `${arm}, version ${version}: ${percentText(share)}, ${requests} requests${failed}`,
         ]));
     }
-    const condition = state === 'under way' ? 'good' : state === 'rolled back' ? 'bad' : 'idle';
     return element('div', { class: 'split-line' }, [
         element('strong', {}, [`${model}: ${name}`]),
         element('span', { class: 'state', 'data-condition': condition }, [state]),

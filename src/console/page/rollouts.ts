@@ -20,7 +20,7 @@ export function createRollouts(): Section {
   };
 }
 
-function rolloutOf({ model, name, state, arms }: RolloutRow): HTMLElement {
+function rolloutOf({ model, name, state, condition, arms }: RolloutRow): HTMLElement {
   const bar = element('div', { class: 'split' });
   const words: HTMLElement[] = [];
   for (const [index, { arm, version, share, requests, failures }] of arms.entries()) {
@@ -34,7 +34,6 @@ function rolloutOf({ model, name, state, arms }: RolloutRow): HTMLElement {
       ]),
     );
   }
-  const condition = state === 'under way' ? 'good' : state === 'rolled back' ? 'bad' : 'idle';
   return element('div', { class: 'split-line' }, [
     element('strong', {}, [`${model}: ${name}`]),
     element('span', { class: 'state', 'data-condition': condition }, [state]),

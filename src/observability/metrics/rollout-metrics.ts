@@ -94,6 +94,14 @@ export const rolloutMetrics: readonly Metric[] = [
         })),
       ),
   },
+  {
+    kind: 'gauge',
+    name: 'tensorgate_rollout_phase',
+    help: '1 for the phase that a rollout is in: waiting, running, paused, promoted, rolled_back, aborted or finished.',
+    labels: ['model', 'rollout', 'phase'],
+    read: ({ rollouts }) =>
+      rollouts.map(({ model, name: rollout, phase }) => ({ labels: { model, rollout, phase }, value: 1 })),
+  },
   ofRollouts(
     'tensorgate_rollout_running',
     '1 while a rollout is under way: not over, and not paused.',

@@ -48,10 +48,8 @@ test('a rollout has its arms with their parts and counts, and not those of anoth
   const arm = (version: number, name: string, rollout = 'r'): string =>
     `{model="iris",version="${version}",rollout="${rollout}",arm="${name}"}`;
   const reading = parseReading(
-    `tensorgate_rollout_running{model="iris",rollout="r"} 1
-tensorgate_rollout_running{model="other",rollout="s"} 0
-tensorgate_rollout_rolled_back{model="iris",rollout="r"} 0
-tensorgate_rollout_rolled_back{model="other",rollout="s"} 1
+    `tensorgate_rollout_phase{model="iris",rollout="r",phase="running"} 1
+tensorgate_rollout_phase{model="other",rollout="s",phase="rolled_back"} 1
 tensorgate_rollout_arm_ratio${arm(1, 'stable')} 0.9
 tensorgate_rollout_arm_ratio${arm(2, 'canary')} 0.1
 tensorgate_arm_requests_total${arm(2, 'canary')} 40
@@ -64,12 +62,13 @@ tensorgate_arm_failures_total${arm(2, 'canary')} 2
     {
       model: 'iris',
       name: 'r',
-      state: 'under way',
+      state: 'running',
+      condition: 'good',
       arms: [
         { arm: 'stable', version: '1', share: 0.9, requests: 0, failures: 0 },
         { arm: 'canary', version: '2', share: 0.1, requests: 40, failures: 2 },
       ],
     },
-    { model: 'other', name: 's', state: 'rolled back', arms: [] },
+    { model: 'other', name: 's', state: 'rolled back', condition: 'bad', arms: [] },
   ]);
 });

@@ -33,6 +33,10 @@ test('a rollout says how much its candidate has, and whether it goes on', () => 
     ['m', 'm-1-to-2', 0.25],
     ['n', 'm-1-to-2', 0],
   ]);
+  assert.deepEqual(points('tensorgate_rollout_phase', { rollouts }), [
+    ['m', 'm-1-to-2', 'running', 1],
+    ['n', 'm-1-to-2', 'rolled_back', 1],
+  ]);
   assert.deepEqual(points('tensorgate_rollout_running', { rollouts }), [
     ['m', 'm-1-to-2', 1],
     ['n', 'm-1-to-2', 0],
