@@ -6,6 +6,7 @@ import type { DriftPlan, Look, Monitor, MonitoringPlan } from '../inference/moni
 import type { InferRequest } from '../inference/request.ts';
 import type { InferResponse } from '../inference/response.ts';
 import type { Clock } from '../util/clock.ts';
+import { printable } from '../util/printable.ts';
 import { columnsOf, vectorsOf, type VectorTensor } from './columns.ts';
 import { ColumnWatch } from './column-watch.ts';
 import type { DriftWindow } from './drift-watch.ts';
@@ -74,8 +75,7 @@ export class VersionMonitor implements Monitor {
     const { names } = columnsOf(spec, plan.drift);
     this.#width = names.length;
     const vectors = vectorsOf(spec, plan.drift);
-    const profile =
-      plan.drift && readProfile(spec, plan.drift, [...names, ...vectors.map(({ name }) => name)]);
+    const profile = plan.drift && readProfile(spec, plan.drift, { names, vectors });
     this.inputs = plan.drift && this.#watch(plan.drift, names, profile?.features);
     this.embeddings = vectors.map((tensor) =>
       this.#watchVectors(tensor, vectors.length, { plan: plan.drift, profile }),
@@ -242,7 +242,11 @@ function driftedFeatures(window: DriftWindow | undefined): readonly string[] {
 }
 
 /** undefined where the reference is to be made of the first rows. */
-function readProfile(spec: ModelSpec, { profile }: DriftPlan, names: readonly string[]): Profile | undefined {
+function readProfile(
+  spec: ModelSpec,
+  { profile }: DriftPlan,
+  { names, vectors }: { readonly names: readonly string[]; readonly vectors: readonly VectorTensor[] },
+): Profile | undefined {
   if (profile === undefined) return undefined;
   const result = profileSchema.safeParse(profile);
   const wrong = (problem: string): ServingError =>
@@ -254,8 +258,15 @@ function readProfile(spec: ModelSpec, { profile }: DriftPlan, names: readonly st
     throw wrong(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it is no profile'}`);
   }
   const { features, embeddings = [] } = result.data;
-  if (![...features, ...embeddings].some(({ name }) => names.includes(name))) {
-    throw wrong(`none of its features is one of the model's (${names.slice(0, 10).join(', ')})`);
+  const all = [...names, ...vectors.map(({ name }) => name)];
+  if (![...features, ...embeddings].some(({ name }) => all.includes(name))) {
+    throw wrong(`none of its features is one of the model's (${all.slice(0, 10).join(', ')})`);
+  }
+  for (const { name, width } of embeddings) {
+    const own = vectors.find((vector) => vector.name === name);
+    if (own !== undefined && own.width !== width) {
+      throw wrong(`its vectors of '${printable(name)}' have ${width} numbers, and the model's ${own.width}`);
+    }
   }
   return result.data;
 }

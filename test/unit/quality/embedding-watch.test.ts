@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CallContext } from '../../../src/inference/call-context.ts';
+import { VectorSample } from '../../../src/quality/vector-sample.ts';
 import type { DriftPlan } from '../../../src/inference/monitoring.ts';
 import { noParameters } from '../../../src/inference/request.ts';
 import { driftPage } from '../../../src/quality/drift-page.ts';
@@ -104,6 +105,39 @@ test('a profile holds the mean of the features, and a watch goes on from it', ()
   assert.equal(second.monitor.embeddings[0]?.last?.exceeds, false);
   second.feed(600, 1);
   assert.equal(second.monitor.embeddings[0]?.last?.drifted, true);
+});
+
+test('a reference made of vectors in a file, sorted or not, is one of the traffic that is like them', () => {
+  const normal = seededNormal(9);
+  const rows = Array.from({ length: 1500 }, () => Float32Array.from({ length: width }, () => normal()));
+  const sample = new VectorSample(width);
+  for (const row of rows.toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0))) sample.add(row);
+  sample.add(new Float32Array(width).fill(Number.NaN));
+  assert.deepEqual([sample.rows, sample.unfitting], [1500, 1]);
+  const embedding = sample.profile('vector');
+  const file = structuredClone({ format: 'tensorgate-profile-1', features: [], embeddings: [embedding] });
+  const { monitor, feed } = watched({ profile: file });
+  feed(600, 0);
+  assert.equal(monitor.embeddings[0]?.last?.exceeds, false);
+  feed(600, 1);
+  assert.equal(monitor.embeddings[0]?.last?.drifted, true);
+});
+
+test('a reference of vectors of another size is refused, and says both', () => {
+  const sample = new VectorSample(3);
+  const normal = seededNormal(9);
+  for (let row = 0; row < 1000; row++) sample.add(Float32Array.from({ length: 3 }, () => normal()));
+  const file = { format: 'tensorgate-profile-1', features: [], embeddings: [sample.profile('vector')] };
+  assert.throws(() => watched({ profile: file }), {
+    reason: 'MODEL_PROFILE',
+    message: /its vectors of 'vector' have 3 numbers, and the model's \d+$/,
+  });
+});
+
+test('of fewer than a thousand vectors nothing is made', () => {
+  const sample = new VectorSample(1);
+  for (let row = 0; row < 999; row++) sample.add(Float32Array.of(row));
+  assert.equal(sample.profile('vector'), undefined);
 });
 
 test('what is saved in the middle of a window goes on as if nothing had been', () => {
