@@ -22,19 +22,24 @@ export function listOf(rollouts: readonly WireMessage[]): string {
 /** Where a rollout is, what it has found, and what to do. */
 export function statusOf(rollout: WireMessage): string {
   const waiting = word(rollout, 'waiting_for');
-  const state =
-    word(rollout, 'strategy') === 'bandit'
-      ? word(rollout, 'phase')
-      : `${word(rollout, 'phase')}, step ${String(rollout['step'])} of ${String(rollout['steps'])}, ${String(rollout['percent'])} % for ${word(rollout, 'candidate_label')}`;
   const lines = [
     `${word(rollout, 'name')}: ${word(rollout, 'strategy')} of ${word(rollout, 'model')}, version ${word(rollout, 'stable_version')} to ${word(rollout, 'candidate_version')}`,
-    `${state}${waiting === '' ? '' : ` (${waiting})`}`,
+    `${[word(rollout, 'phase'), ...progressOf(rollout)].join(', ')}${waiting === '' ? '' : ` (${waiting})`}`,
     ...designOf(rollout),
     '',
     ...armsOf(rollout),
     ...items(rollout, 'verdict').map((line) => printable(String(line))),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Only a canary has several steps; the shares of a bandit stand in its table, and a shadow has no users. */
+function progressOf(rollout: WireMessage): readonly string[] {
+  const strategy = word(rollout, 'strategy');
+  if (strategy === 'bandit' || strategy === 'shadow') return [];
+  const share = `${String(rollout['percent'])} % for ${word(rollout, 'candidate_label')}`;
+  const steps = Number(rollout['steps']);
+  return steps > 1 ? [`step ${String(rollout['step'])} of ${steps}`, share] : [share];
 }
 
 /** How an A/B test comes on. */

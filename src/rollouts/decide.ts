@@ -63,7 +63,9 @@ function decideTrial(state: RolloutState, design: DesignPlan): Decision {
   const { plan, trial, step } = state;
   const { minMs } = plan.steps[step] ?? bugStep();
   if (trial === undefined || !trial.over) {
-    if (state.stepMs < minMs) return { kind: 'hold', why: timeLeft(minMs - state.stepMs) };
+    if (state.stepMs < minMs) {
+      return { kind: 'hold', why: `${shownMinutes(minMs - state.stepMs)} left of its least time` };
+    }
     return {
       kind: 'hold',
       why: `${percentOf(progressOf(trial ?? newTrial, design))} of the planned observations`,
