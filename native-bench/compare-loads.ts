@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cpuNs } from '../test/support/process-usage.ts';
 import { framed, inferRequest, replySizeBytes } from '../test/support/raw-infer.ts';
 import { startServer, type RunningServer, type ServerOptions } from '../test/support/start-server.ts';
 import { findProgram } from '../test/support/tools.ts';
@@ -14,7 +15,9 @@ export const compareFlags = {
   streams: { type: 'string', default: '16' },
   rounds: { type: 'string', default: '9' },
   seconds: { type: 'string', default: '1' },
+  /** Those of the servers, and of the load generator; '' for any. */
   cores: { type: 'string', default: '0,1' },
+  generator: { type: 'string', default: '1' },
   /** Requests a second, whatever the server could do; 0: a closed loop. */
   rate: { type: 'string', default: '0' },
   /** Seconds of the same load before each measurement: what has saved up room while others were measured has spent it then. */
@@ -44,13 +47,10 @@ interface Contender {
   readonly processCpuUs: number[];
 }
 
-/**
- * The same closed loop on several servers or models in turn, round by round, so that whatever else the machine does meets all of them alike.
- * The load generator has core 1.
- */
+/** The same closed loop on several servers or models in turn, round by round, so that whatever else the machine does meets all of them alike. */
 export async function compareLoads(candidates: readonly Candidate[], flags: CompareFlags): Promise<void> {
   const workload = chooseWorkload(flags);
-  const tools = findTools(Number(flags.rate) / workload.connections);
+  const tools = findTools(Number(flags.rate) / workload.connections, flags.generator);
   const scratch = mkdtempSync(join(tmpdir(), 'tensorgate-bench-'));
   process.once('exit', () => rmSync(scratch, { recursive: true }));
   await using servers = new AsyncDisposableStack();
@@ -59,7 +59,7 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
   for (const candidate of candidates) {
     const server =
       running.get(candidate.server) ??
-      servers.use(await startServer({ ...candidate.server, prefix: ['taskset', '-c', flags.cores] }));
+      servers.use(await startServer({ ...candidate.server, prefix: pinnedTo(flags.cores) }));
     running.set(candidate.server, server);
     const contender = await contenderOf(candidate, server, { workload, scratch });
     contenders.push(contender);
@@ -107,11 +107,11 @@ async function measure(
   }: { readonly tools: Tools; readonly workload: Workload; readonly requests: number },
 ): Promise<void> {
   const before = servingNs(server.pid);
-  const allBefore = processNs(server.pid);
+  const allBefore = cpuNs(server.pid);
   const { seconds } = await load(tools, workload, target, requests);
   rates.push(requests / seconds);
   cpuUs.push((servingNs(server.pid) - before) / 1000 / requests);
-  processCpuUs.push((processNs(server.pid) - allBefore) / 1000 / requests);
+  processCpuUs.push((cpuNs(server.pid) - allBefore) / 1000 / requests);
 }
 
 function report(contenders: readonly Contender[], { model, connections, streams }: Workload): void {
@@ -137,24 +137,20 @@ function chooseWorkload({ model, connections, streams }: CompareFlags): Workload
 }
 
 /** @param perConnection requests a second of each connection; 0: as fast as answers come. */
-function findTools(perConnection: number): Tools {
+function findTools(perConnection: number, cores: string): Tools {
   const h2load = findProgram('h2load');
   if (h2load.skip !== false) throw new Error(h2load.skip);
   const steady = perConnection > 0 ? ['--rps', `${perConnection}`] : [];
-  return { h2load: h2load.path, h2loadFlags: steady, ghz: '', prefix: ['taskset', '-c', '1'] };
+  return { h2load: h2load.path, h2loadFlags: steady, ghz: '', prefix: pinnedTo(cores) };
+}
+
+function pinnedTo(cores: string): string[] {
+  return cores === '' ? [] : ['taskset', '-c', cores];
 }
 
 /** CPU time of the thread that serves: what other threads do is not in it. */
 function servingNs(pid: number): number {
-  return threadNs(pid, `${pid}`);
-}
-
-function processNs(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNs(pid, thread), 0);
-}
-
-function threadNs(pid: number, thread: string): number {
-  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]);
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ', 1)[0]);
 }
 
 async function contenderOf(
