@@ -73,6 +73,18 @@ function explain(error: unknown, args: readonly string[], names: readonly string
   return `unknown flag ${name}${hint(name, flags)}`;
 }
 
+/** @throws ServingError with reason USAGE, and all that the command does, for anything else. */
+export function chooseAction<Action>(
+  command: string,
+  name: string,
+  actions: Readonly<Record<string, Action>>,
+): Action {
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (action !== undefined) return action;
+  const names = Object.keys(actions);
+  throw usageError(`${command} needs one of ${names.join(', ')}${hint(name, names)}`);
+}
+
 /** The text of a flag given at most once. */
 export function flagText(values: FlagValues, name: string): string | undefined {
   const value = values[name];

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Client } from '../client/client.ts';
 import type { CallOptions } from '../client/types.ts';
-import { hint } from '../config/suggest.ts';
 import {
+  chooseAction,
   exitCodes,
   flagText,
   parseCommand,
@@ -54,9 +54,7 @@ export const modelsCommand: Command = {
   async run(args, terminal): Promise<ExitCode> {
     const { values, positionals } = parseCommand(args, flags, 2);
     const [name = '', model = ''] = positionals;
-    const names = Object.keys(actions);
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined) throw usageError(`models needs one of ${names.join(', ')}${hint(name, names)}`);
+    const action = chooseAction('models', name, actions);
     if (name !== 'list' && model === '') throw usageError(`which model? tensorgate models ${name} <model>`);
     await withClient(values, terminal, (client, { call }) =>
       action(model, { client, call, values, terminal }),

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { hint } from '../config/suggest.ts';
 import { ServingError } from '../errors.ts';
 import { eraseFromFiles, eraseFromStream } from '../observability/predictions/erase.ts';
 import { pruneFiles } from '../observability/predictions/jsonl-files.ts';
@@ -10,6 +9,7 @@ import { openRedis, trim } from '../observability/predictions/redis-sink.ts';
 import { flushMs } from '../observability/predictions/sink-queue.ts';
 import { systemClock } from '../util/clock.ts';
 import {
+  chooseAction,
   exitCodes,
   flagText,
   flagTexts,
@@ -59,10 +59,7 @@ export const predictionsCommand: Command = {
   async run(args, terminal): Promise<ExitCode> {
     const { values, positionals } = parseCommand(args, flags, 2);
     const [name = '', file = ''] = positionals;
-    const names = Object.keys(actions);
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined)
-      throw usageError(`predictions needs one of ${names.join(', ')}${hint(name, names)}`);
+    const action = chooseAction('predictions', name, actions);
     if (file === '') throw usageError(`which file? tensorgate predictions ${name} <file.yaml>`);
     await action({ plan: readPlan(file), values, terminal });
     return exitCodes.ok;

@@ -7,6 +7,7 @@ import type { Label, LabelledRequest } from '../inference/monitoring.ts';
 import { ColumnSample } from '../quality/column-sample.ts';
 import { profileFormat } from '../quality/profile-format.ts';
 import {
+  chooseAction,
   exitCodes,
   flagInteger,
   flagText,
@@ -77,10 +78,7 @@ export const qualityCommand: Command = {
   async run(args, terminal): Promise<ExitCode> {
     const { values, positionals } = parseCommand(args, flags, 2);
     const [name = '', argument = ''] = positionals;
-    const names = Object.keys(actions);
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined)
-      throw usageError(`quality needs one of ${names.join(', ')}${hint(name, names)}`);
+    const action = chooseAction('quality', name, actions);
     if (argument === '') {
       const missing =
         name === 'profile'
