@@ -7,7 +7,7 @@ export interface Tolerance {
 }
 
 /** A model's rows may be batched if they agree within this: kernels pick other summation orders for other sizes. */
-export const batchingTolerance: Tolerance = { relative: 1e-4, absolute: 1e-6 };
+const batchingTolerance: Tolerance = { relative: 1e-4, absolute: 1e-6 };
 
 /**
  * Compares what a batch gave with what its requests gave alone.

@@ -61,7 +61,7 @@ export function renderCosts(costs: readonly CostSnapshot[]): string {
 }
 
 /** @throws Error that says what is wrong with the text. */
-export function parseCosts(text: string): readonly CostSnapshot[] {
+function parseCosts(text: string): readonly CostSnapshot[] {
   const file: unknown = JSON.parse(text);
   if (fieldOf(file, 'format') !== format) throw new Error('it has another format');
   return listOf(fieldOf(file, 'costs')).map((snapshot): CostSnapshot => {

@@ -5,7 +5,7 @@ import type { BreakerReading, BreakerStateName } from './breaker.ts';
 import type { Logger } from './logger.ts';
 
 /** What sends what this server tells to others: spans, records of predictions by where they go, and events of quality. */
-export const exporterNames = ['traces', 'prediction_log_redis', 'prediction_log_otlp', 'webhook'] as const;
+const exporterNames = ['traces', 'prediction_log_redis', 'prediction_log_otlp', 'webhook'] as const;
 
 export type ExporterName = (typeof exporterNames)[number];
 
@@ -18,7 +18,7 @@ export interface ExporterReading extends Omit<BreakerReading, 'hungRuns'> {
  * Three failures say enough of something that is tried some times a minute; two minutes hold some tries that take the ten
  * seconds of OTLP's time limit each.
  */
-export const exporterBreakerLimits: BreakerLimits = {
+const exporterBreakerLimits: BreakerLimits = {
   windowMs: 120_000,
   windowOutcomes: 10,
   fewestOutcomes: 3,

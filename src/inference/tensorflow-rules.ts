@@ -37,7 +37,7 @@ function isParameter(value: unknown): value is { readonly string_value: string }
 }
 
 /** tensorflow.DataType's names for what the protocol calls otherwise. */
-export const tensorflowTypes = {
+const tensorflowTypes = {
   BOOL: 'DT_BOOL',
   UINT8: 'DT_UINT8',
   UINT16: 'DT_UINT16',

@@ -51,7 +51,7 @@ function initialValue(field: protobuf.FieldBase): unknown {
   return undefined;
 }
 
-export function enumName(values: Readonly<Record<string, number>>, number: number): string | undefined {
+function enumName(values: Readonly<Record<string, number>>, number: number): string | undefined {
   return Object.keys(values).find((name) => values[name] === number);
 }
 

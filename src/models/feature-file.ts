@@ -10,7 +10,7 @@ import { readModelFile, type ModelSource } from './model-source.ts';
 import { confinedPath } from './confined-path.ts';
 
 /** Beside the version folders of a model. */
-export const featureFileName = 'model.yaml';
+const featureFileName = 'model.yaml';
 
 const maxFileBytes = 1024 * 1024;
 

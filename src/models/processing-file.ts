@@ -14,7 +14,7 @@ import type { ModelSource } from './model-source.ts';
 import { parameterLimit } from './parameter-limit.ts';
 
 /** Beside the version folders of a model, one of them. */
-export const processingFileNames = ['processing.ts', 'processing.mts', 'processing.js', 'processing.mjs'];
+const processingFileNames = ['processing.ts', 'processing.mts', 'processing.js', 'processing.mjs'];
 
 const mebibyte = 1024 * 1024;
 const mostFiles = 1000;

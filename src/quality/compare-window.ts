@@ -7,7 +7,7 @@ import type { FeatureCounts } from './feature-window.ts';
 import { binLabels, referenceCount, type FeatureProfile, type NumberProfile } from './profile.ts';
 
 /** What has to be exceeded for a change to matter; a change that matters may still be chance. */
-export const effectLimits = { stabilityIndex: 0.2, distance: 0.1, missingShare: 0.05 } as const;
+const effectLimits = { stabilityIndex: 0.2, distance: 0.1, missingShare: 0.05 } as const;
 
 /** After correction for the number of features. */
 export const significance = 0.01;

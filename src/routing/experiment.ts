@@ -19,7 +19,7 @@ import { findKey, headerOf } from './sticky-key.ts';
 import { outputsValid } from './valid-outputs.ts';
 
 /** The header with which a tester names the arm that is to answer. */
-export const armHeader = 'tensorgate-arm';
+const armHeader = 'tensorgate-arm';
 
 /** Takes a request from here on: what the pipeline does once it knows the target. May throw at once. */
 export type AnswerWith = (target: Target, request: InferRequest, call: CallContext) => Promise<InferResponse>;

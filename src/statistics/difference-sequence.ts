@@ -18,7 +18,7 @@ export interface DifferenceFinding {
 }
 
 /** Values on each side below which means are not yet normal enough. */
-export const leastForMixture = 200;
+const leastForMixture = 200;
 
 /**
  * The mixture sequential probability ratio test of two means, whose intervals may be looked at at any time. Asymptotic: it takes

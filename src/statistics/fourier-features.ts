@@ -1,5 +1,5 @@
 /** How many directions a space of vectors is looked at in; each gives a cosine and a sine. */
-export const fourierDirections = 128;
+const fourierDirections = 128;
 
 /** Numbers that each vector is mapped to. */
 export const fourierFeatures = 2 * fourierDirections;

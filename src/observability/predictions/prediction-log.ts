@@ -28,7 +28,7 @@ export interface PredictionLogOptions {
   readonly nextTurn: () => Promise<void>;
 }
 
-export const dropReasons = ['pending', 'rows', 'unreadable'] as const;
+const dropReasons = ['pending', 'rows', 'unreadable'] as const;
 
 export type DropReason = (typeof dropReasons)[number];
 

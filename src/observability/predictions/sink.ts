@@ -6,7 +6,7 @@ export interface WrittenRecord {
   readonly line: string;
 }
 
-export const sinkNames = ['jsonl', 'redis', 'otlp'] as const;
+const sinkNames = ['jsonl', 'redis', 'otlp'] as const;
 
 export type SinkName = (typeof sinkNames)[number];
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { ServingError } from '../../errors.ts';
 
 /** Web pages of others cannot set it without asking, and nobody here lets them. */
-export const consoleHeader = 'x-tensorgate-console';
+const consoleHeader = 'x-tensorgate-console';
 
 /**
  * Refuses names that lead to a loopback address from elsewhere: a web page whose name is made to point here would count
