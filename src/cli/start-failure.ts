@@ -21,10 +21,23 @@ export function explainStartFailure(thrown: unknown, options: Options): StartFai
       cause: undefined,
     };
   }
+  const unknown = unknownHost(cause.message, options);
+  if (unknown !== undefined) return { message: unknown, cause: undefined };
   const code = /^(?:Error: )?(E[A-Z]+): /.exec(cause.message)?.[1];
   if (failure.code === 'internal' || code === undefined) return { message: failure.message, cause };
   const known = failure.message.includes(code) ? '' : ` (${code})`;
   return { message: failure.message + known, cause: undefined };
+}
+
+/** Of an option that takes a host and was given something else. */
+function unknownHost(problem: string, { grpc, http, metrics }: Options): string | undefined {
+  const [, code = '', host = ''] = /\bgetaddrinfo (E[A-Z_]+) ([^\s\]]+)/.exec(problem) ?? [];
+  for (const [name, { address }] of Object.entries({ grpc, http, metrics })) {
+    if (host !== address) continue;
+    const port = /:(\d+)$/.exec(host)?.[1];
+    return `cannot listen on ${host}: no such host (${code}); --${name}-address takes a host${port === undefined ? '' : `, and its port is --${name}-port ${port}`}`;
+  }
+  return undefined;
 }
 
 function wordsOf(code: string): string {

@@ -42,6 +42,20 @@ for (const [said, shown] of places) {
   });
 }
 
+test('an address with a port where a host belongs names the option of the port', () => {
+  const explain = (host: string) =>
+    explainStartFailure(new Error(`getaddrinfo ENOTFOUND ${host}`), options('--http-address', host)).message;
+  assert.equal(
+    explain('127.0.0.1:9000'),
+    'cannot listen on 127.0.0.1:9000: no such host (ENOTFOUND); --http-address takes a host, and its port is --http-port 9000',
+  );
+  assert.match(explain('nosuch'), /^cannot listen on nosuch: .*--http-address takes a host$/);
+  assert.doesNotMatch(
+    explainStartFailure(new Error('getaddrinfo ENOTFOUND redis.local'), options()).message,
+    /cannot listen/,
+  );
+});
+
 test('an expected failure says what the system said, once, and needs no stack', () => {
   const cause = new Error("ENOENT: no such file or directory, realpath '/nope'");
   const unreadable = new ServingError('failed_precondition', "the model repository '/nope' cannot be read", {
