@@ -203,7 +203,7 @@ export class H2Listener<R> {
     const server = createTlsServer(
       {
         ...tls,
-        ALPNProtocols: onOther === undefined ? ['h2'] : ['h2', 'http/1.1'],
+        ALPNProtocols: onOther === undefined ? ['h2'] : ['h2', 'http/1.1', 'http/1.0'],
         handshakeTimeout: Math.min(limits.slowFrameMs, 120_000),
       },
       (socket) => {

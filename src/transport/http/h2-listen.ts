@@ -8,8 +8,8 @@ import type { StreamOpener } from './h2-acceptor.ts';
 import { defaultHttpLimits, type HttpLimits, type HttpServer, type HttpTls } from './http-server-options.ts';
 import type { HttpFront } from './http-server.ts';
 
-/** What one connection of HTTP/2 may have open at a time: the least that RFC 9113 recommends, and some more. */
-const maxConcurrentStreams = 128;
+/** What one connection of HTTP/2 may have open at a time. Java's client fails calls beyond it instead of waiting, so it is no less than gRPC's. */
+const maxConcurrentStreams = 1024;
 
 export interface HttpListenOptions {
   readonly listen: ListenAddress;

@@ -311,6 +311,31 @@ describe('requests over HTTP/2', () => {
     session.destroy();
   });
 
+  it('one connection may have 1,024 requests open at a time', async () => {
+    const all = new Latch();
+    let open = 0;
+    front = await TestFront.start({
+      infer: async (request, context) => {
+        if (++open === 1024) all.open();
+        await all.opened;
+        return echo(request, context);
+      },
+    });
+    const session = connectH2(front.url);
+    const [settings] = await once(session, 'remoteSettings');
+    assert.equal(settings.maxConcurrentStreams, 1024);
+    const statuses = await Promise.all(
+      Array.from({ length: 1024 }, async (_, id) => {
+        const stream = session.request({ ':method': 'POST', ':path': path }).end(body(`${id}`));
+        const [head] = await once(stream, 'response');
+        await once(stream.resume(), 'close');
+        return head[':status'];
+      }),
+    );
+    assert.deepEqual(new Set(statuses), new Set([200]));
+    session.close();
+  });
+
   it('a request without a body is answered once its end is here, so that its stream needs no reset', async () => {
     front = await TestFront.start();
     const session = connectH2(front.url);

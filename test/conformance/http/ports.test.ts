@@ -247,6 +247,23 @@ describe('TLS on the HTTP port', () => {
     await assert.rejects(overHttp1({ host, port: Number(port), path: '/v2/health/live' }));
   });
 
+  it('serves clients of HTTP/1.0 that name it by ALPN, as curl does, and those that name nothing', async () => {
+    await using serving = await start({ grpc: { tls: files }, http: { tls: { enabled: true } } });
+    const [host = '', port] = serving.server.httpAddress.split(':');
+    for (const ALPNProtocols of [['http/1.0'], undefined]) {
+      const socket = connectTls({
+        host,
+        port: Number(port),
+        ...trusting,
+        ...(ALPNProtocols && { ALPNProtocols }),
+      });
+      socket.write('GET /v2/health/live HTTP/1.0\r\n\r\n');
+      const answer = await text(socket);
+      assert.match(answer, /^HTTP\/1\.1 200 /);
+      assert.match(answer, /\{"live":true\}$/);
+    }
+  });
+
   it('serves several requests of one HTTP/1.1 connection, and ends with them when it is stopped', async () => {
     await using serving = await start({ grpc: { tls: files }, http: { tls: { enabled: true } } });
     const [host = '', port] = serving.server.httpAddress.split(':');
