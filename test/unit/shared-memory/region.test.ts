@@ -30,3 +30,16 @@ test('places beyond 2 GiB are where they are said to be, and a place without byt
   assert.deepEqual(region.read(0, 2), Buffer.alloc(2));
   assert.equal(region.read(0, 0).length, 0);
 });
+
+test("memory without room for the output is the client's to make, and nothing of the path is told", () => {
+  // The device takes no byte. It has no length either, so that the place ends where it begins.
+  const fd = openSync('/dev/full', 'r+');
+  using _ = { [Symbol.dispose]: () => closeSync(fd) };
+  const region = new Region({ id: 0, owner: 'a', fd, name: 'r', key: 'k', offset: -8, byte_size: 8 });
+  const { message, code, reason, cause } = refusalOf(() => region.write(0, Buffer.alloc(8)));
+  assert.equal(code, 'resource_exhausted');
+  assert.doesNotMatch(message, /dev|ENOSPC/);
+  assert.match(message, /'r'/);
+  assert.equal(reason, 'SHARED_MEMORY_FULL');
+  assert.match(String(cause), /ENOSPC/);
+});
