@@ -6,6 +6,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/proto-loader';
 import { ServingError } from '../../errors.ts';
+import { boundMessage } from './bound-message.ts';
 
 /** A decoded message: the proto's own field names, defaults filled in, int64 as decimal strings, enums as names. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -16,7 +17,7 @@ export interface ProtoMethod {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
-  /** @throws invalid_argument when the bytes are no such message. */
+  /** @throws invalid_argument when the bytes are no such message, resource_exhausted when they are too many fields. */
   readonly decode: (message: Buffer) => Message;
   /** int64 fields take numbers or decimal strings. */
   readonly encode: (reply: object) => Buffer;
@@ -64,7 +65,7 @@ function readService(protoFile: string, serviceName: string): ProtoService {
       path: method.path,
       requestStream: method.requestStream,
       responseStream: method.responseStream,
-      decode: createDecode(method.requestDeserialize),
+      decode: createDecode(rpc, method.requestDeserialize),
       encode: method.responseSerialize,
     });
   }
@@ -104,8 +105,9 @@ function readDefinitions(protoFile: string): PackageDefinition {
   });
 }
 
-function createDecode(deserialize: (message: Buffer) => object): (message: Buffer) => Message {
+function createDecode(rpc: string, deserialize: (message: Buffer) => object): (message: Buffer) => Message {
   return (message) => {
+    boundMessage(rpc, message);
     try {
       return deserialize(message) as Message;
     } catch (cause) {
