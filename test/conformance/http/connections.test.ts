@@ -329,7 +329,7 @@ describe('requests over HTTP/2', () => {
         const stream = session.request({ ':method': 'POST', ':path': path }).end(body(`${id}`));
         const [head] = await once(stream, 'response');
         await once(stream.resume(), 'close');
-        return head[':status'];
+        return Number(head[':status']);
       }),
     );
     assert.deepEqual(new Set(statuses), new Set([200]));
