@@ -16,13 +16,8 @@ import { listenMetrics, startEmf } from './metrics-listener.ts';
 import { createModelRegistry, type ModelRegistry } from './models/registry.ts';
 import { createLogger, type ServerLogger } from './observability/log.ts';
 import { packageVersion } from './package-version.ts';
-import {
-  costCacheOf,
-  createMainThreadHost,
-  type HostContext,
-  type Serving,
-  type ServingHost,
-} from './serving-host.ts';
+import { createMainThreadHost, type HostContext, type Serving, type ServingHost } from './serving-host.ts';
+import { costCacheOf } from './open-batcher.ts';
 import { openSources, type Sources } from './open-sources.ts';
 import { startRollouts, type Rollouts } from './start-rollouts.ts';
 import { createAdminMethods } from './transport/grpc/admin-service.ts';

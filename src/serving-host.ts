@@ -1,13 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Authenticator } from './admission/authenticate.ts';
 import type { ByteBudget } from './admission/byte-budget.ts';
-import { CostCache } from './batching/cost-cache.ts';
-import { createBatcher } from './batching/create-batcher.ts';
 import type { TargetInspection } from './batching/inspection.ts';
 import { RateLimiter } from './batching/rate-limiter.ts';
-import { RowReader } from './batching/split.ts';
-import { cacheAnswers } from './cache/cache-answers.ts';
-import { openShared } from './cache/open-shared.ts';
 import type { Options } from './config/options.ts';
 import { parseRateLimitResource } from './config/rate-limit-resource.ts';
 import { openDataPlane } from './data-plane.ts';
@@ -17,7 +12,6 @@ import { createModelOpener } from './execution/model-opener.ts';
 import type { LabelTotal } from './inference/arm-metrics.ts';
 import type { CachePurge } from './inference/caching.ts';
 import type { ModelControl } from './inference/catalog.ts';
-import type { Logger } from './inference/logger.ts';
 import type { Infer, Wrap } from './inference/infer.ts';
 import type { RoutingTable } from './inference/routing-table.ts';
 import type { SplitTraffic } from './inference/traffic-split.ts';
@@ -27,12 +21,12 @@ import type { LogLevel, ServerLogger } from './observability/log.ts';
 import type { ServingObservation } from './observability/observation.ts';
 import { createServerSettings } from './observability/settings.ts';
 import { ModelStatistics } from './observability/statistics.ts';
+import { openBatcher } from './open-batcher.ts';
 import { withProcessing } from './processing/with-processing.ts';
 import type { VersionReport } from './quality/version-report.ts';
 import { Experiments } from './routing/experiments.ts';
 import { reportInTurn } from './routing/report-in-turn.ts';
 import { createRouter } from './routing/router.ts';
-import { batchSequences } from './sequences/batch-sequences.ts';
 import { ClientMemory } from './shared-memory/client-memory.ts';
 import { startMonitors } from './start-monitors.ts';
 import type { Clock } from './util/clock.ts';
@@ -97,29 +91,6 @@ function createLimiter({ models }: Options): RateLimiter | undefined {
   return new RateLimiter(grants.filter((grant) => grant !== undefined));
 }
 
-/** Where learned costs outlive the process; undefined unless an operator names a folder. */
-export function costCacheOf({ models }: Options, logger: Logger): CostCache | undefined {
-  return models.costCache === undefined ? undefined : new CostCache(models.costCache, logger);
-}
-
-function createHostBatcher({ options, clock, logger }: HostContext, limiter: RateLimiter | undefined) {
-  const batcher = cacheAnswers(
-    batchSequences(
-      createBatcher({
-        clock,
-        logger,
-        limits: { queuedBytes: options.server.byteBudget },
-        limiter,
-        hangLimits: { leastMs: options.models.hangAfterMs },
-      }),
-      { clock, readRows: (tensor) => new RowReader(tensor) },
-    ),
-    { clock, limits: options.cache, shared: openShared(options.cache.redis, { clock, logger }) },
-  );
-  batcher.importCosts(costCacheOf(options, logger)?.load() ?? []);
-  return batcher;
-}
-
 /** Of one thread. */
 function trafficOf(experiments: Experiments): SplitTraffic {
   return {
@@ -133,7 +104,7 @@ function trafficOf(experiments: Experiments): SplitTraffic {
 export function createMainThreadHost(context: HostContext): ServingHost {
   const { options, clock, logger } = context;
   const limiter = createLimiter(options);
-  const batcher = createHostBatcher(context, limiter);
+  const batcher = openBatcher(options, { clock, logger, limiter });
   const holds = new TargetHolds();
   const sharedMemory = options.security.allowClientShm ? new ClientMemory() : undefined;
   let routes: () => RoutingTable = () => new Map();

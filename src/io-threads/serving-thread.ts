@@ -1,18 +1,10 @@
 import { createAuthenticator, type Authenticator } from '../admission/authenticate.ts';
 import { ByteBudget } from '../admission/byte-budget.ts';
-import type { Batcher } from '../batching/batcher.ts';
-import { CostCache } from '../batching/cost-cache.ts';
-import { createBatcher } from '../batching/create-batcher.ts';
-import type { BatcherInspection } from '../batching/inspection.ts';
-import { RowReader } from '../batching/split.ts';
-import { cacheAnswers } from '../cache/cache-answers.ts';
-import { openShared } from '../cache/open-shared.ts';
 import { openDataPlane, type DataPlane } from '../data-plane.ts';
 import { TargetHolds } from '../ensembles/target-holds.ts';
 import { ServingError } from '../errors.ts';
 import { readCpuQuota } from '../execution/cpu-quota.ts';
 import { createModelOpener } from '../execution/model-opener.ts';
-import type { CachePurge } from '../inference/caching.ts';
 import type { ModelControl } from '../inference/catalog.ts';
 import { silentLogger } from '../inference/logger.ts';
 import type { ModelQuality } from '../inference/monitoring.ts';
@@ -23,8 +15,8 @@ import { FailureCounts } from '../observability/failure-counts.ts';
 import type { ServerLogger } from '../observability/log.ts';
 import type { ThreadObservation } from '../observability/observation.ts';
 import { RuntimeMonitor } from '../observability/runtime-monitor.ts';
+import { openBatcher, type ServingBatcher } from '../open-batcher.ts';
 import { withProcessing } from '../processing/with-processing.ts';
-import { batchSequences } from '../sequences/batch-sequences.ts';
 import { FollowedMemory } from '../shared-memory/followed-memory.ts';
 import type { RegionHandle } from '../shared-memory/region.ts';
 import { systemClock } from '../util/clock.ts';
@@ -57,7 +49,7 @@ export class ServingThread {
   readonly #end: ThreadEnd;
   readonly #main: CallPort<MainCalls, ThreadCalls>;
   readonly #logger: ServerLogger;
-  readonly #batcher: Batcher & BatcherInspection & CachePurge & Disposable;
+  readonly #batcher: ServingBatcher;
   readonly #models: ServedModels;
   readonly #monitors: ThreadMonitors;
   readonly #holds = new TargetHolds();
@@ -79,23 +71,13 @@ export class ServingThread {
     this.#logger = createPortLogger(settings.level, (line) => this.#main.tell('log', line));
     const logger = this.#logger;
     this.#runtime = options.metrics.enabled ? new RuntimeMonitor(clock) : undefined;
-    this.#batcher = cacheAnswers(
-      batchSequences(
-        createBatcher({
-          clock,
-          logger,
-          limits: { queuedBytes: options.server.byteBudget },
-          hangLimits: { leastMs: options.models.hangAfterMs },
-        }),
-        { clock, readRows: (tensor) => new RowReader(tensor) },
-      ),
-      // Each thread keeps answers of its own: there is no way to share them that costs less than a hash.
-      {
-        clock,
-        limits: { ...options.cache, maxBytes: options.cache.maxBytes / options.server.ioThreads },
-        shared: openShared(options.cache.redis, { clock, logger }),
-      },
-    );
+    this.#main = new CallPort<MainCalls, ThreadCalls>(end, this.#handlers());
+    logger.muted = settings.muted;
+    this.#batcher = openBatcher(options, {
+      clock,
+      logger,
+      costLogger: index === 0 ? logger : silentLogger,
+    });
     this.#monitors = new ThreadMonitors(clock, options.server.ioThreads);
     this.#models = new ServedModels({
       index,
@@ -116,14 +98,6 @@ export class ServingThread {
       clock,
     });
     this.#memory = setup.regions && this.#followMemory(setup.regions);
-    this.#main = new CallPort<MainCalls, ThreadCalls>(end, this.#handlers());
-    this.#logger.muted = settings.muted;
-    const { costCache } = options.models;
-    if (costCache !== undefined) {
-      // All threads read the same file: one says what is wrong with it.
-      const cache = new CostCache(costCache, index === 0 ? logger : silentLogger);
-      this.#batcher.importCosts(cache.load());
-    }
   }
 
   /** Cuts connections off, waits for running batches and closes the sessions: a busy session thread must not be ended. */
