@@ -5,9 +5,7 @@ import type { BreakerReading, BreakerStateName } from './breaker.ts';
 import type { Logger } from './logger.ts';
 
 /** What sends what this server tells to others: spans, records of predictions by where they go, and events of quality. */
-const exporterNames = ['traces', 'prediction_log_redis', 'prediction_log_otlp', 'webhook'] as const;
-
-export type ExporterName = (typeof exporterNames)[number];
+export type ExporterName = 'traces' | 'prediction_log_redis' | 'prediction_log_otlp' | 'webhook';
 
 /** What can be told of the breaker of one exporter. */
 export interface ExporterReading extends Omit<BreakerReading, 'hungRuns'> {

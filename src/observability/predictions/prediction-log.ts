@@ -28,9 +28,7 @@ export interface PredictionLogOptions {
   readonly nextTurn: () => Promise<void>;
 }
 
-const dropReasons = ['pending', 'rows', 'unreadable'] as const;
-
-export type DropReason = (typeof dropReasons)[number];
+export type DropReason = 'pending' | 'rows' | 'unreadable';
 
 export interface ModelPredictionCounts {
   readonly model: string;

@@ -6,9 +6,7 @@ export interface WrittenRecord {
   readonly line: string;
 }
 
-const sinkNames = ['jsonl', 'redis', 'otlp'] as const;
-
-export type SinkName = (typeof sinkNames)[number];
+export type SinkName = 'jsonl' | 'redis' | 'otlp';
 
 /** Where records go. One call at a time. */
 export interface PredictionSink {
