@@ -1,6 +1,6 @@
 import { ServingError } from '../../errors.ts';
 import type { Datatype } from '../../inference/datatype.ts';
-import { malformed, WireReader, wireType } from './wire-reader.ts';
+import { copyText, malformed, WireReader, wireType } from './wire-reader.ts';
 
 /** Where the parts of one InferTensorContents stand in the message: start and end of each, alternating. */
 export type ContentsRanges = readonly number[];
@@ -98,10 +98,14 @@ interface Measured {
   readonly run: Buffer | undefined;
 }
 
-/** Counts what convertContents will write, and refuses elements in fields of other datatypes. */
+/**
+ * Counts what convertContents will write, and refuses elements in fields of other datatypes. No views are made: there may be
+ * tens of millions of elements or runs, and each view would cost as much as ten of them.
+ */
 function measure(message: Buffer, ranges: ContentsRanges, input: TypedInput, form: Form): Measured {
   let sizeBytes = 0;
-  let run: Buffer | undefined;
+  let runStart = -1;
+  let runEnd = -1;
   for (let part = 0; part < ranges.length; part += 2) {
     const reader = new WireReader(message, ranges[part], ranges[part + 1]);
     while (reader.position < reader.end) {
@@ -115,27 +119,32 @@ function measure(message: Buffer, ranges: ContentsRanges, input: TypedInput, for
       let addedBytes = form.sizeBytes;
       if (wire !== wireType.bytes) reader.skip(tag);
       else {
-        const view = reader.view();
-        if (field.wire === wireType.bytes) addedBytes += view.length;
-        else addedBytes *= countPacked(view, field.wire);
-        if (field.wire === wireType.fixed32 || field.wire === wireType.fixed64) run = view;
+        const size = reader.size();
+        const start = reader.position;
+        reader.position += size;
+        if (field.wire === wireType.bytes) addedBytes += size;
+        else addedBytes *= countPacked(message, start, reader.position, field.wire);
+        if (field.wire === wireType.fixed32 || field.wire === wireType.fixed64) {
+          runStart = start;
+          runEnd = reader.position;
+        }
       }
       if (tag >>> 3 !== form.field && addedBytes > 0) throw wrongField(input, field.name);
       sizeBytes += addedBytes;
     }
   }
-  return { sizeBytes, run };
+  return { sizeBytes, run: runStart < 0 ? undefined : message.subarray(runStart, runEnd) };
 }
 
 /** Elements of a packed run. Each varint has exactly one byte without the continuation bit. */
-function countPacked(run: Buffer, elementWire: number): number {
+function countPacked(message: Buffer, start: number, end: number, elementWire: number): number {
   if (elementWire !== wireType.varint) {
     const sizeBytes = elementWire === wireType.fixed32 ? 4 : 8;
-    if (run.length % sizeBytes !== 0) throw malformed();
-    return run.length / sizeBytes;
+    if ((end - start) % sizeBytes !== 0) throw malformed();
+    return (end - start) / sizeBytes;
   }
   let count = 0;
-  for (const byte of run) if (byte < 0x80) count++;
+  for (let index = start; index < end; index++) if ((message[index] ?? 0) < 0x80) count++;
   return count;
 }
 
@@ -159,10 +168,7 @@ function readElements(reader: WireReader, tag: number, conversion: Conversion): 
     return position;
   }
   if (elementWire === wireType.bytes) {
-    const element = reader.view();
-    position = target.writeUInt32LE(element.length, position);
-    target.set(element, position);
-    return position + element.length;
+    return copyText(reader, target, position);
   }
   const outer = reader.enter();
   if (elementWire === wireType.varint) {

@@ -1,4 +1,4 @@
-import { wireType, type WireReader } from '../wire-reader.ts';
+import { copyText, wireType, type WireReader } from '../wire-reader.ts';
 import { refuseTensorflow } from './refuse-tensorflow.ts';
 import type { ValueForm } from './value-forms.ts';
 
@@ -62,11 +62,13 @@ function measure(reader: WireReader, { field, wire }: ValueForm): Measured {
       reader.skip(tag);
       count++;
     } else {
-      const view = reader.view();
       if (wire === wireType.bytes) {
+        const size = reader.size();
+        reader.position += size;
         count++;
-        textBytes += view.length;
+        textBytes += size;
       } else {
+        const view = reader.view();
         count += valuesIn(view, wire);
         run = view;
       }
@@ -114,10 +116,7 @@ function writeValue(reader: WireReader, { name, form }: WantedValues, target: Bu
   const { at } = place;
   place.last = at;
   if (form.wire === wireType.bytes) {
-    const element = reader.view();
-    target.writeUInt32LE(element.length, at);
-    target.set(element, at + 4);
-    place.at = at + 4 + element.length;
+    place.at = copyText(reader, target, at);
     return;
   }
   place.at = at + form.sizeBytes;
