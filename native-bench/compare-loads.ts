@@ -33,8 +33,6 @@ export interface Candidate {
   readonly server: Omit<ServerOptions, 'prefix'>;
   /** Asked in place of the workload's. */
   readonly model?: string;
-  /** With this header its server warms up besides: what few calls need is compiled then, as it is in a server of some age. */
-  readonly warmUpHeader?: string;
 }
 
 interface Contender {
@@ -61,10 +59,7 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
       running.get(candidate.server) ??
       servers.use(await startServer({ ...candidate.server, prefix: pinnedTo(flags.cores) }));
     running.set(candidate.server, server);
-    const contender = await contenderOf(candidate, server, { workload, scratch });
-    contenders.push(contender);
-    if (candidate.warmUpHeader !== undefined)
-      await warmUp(contender, { tools, workload }, candidate.warmUpHeader);
+    contenders.push(await contenderOf(candidate, server, { workload, scratch }));
   }
   const settle = Number(flags.settle);
   // The first rounds warm up and find how many requests fill the time.
@@ -86,16 +81,6 @@ export async function compareLoads(candidates: readonly Candidate[], flags: Comp
     }
   }
   report(contenders, workload);
-}
-
-/** Some seconds, at a rate at which nothing is dropped. */
-async function warmUp(
-  { target }: Contender,
-  { tools, workload }: { readonly tools: Tools; readonly workload: Workload },
-  header: string,
-): Promise<void> {
-  const h2loadFlags = ['--rps', '1500', '-H', header];
-  await load({ ...tools, h2loadFlags }, { ...workload, connections: 4, streams: 16 }, target, 30_000);
 }
 
 async function measure(

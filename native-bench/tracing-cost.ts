@@ -36,13 +36,9 @@ async function startCollector(): Promise<AsyncDisposable & { readonly endpoint: 
   };
 }
 
-/** Such calls are recorded whatever the ratio. */
-const sampledByCaller = 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-
 await using collector = await startCollector();
 const candidates = flags.ratios.split(',').map((ratio): Candidate => ({
   name: ratio,
-  ...(ratio === 'off' ? {} : { warmUpHeader: sampledByCaller }),
   server: {
     repository,
     args: ratio === 'off' ? [] : ['--trace', 'true'],
