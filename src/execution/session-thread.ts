@@ -43,6 +43,9 @@ export interface SessionThreadOptions {
 /** Runs from source as well as from the build: bundled names are not rewritten. */
 const defaultWorkerUrl = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url);
 
+/** In MiB, of which V8 uses two thirds: there may be a thread for each model, and little is allocated for a batch. */
+const maxYoungGenerationSizeMb = 3;
+
 /**
  * Starts a thread and opens its session. Nothing is left on failure.
  *
@@ -135,7 +138,11 @@ class WorkerSessionThread implements OpeningSession {
       bell: this.#bell.buffer,
       reply: this.#reply,
     };
-    this.#worker = new Worker(workerUrl ?? defaultWorkerUrl, { workerData: setup, transferList: [port2] });
+    this.#worker = new Worker(workerUrl ?? defaultWorkerUrl, {
+      workerData: setup,
+      transferList: [port2],
+      resourceLimits: { maxYoungGenerationSizeMb },
+    });
     this.#worker.on('error', (error) => {
       this.#failure = error;
     });
