@@ -295,3 +295,27 @@ describe('compressed bodies', () => {
     assert.ok(binaryPartOf(reply).equals(floats(50_000)));
   });
 });
+
+describe('large bodies of JSON', () => {
+  it('are answered as small ones are, and refused as they are', async () => {
+    await using front = await TestFront.start();
+    using connection = new RawConnection(front.server.address);
+    // A thread reads what is longer than 512 KiB.
+    const count = 150_000;
+    connection.send(rawPost(path, jsonRequest(count)));
+    const reply = await connection.reply();
+    assert.equal(reply.status, 200, reply.body.toString().slice(0, 300));
+    const { outputs } = JSON.parse(reply.body.toString());
+    assert.equal(outputs[0].data.length, count);
+    assert.equal(outputs[0].data[count - 1], count - 1);
+    for (const wrong of [jsonRequest(count).slice(0, -2), jsonRequest(count).replace('FP32', 'FP16')]) {
+      connection.send(rawPost(path, wrong));
+      const refused = await connection.reply();
+      assert.equal(refused.status, 400);
+      assert.match(
+        refused.body.toString(),
+        wrong.includes('FP16') ? /receiving FP16 data via JSON/ : /failed to parse/,
+      );
+    }
+  });
+});
