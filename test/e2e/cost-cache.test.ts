@@ -23,7 +23,8 @@ for (const threads of ['1', '2']) {
       // Nothing can be learned while the first run goes on.
       const running = await models.hold('learned');
       const known = await models.reading('learned', metric, 'rows="1"');
-      assert.ok(known > 0.8 * learned && known <= learned, `${known} s after ${learned} s`);
+      // A hundredth of it, where it has only been rehearsed.
+      assert.ok(known > 0.5 * learned && known < 2 * learned, `${known} s after ${learned} s`);
       await running.release();
     },
   );
