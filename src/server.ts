@@ -279,8 +279,8 @@ function endRuns(registry: ModelRegistry): void {
   }
 }
 
-/** By now nobody waits for an answer: a run ends within this time, or it is stuck. */
-const closeLimitMs = 5000;
+/** By now nobody waits for an answer: a run ends within this time, or it is stuck. The chart leaves 10 s for it. */
+const closeLimitMs = 8000;
 
 /** @throws ServingError internal when a run of a model does not end; only the end of the process ends it then. */
 async function withinLimit(closing: Promise<void>): Promise<void> {
