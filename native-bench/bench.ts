@@ -1,11 +1,4 @@
-/**
- * Measures tensorgate beside a native server that does the same work, alternating within one run.
- *
- * npm run bench -- [--quick] [--rounds 5] [--seconds 1.5] [--no-pin] [--only <text>] [--server <name>]... [--json <file>]
- *                  [--args "<more flags for tensorgate>"] [--bars batching|none]
- *
- * --bars batching measures the scheduler's bars alone, none leaves them out; so does --quick.
- */
+/** Measures tensorgate beside a native server that does the same work, alternating within one run. `--help` tells its options. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -23,8 +16,25 @@ import { framed, inferRequest, replySizeBytes } from '../test/support/raw-infer.
 import { bareRunUs, type BenchServer, serverNames, type ServerSetup, startBenchServer } from './servers.ts';
 import { describe, inFlight, quickWorkloads, type Workload, workloads } from './workloads.ts';
 
+const usage = `npm run bench -- [options]     (first: npm run bench:build)
+
+Measures tensorgate and the native server in turns within one run, prints the tables of docs/benchmarks.md,
+and keeps all samples below .tools/bench.
+
+  --quick            one round of half a second, four workloads, no bars
+  --rounds N         rounds of each workload; default 5
+  --seconds N        length of a measurement; default 1.5
+  --only TEXT        workloads whose name contains it, such as mlp16 or "4 x 16"
+  --server NAME      these alone, more than once: ${serverNames.map((name) => `"${name}"`).join(', ')}
+  --bars KIND        batching: the scheduler's bars alone; none: without them
+  --args "FLAGS"     more flags for tensorgate
+  --no-pin           servers and load generators are not bound to a core each
+  --json FILE        where the samples go
+`;
+
 const { values: flags } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
@@ -37,6 +47,10 @@ const { values: flags } = parseArgs({
   },
   allowNegative: true,
 });
+if (flags.help) {
+  process.stdout.write(usage);
+  process.exit();
+}
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 5));
 const seconds = Number(flags.seconds ?? (flags.quick ? 0.5 : 1.5));
 const taskset = findProgram('taskset');
