@@ -14,6 +14,7 @@ import { errorCode, frameType, largestStreamId } from './protocol.ts';
 import { Receiver, type ReceiverHost, type StreamAcceptor } from './receiver.ts';
 import { Sender, type SenderHost } from './sender.ts';
 import { encodeSettings } from './settings.ts';
+import { abortSlowStreams } from './slow-streams.ts';
 import { onReceived } from './socket-reads.ts';
 import type { H2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
@@ -217,7 +218,7 @@ export class Connection<R> implements ReceiverHost, SenderHost {
         this.destroy();
         break;
     }
-    if (!this.#gone && this.#phase !== 'closing') this.#checkStreams(now);
+    if (!this.#gone && this.#phase !== 'closing') abortSlowStreams(this, now);
   }
 
   /** Of a connection that is gone without a word. */
@@ -325,34 +326,6 @@ export class Connection<R> implements ReceiverHost, SenderHost {
       this.#backlogSince = now;
     }
     this.#backlogSeen = backlog;
-  }
-
-  #checkStreams(now: number): void {
-    const { limits } = this;
-    for (const stream of this.streams.all()) {
-      if (
-        stream.queue !== undefined &&
-        !this.sender.isFull &&
-        now - stream.queue.progressAt >= limits.windowStallMs
-      ) {
-        this.#abort(stream, 'windowStall');
-      } else if (this.#isSlow(stream, now)) {
-        this.#abort(stream, 'slowRequest');
-      }
-    }
-  }
-
-  #isSlow(stream: H2Stream, now: number): boolean {
-    const elapsedMs = now - stream.awaitingSince;
-    if (elapsedMs < this.limits.slowRequestGraceMs) return false;
-    return stream.awaitedBytes < (elapsedMs / 1000) * this.limits.minRequestBytesPerSecond;
-  }
-
-  #abort(stream: H2Stream, limit: LimitName): void {
-    this.counters.limitHits[limit]++;
-    const { sink } = stream;
-    stream.reset(errorCode.enhanceYourCalm);
-    sink.onAborted();
   }
 
   #finishAnnouncement(): void {

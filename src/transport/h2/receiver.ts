@@ -1,17 +1,13 @@
 import { byteAt, readUint31 } from './bytes.ts';
 import { ConnectionError } from './connection-error.ts';
+import { ControlFrames, type ControlHost } from './control-frames.ts';
 import type { H2Counters } from './counters.ts';
-import type { FloodGuard } from './flood-guard.ts';
 import type { FrameReceiver } from './frame-parser.ts';
-import { putFrame } from './frame-writer.ts';
 import { HeaderBlocks, HeaderFragments } from './header-blocks.ts';
 import type { H2Limits } from './limits.ts';
-import { defaultWindowBytes, errorCode, flag, frameType, largestWindowBytes } from './protocol.ts';
+import { defaultWindowBytes, errorCode, flag, frameType } from './protocol.ts';
 import type { RequestHead } from './request-head.ts';
-import type { Sender } from './sender.ts';
-import { readSettings, type SettingsReceiver } from './settings.ts';
 import { H2Stream, type StreamHost, type StreamSink } from './stream.ts';
-import type { StreamTable } from './stream-table.ts';
 
 /** The application above the connection. */
 export interface StreamAcceptor<R> {
@@ -22,26 +18,21 @@ export interface StreamAcceptor<R> {
 }
 
 /** What the receiver needs of its connection. */
-export interface ReceiverHost extends StreamHost {
+export interface ReceiverHost extends StreamHost, ControlHost {
   readonly limits: H2Limits;
   readonly counters: H2Counters;
-  readonly sender: Sender;
-  readonly guard: FloodGuard;
-  readonly streams: StreamTable;
   /** New streams are refused, after a final GOAWAY. */
   readonly refusesStreams: boolean;
-  onSettingsAck(): void;
-  onPingAck(payload: Buffer): void;
-  onPeerGoAway(): void;
   /** A stream left the table. */
   onStreamGone(): void;
 }
 
-/** The receiving side of a connection: the rules of RFC 9113 for every frame a client may send. */
-export class Receiver<R> implements FrameReceiver, SettingsReceiver {
+/** The receiving side of a connection: the rules of RFC 9113 for every frame a client may send, those of streams here. */
+export class Receiver<R> implements FrameReceiver {
   readonly #host: ReceiverHost;
   readonly #acceptor: StreamAcceptor<R>;
   readonly #headerBlocks: HeaderBlocks<R>;
+  readonly #control: ControlFrames;
   #windowBytes = defaultWindowBytes;
   #creditBytes = 0;
   #sawSettings = false;
@@ -53,6 +44,7 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
   constructor(host: ReceiverHost, acceptor: StreamAcceptor<R>) {
     this.#host = host;
     this.#acceptor = acceptor;
+    this.#control = new ControlFrames(host);
     this.#headerBlocks = new HeaderBlocks(host.limits, host.counters, (head) => acceptor.readRequest(head));
   }
 
@@ -127,42 +119,22 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
         this.#onRstStream(streamId, end - start);
         break;
       case frameType.settings:
-        this.#onSettings(streamId, flags, bytes, { start, end });
+        this.#control.onSettings(streamId, flags, bytes, { start, end });
         break;
       case frameType.ping:
-        this.#onPing(streamId, flags, bytes.subarray(start, end));
+        this.#control.onPing(streamId, flags, bytes.subarray(start, end));
         break;
       case frameType.priority:
         this.#onPriority(streamId, bytes, start, end);
         break;
       case frameType.goAway:
-        this.#onGoAway(streamId, end - start);
+        this.#control.onGoAway(streamId, end - start);
         break;
       case frameType.pushPromise:
         throw new ConnectionError(errorCode.protocolError, 'PUSH_PROMISE from a client');
       default:
         this.#host.guard.spend('unknownFrames', this.#host.now);
     }
-  }
-
-  onInitialWindow(sizeBytes: number): void {
-    const { sender, streams } = this.#host;
-    const difference = sizeBytes - sender.initialWindowBytes;
-    sender.initialWindowBytes = sizeBytes;
-    for (const stream of streams.all()) {
-      stream.sendWindowBytes += difference;
-      if (stream.sendWindowBytes > largestWindowBytes) {
-        throw new ConnectionError(errorCode.flowControlError, 'stream window above 2^31-1');
-      }
-    }
-  }
-
-  onMaxFrame(sizeBytes: number): void {
-    this.#host.sender.setMaxFrameBytes(sizeBytes);
-  }
-
-  onHeaderTable(sizeBytes: number): void {
-    this.#host.sender.setPeerTableBytes(sizeBytes);
   }
 
   /** SETTINGS come first, and nothing comes between the frames of a header block. */
@@ -374,41 +346,6 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
     if (host.now - stream.openedAt < host.limits.rapidResetMs) host.guard.spend('resets', host.now);
   }
 
-  #onSettings(
-    streamId: number,
-    flags: number,
-    bytes: Buffer,
-    { start, end }: { start: number; end: number },
-  ): void {
-    const host = this.#host;
-    if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'SETTINGS on a stream');
-    if ((flags & flag.ack) !== 0) {
-      if (end !== start)
-        throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS acknowledgement with payload');
-      host.guard.spend('settings', host.now);
-      host.onSettingsAck();
-      return;
-    }
-    host.guard.spend('settings', host.now);
-    readSettings(bytes, start, end, this);
-    putFrame(host.sender.output, {
-      type: frameType.settings,
-      flags: flag.ack,
-      streamId: 0,
-      payload: Buffer.alloc(0),
-    });
-    host.sender.pumpAll();
-  }
-
-  #onPing(streamId: number, flags: number, payload: Buffer): void {
-    const host = this.#host;
-    if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'PING on a stream');
-    if (payload.length !== 8) throw new ConnectionError(errorCode.frameSizeError, 'PING of wrong length');
-    host.guard.spend('pings', host.now);
-    if ((flags & flag.ack) !== 0) host.onPingAck(payload);
-    else putFrame(host.sender.output, { type: frameType.ping, flags: flag.ack, streamId: 0, payload });
-  }
-
   #onPriority(streamId: number, bytes: Buffer, start: number, end: number): void {
     const host = this.#host;
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'PRIORITY on stream 0');
@@ -423,11 +360,5 @@ export class Receiver<R> implements FrameReceiver, SettingsReceiver {
     const stream = host.streams.get(streamId);
     if (stream === undefined) this.#resetStray(streamId, code);
     else this.#violate(stream, code);
-  }
-
-  #onGoAway(streamId: number, sizeBytes: number): void {
-    if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'GOAWAY on a stream');
-    if (sizeBytes < 8) throw new ConnectionError(errorCode.frameSizeError, 'GOAWAY of wrong length');
-    this.#host.onPeerGoAway();
   }
 }
