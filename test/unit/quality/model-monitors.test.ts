@@ -4,10 +4,10 @@ import { ServingError } from '../../../src/errors.ts';
 import type { MonitoringPlan } from '../../../src/inference/monitoring.ts';
 import { anonymous } from '../../../src/inference/principal.ts';
 import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
-import type { QualityStore } from '../../../src/quality/quality-store.ts';
 import { RedisQualityStore, type QualityRedis } from '../../../src/quality/redis-store.ts';
 import { buildTarget } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { forgetfulStore } from '../../support/forgetful-store.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { watchedSpec, watchRequest } from '../../support/watched-requests.ts';
 
@@ -90,22 +90,10 @@ test('what could not be kept, or is lost, is kept later, although nothing new ha
     asked.push(what);
     return answers[asked.length - 1] ?? true;
   };
-  const store: QualityStore = {
-    load: () => Promise.resolve(undefined),
+  const store = forgetfulStore({
     save: answer('save'),
     unchanged: answer('unchanged'),
-    predictions: () => ({
-      keeper: {
-        keep: () => undefined,
-        label: () => undefined,
-        forget: () => undefined,
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      },
-      shared: undefined,
-      async *restore() {},
-    }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+  });
   const openStore = () => Promise.resolve(store);
   await using monitors = new ModelMonitors({ clock, logger, webhook: undefined, openStore });
   const monitor = await monitors.create(spec, monitoring);

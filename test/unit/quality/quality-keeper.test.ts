@@ -10,6 +10,7 @@ import { ModelMonitors } from '../../../src/quality/model-monitors.ts';
 import type { QualityStore } from '../../../src/quality/quality-store.ts';
 import { buildTarget } from '../../support/build-target.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { forgetfulStore } from '../../support/forgetful-store.ts';
 import { Latch } from '../../support/latch.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { seededNormal } from '../../support/seeded-random.ts';
@@ -216,8 +217,7 @@ test('it is written now and then, when there is something new', async () => {
   const logger = new RecordingLogger();
   const saves: string[] = [];
   let saved = new Latch();
-  const store: QualityStore = {
-    load: () => Promise.resolve(undefined),
+  const store = forgetfulStore({
     save: (_, text) => {
       saves.push(text);
       saved.open();
@@ -227,18 +227,7 @@ test('it is written now and then, when there is something new', async () => {
       saved.open();
       return Promise.resolve(true);
     },
-    predictions: () => ({
-      keeper: {
-        keep: () => undefined,
-        label: () => undefined,
-        forget: () => undefined,
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      },
-      shared: undefined,
-      async *restore() {},
-    }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+  });
   await using monitors = new ModelMonitors({
     clock,
     logger,

@@ -2,22 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readPlan } from '../../../src/rollouts/read-plan.ts';
 import { readStored, storedForm } from '../../../src/rollouts/state.ts';
+import { buildBandit } from '../../support/build-bandit.ts';
 import { simulateBandit } from '../../support/simulated-bandit.ts';
 
 const hourMs = 60 * 60 * 1000;
 
-function planOf(end: object, overrides: object = {}) {
-  return readPlan({
-    model: 'm',
-    strategy: 'bandit',
-    stable: 1,
-    candidates: [2, 3],
-    goal: { metric: 'bought' },
-    bandit: { floor: 10, end },
-    guards: { errors: false, invalid: false, latency: false },
-    ...overrides,
-  });
-}
+const planOf = (end: object) => buildBandit({ bandit: { floor: 10, end } });
 
 const rewardsOf =
   (rates: readonly number[]) =>

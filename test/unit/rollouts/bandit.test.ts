@@ -1,23 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readPlan } from '../../../src/rollouts/read-plan.ts';
 import { newState, readStored, storedForm } from '../../../src/rollouts/state.ts';
+import { buildBandit } from '../../support/build-bandit.ts';
 import { simulateBandit } from '../../support/simulated-bandit.ts';
-
-const unguarded = { errors: false, invalid: false, latency: false };
-
-function planOf(overrides: object = {}) {
-  return readPlan({
-    model: 'm',
-    strategy: 'bandit',
-    stable: 1,
-    candidates: [2, 3],
-    goal: { metric: 'bought' },
-    bandit: { floor: 10 },
-    guards: unguarded,
-    ...overrides,
-  });
-}
 
 const rates = [0.1, 0.3, 0.2];
 const reward = (arm: number, _minute: number, random: () => number): number =>
@@ -25,7 +10,7 @@ const reward = (arm: number, _minute: number, random: () => number): number =>
 const usual = { reward, minutes: 60, requestsPerMinute: 200, seed: 1 };
 
 test('a bandit goes to the best version, leaves each its floor, and tells how it came there', () => {
-  const { live } = simulateBandit({ ...usual, plan: planOf() });
+  const { live } = simulateBandit({ ...usual, plan: buildBandit() });
   const report = live.report(0);
   assert.deepEqual(
     report.arms.map(({ label, percent }) => [label, percent >= 10]),
@@ -50,7 +35,7 @@ test('a bandit goes to the best version, leaves each its floor, and tells how it
 });
 
 test('the same requests give the same weights, also when another process goes on in the middle', () => {
-  const plan = planOf();
+  const plan = buildBandit();
   const [one, other] = [1, 2].map(() => simulateBandit({ ...usual, plan }));
   assert.deepEqual(one?.shares, other?.shares);
   const state = one?.live.kept();
@@ -62,7 +47,7 @@ test('the same requests give the same weights, also when another process goes on
 test('a version that is not ready has nothing, and gets its part when it comes', () => {
   const { shares } = simulateBandit({
     ...usual,
-    plan: planOf(),
+    plan: buildBandit(),
     minutes: 4,
     ready: (minute) => [true, true, minute >= 2],
   });
@@ -74,7 +59,7 @@ test('a version that is not ready has nothing, and gets its part when it comes',
 });
 
 test('a process that has just started, whose models are still loading, leaves the shares as they are', () => {
-  const { live } = simulateBandit({ ...usual, plan: planOf() });
+  const { live } = simulateBandit({ ...usual, plan: buildBandit() });
   const state = live.reweighed([true, true, true], 0);
   assert.ok(state !== undefined);
   live.state = state;
@@ -84,12 +69,12 @@ test('a process that has just started, whose models are still loading, leaves th
 
 test('without any candidate the stable version serves everybody', () => {
   const ready = (minute: number) => [true, minute < 1, minute < 1];
-  const { shares } = simulateBandit({ ...usual, plan: planOf(), minutes: 3, ready });
+  const { shares } = simulateBandit({ ...usual, plan: buildBandit(), minutes: 3, ready });
   assert.deepEqual(shares.at(-1), [100, 0, 0]);
 });
 
 test('an arm that a guard finds harmful is dropped, and the last one ends the bandit', () => {
-  const plan = planOf({ guards: { latency: false } });
+  const plan = buildBandit({ guards: { latency: false } });
   const { live } = simulateBandit({ ...usual, plan, minutes: 1 });
   const durations = live.state.bandit?.requests.map(() => []) ?? [];
   const failing = {
@@ -121,7 +106,7 @@ test('an arm that a guard finds harmful is dropped, and the last one ends the ba
 });
 
 test('a night without rewards makes nobody forget', () => {
-  const plan = planOf({ bandit: { discount: 0.9 } });
+  const plan = buildBandit({ bandit: { discount: 0.9 } });
   const day = simulateBandit({ ...usual, plan });
   const before = day.live.state.bandit?.rewards;
   for (let minute = 0; minute < 100; minute++) {
@@ -135,7 +120,7 @@ test('a night without rewards makes nobody forget', () => {
 });
 
 test('a stored bandit of another shape is begun anew', () => {
-  const state = newState(planOf(), 0, { atEpochMs: 0, who: 'a', what: 'started', why: '' });
+  const state = newState(buildBandit(), 0, { atEpochMs: 0, who: 'a', what: 'started', why: '' });
   const raw = JSON.parse(JSON.stringify(storedForm(state)));
   raw.bandit.weights = [1, 2];
   assert.deepEqual(readStored(raw).bandit?.weights, [10_000, 0, 0]);
@@ -159,6 +144,6 @@ const refused: readonly (readonly [object, RegExp])[] = [
 ];
 for (const [overrides, message] of refused) {
   test(`a plan of a bandit with ${JSON.stringify(overrides)} is refused`, () => {
-    assert.throws(() => planOf(overrides), { reason: 'ROLLOUT_PLAN', message });
+    assert.throws(() => buildBandit(overrides), { reason: 'ROLLOUT_PLAN', message });
   });
 }
